@@ -1,0 +1,257 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Config is the policy part of the configuration document: what users write.
+type Config struct {
+	// TrustedProxies are the addresses and CIDR ranges whose X-Forwarded-For
+	// and X-Forwarded-Proto are believed. Default: nobody.
+	TrustedProxies StringList `json:"trusted_proxies,omitempty"`
+	// Mode is "enforce" or "shadow": decide, log and count, but let everything
+	// pass. Default: enforce.
+	Mode Mode `json:"mode,omitempty"`
+	// Preflight is "pass" or "judge": whether a CORS preflight, which can carry
+	// no credentials, passes a rule that wants some. Default: pass.
+	Preflight string `json:"preflight,omitempty"`
+	// IdentityHeaders maps each header the upstream receives to where its value
+	// comes from: user_id, session_id, org_id, org_slug, org_role,
+	// org_permissions, token_type, actor, or claims.<path>. Default: the first
+	// seven, as X-User-Id and so on.
+	IdentityHeaders map[string]string `json:"identity_headers,omitempty"`
+	// Limits are the rate limits that rules may name.
+	Limits map[string]Limit `json:"limits,omitempty"`
+	// Rules are tried in order; the first that meets the request decides.
+	Rules []Rule `json:"rules,omitempty"`
+	// Default decides what no rule meets. Default: protected.
+	Default Default `json:"default,omitzero"`
+}
+
+// Mode says whether decisions are enforced.
+type Mode string
+
+// The modes.
+const (
+	Enforce Mode = "enforce"
+	Shadow  Mode = "shadow"
+)
+
+// Access says what a rule wants of the requests it meets.
+type Access string
+
+// The kinds of access.
+const (
+	// Protected wants a principal. It is the default.
+	Protected Access = "protected"
+	// Public passes everybody, with an identity if there is one.
+	Public Access = "public"
+	// Bypass passes without judging; owned headers are still removed.
+	Bypass Access = "bypass"
+	// DenyAccess refuses everybody.
+	DenyAccess Access = "deny"
+)
+
+// Rule says what one kind of request needs.
+type Rule struct {
+	// Name appears in logs, metrics and answers. It must be unique.
+	Name string `json:"name"`
+	// Match says which requests the rule meets.
+	Match Match `json:"match"`
+	// Access is protected, public, bypass or deny. Default: protected.
+	Access Access `json:"access,omitempty"`
+	// Accept lists the token types the rule takes. Default: session_token.
+	Accept TokenTypes `json:"accept,omitempty"`
+	// Require is what the principal must meet.
+	Require *Requirement `json:"require,omitempty"`
+	// Freshness is how recent the token, the session or the verification of
+	// the user must be.
+	Freshness *Freshness `json:"freshness,omitempty"`
+	// Limits names the rate limits to apply, in order.
+	Limits StringList `json:"limits,omitempty"`
+	// OnForbidden replaces the 403 answer.
+	OnForbidden *OnForbidden `json:"on_forbidden,omitempty"`
+	// Mode is "shadow" to let requests pass that the rule would refuse.
+	Mode Mode `json:"mode,omitempty"`
+}
+
+// Match is met when every key of it is. A rule that guards is met if any
+// plausible reading of the target meets it; one that opens only if every
+// reading does.
+type Match struct {
+	// Path are patterns in Clerk's route-matcher dialect, any of which may
+	// match: /admin(.*), /users/:id, /docs/:path*.
+	Path StringList `json:"path,omitempty"`
+	// StaticFiles adds the usual static assets to Path: a path whose last
+	// segment ends in a known extension, outside /api, /trpc and /__clerk and
+	// outside what guarding rules name.
+	StaticFiles bool `json:"static_files,omitempty"`
+	// Host are host names; *.example.com stands for any name below it. A name
+	// without a port opens only the default port and guards every port.
+	Host StringList `json:"host,omitempty"`
+	// Method are request methods, case-sensitive.
+	Method StringList `json:"method,omitempty"`
+}
+
+// Requirement is the conjunction of its keys. Missing data is false.
+type Requirement struct {
+	// Role is a role, or a list any of which will do: org:admin.
+	Role StringList `json:"role,omitempty"`
+	// Permission is a permission, or a list any of which will do:
+	// org:reports:read.
+	Permission StringList `json:"permission,omitempty"`
+	// Feature is a feature, or a list any of which will do: docs, org:docs,
+	// user:beta.
+	Feature StringList `json:"feature,omitempty"`
+	// Plan is a plan, or a list any of which will do: pro, org:pro.
+	Plan StringList `json:"plan,omitempty"`
+	// Organization is the active organization the request must be made in.
+	Organization *Organization `json:"organization,omitempty"`
+	// User is a user id, or a list any of which will do; ":name" is the value
+	// of a path parameter.
+	User StringList `json:"user,omitempty"`
+	// Claims maps claim paths (a.b.c) to the value, or the list of values any
+	// of which will do.
+	Claims map[string]any `json:"claims,omitempty"`
+	// Actor is "forbidden" to refuse impersonated sessions, "required" to
+	// refuse all others.
+	Actor string `json:"actor,omitempty"`
+	// Expression is a CEL expression over principal, claims, request and
+	// params that must be true.
+	Expression string `json:"expression,omitempty"`
+	// Any is met when one of its requirements is.
+	Any []Requirement `json:"any,omitempty"`
+	// All is met when each of its requirements is.
+	All []Requirement `json:"all,omitempty"`
+	// Not is met when its requirement is not. What cannot be told is not met
+	// either way.
+	Not *Requirement `json:"not,omitempty"`
+}
+
+// Organization names organizations by id or by slug; ":name" is the value of a
+// path parameter.
+type Organization struct {
+	ID   StringList `json:"id,omitempty"`
+	Slug StringList `json:"slug,omitempty"`
+}
+
+// Freshness says how recent things must be.
+type Freshness struct {
+	// MaxTokenAge is the longest time since the token was issued (claim iat).
+	MaxTokenAge Duration `json:"max_token_age,omitempty"`
+	// MaxSessionAge is the longest time since the session began.
+	MaxSessionAge Duration `json:"max_session_age,omitempty"`
+	// SessionCreatedClaim is the path of a claim holding the Unix time at which
+	// the session began. Default: Clerk's Backend API is asked, and its answer
+	// kept for the life of the session.
+	SessionCreatedClaim string `json:"session_created_claim,omitempty"`
+	// Reverification is a preset (strict_mfa, strict, moderate, lax) or a level
+	// with a time.
+	Reverification *Reverification `json:"reverification,omitempty"`
+}
+
+// OnForbidden is the answer in place of 403. Exactly one of its keys is set.
+type OnForbidden struct {
+	// Status is 403 or 404.
+	Status int `json:"status,omitempty"`
+	// Redirect is where navigations are sent: a path of this site, or an
+	// absolute URL. Others get 403.
+	Redirect string `json:"redirect,omitempty"`
+}
+
+// Limit is a rate limit.
+type Limit struct {
+	// Algorithm is sliding_window or token_bucket. Default: sliding_window.
+	Algorithm Algorithm `json:"algorithm,omitempty"`
+	// Limit is how many requests may pass per Window.
+	Limit int `json:"limit"`
+	// Window is the time Limit counts for.
+	Window Duration `json:"window"`
+	// Burst is how many requests a full token bucket holds. Default: Limit.
+	Burst int `json:"burst,omitempty"`
+	// Key is what is counted apart: user, session, org, ip, token, rule,
+	// header:<name>, claims.<path>, :<path parameter>. Several are combined.
+	Key StringList `json:"key"`
+	// Plans replaces Limit for the principals on a plan; of several plans the
+	// most generous counts.
+	Plans map[string]int `json:"plans,omitempty"`
+}
+
+// Default decides what no rule meets.
+type Default struct {
+	// Access is protected, public or deny. Default: protected.
+	Access Access `json:"access,omitempty"`
+}
+
+// ConfigError is one thing wrong with a Config.
+type ConfigError struct {
+	// Path is where: rules[3].match.path[0].
+	Path string
+	Msg  string
+	// Suggestion is what to write instead; may be empty.
+	Suggestion string
+}
+
+// Error returns the path and what is wrong there.
+func (e *ConfigError) Error() string {
+	s := e.Msg
+	if e.Path != "" {
+		s = e.Path + ": " + s
+	}
+	if e.Suggestion != "" {
+		s += " (" + e.Suggestion + ")"
+	}
+	return s
+}
+
+// ConfigPath, ConfigMessage and ConfigSuggestion let a loader that knows the
+// positions of paths point at the line.
+func (e *ConfigError) ConfigPath() string       { return e.Path }
+func (e *ConfigError) ConfigMessage() string    { return e.Msg }
+func (e *ConfigError) ConfigSuggestion() string { return e.Suggestion }
+
+// Reverification asks how recently factors were verified, in Clerk's terms.
+type Reverification struct {
+	// Preset is strict_mfa, strict, moderate or lax; empty where Level is set.
+	Preset string `json:"preset,omitempty"`
+	// Level is first_factor, second_factor or multi_factor.
+	Level string `json:"level,omitempty"`
+	// After is how old a verification may be, exclusive; whole minutes as Clerk
+	// counts them.
+	After Duration `json:"after,omitempty"`
+}
+
+// UnmarshalJSON reads a preset or {level, after}.
+func (r *Reverification) UnmarshalJSON(data []byte) error {
+	var preset string
+	if err := json.Unmarshal(data, &preset); err == nil {
+		r.Preset = preset
+		return nil
+	}
+	var long reverificationShape
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&long); err != nil {
+		return fmt.Errorf("expected a preset or {level, after}: %w", err)
+	}
+	r.Level, r.After = long.Level, long.After
+	return nil
+}
+
+// DocumentShape tells document loaders which keys the long form has.
+func (*Reverification) DocumentShape() any { return new(reverificationShape) }
+
+type reverificationShape struct {
+	Level string   `json:"level"`
+	After Duration `json:"after"`
+}
+
+// MarshalJSON writes the short form where there is a preset.
+func (r Reverification) MarshalJSON() ([]byte, error) {
+	if r.Preset != "" {
+		return json.Marshal(r.Preset)
+	}
+	return json.Marshal(reverificationShape{r.Level, r.After})
+}

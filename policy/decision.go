@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"net/http"
+	"time"
+)
+
+// Outcome is what the proxy is to do. The zero value is Deny.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// Deny: answer the client with the decision's status and body.
+	Deny Outcome = iota
+	// Allow: forward the request, with the decision's header edits.
+	Allow
+	// Redirect: answer the client with a Location.
+	Redirect
+	// Error: answer the client; what failed is ours or the operator's to mend.
+	Error
+)
+
+// String returns the outcome as metrics and logs show it.
+func (o Outcome) String() string {
+	switch o {
+	case Allow:
+		return "allow"
+	case Redirect:
+		return "redirect"
+	case Error:
+		return "error"
+	default:
+		return "deny"
+	}
+}
+
+// Decision is the answer to one request. The zero Decision denies.
+type Decision struct {
+	Outcome Outcome
+	// Status is the HTTP status of the answer; 200 where the request may pass.
+	Status int
+	Reason Reason
+	// Rule is the name of the rule that decided, "default" for the default, and
+	// empty where no rule was reached.
+	Rule string
+
+	// RemoveHeaders and SetHeaders edit the request on its way upstream. The two
+	// never name the same header. RemoveHeaders holds every owned name that is
+	// not set, and every name in the request that folds to an owned one; names
+	// compare without case. Both are shared and must not be changed.
+	RemoveHeaders []string
+	SetHeaders    []Header
+
+	// ResponseHeaders go onto the response, whatever the outcome. Names may
+	// repeat (Set-Cookie) and every entry is its own field.
+	ResponseHeaders []Header
+	// Body answers the client where the outcome is not Allow. It is shared and
+	// must not be changed.
+	Body []byte
+
+	// GRPC is set where the caller speaks gRPC and the outcome is not Allow.
+	GRPC *GRPCStatus
+
+	// Principal is who asked, where that was established; nil otherwise.
+	Principal *Principal
+	// Client is the client address used for limits and logs.
+	Client ClientAddr
+	// Limits holds what the limits of the rule answered, in the rule's order.
+	Limits []LimitResult
+
+	// Shadow is the decision that would have been enforced, where shadow mode
+	// let the request pass in spite of it.
+	Shadow *Decision
+	// Cause is private: it is for the log and never reaches the client.
+	Cause error
+}
+
+// Allowed reports whether the request may pass.
+func (d *Decision) Allowed() bool { return d.Outcome == Allow }
+
+// Header returns the first response header of that name, or "".
+func (d *Decision) Header(name string) string {
+	for _, h := range d.ResponseHeaders {
+		if http.CanonicalHeaderKey(h.Name) == http.CanonicalHeaderKey(name) {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// GRPCStatus is the answer to a gRPC caller.
+type GRPCStatus struct {
+	// Code is a gRPC status code (google.rpc.Code).
+	Code    uint32
+	Message string
+}
+
+// grpcCodes maps the statuses of refusals to gRPC status codes.
+var grpcCodes = map[int]uint32{
+	http.StatusBadRequest:                  3,  // INVALID_ARGUMENT
+	http.StatusRequestURITooLong:           3,  // INVALID_ARGUMENT
+	http.StatusRequestHeaderFieldsTooLarge: 3,  // INVALID_ARGUMENT
+	http.StatusUnauthorized:                16, // UNAUTHENTICATED
+	http.StatusForbidden:                   7,  // PERMISSION_DENIED
+	http.StatusNotFound:                    5,  // NOT_FOUND
+	http.StatusTooManyRequests:             8,  // RESOURCE_EXHAUSTED
+	http.StatusInternalServerError:         13, // INTERNAL
+	http.StatusServiceUnavailable:          14, // UNAVAILABLE
+}
+
+// LimitResult is what one limit answered to one request.
+type LimitResult struct {
+	// Name is the limit's name in the policy.
+	Name string
+	// Allowed reports whether the request is inside the limit. The zero value
+	// refuses.
+	Allowed bool
+	// Limit is the quota in force, in requests per Window.
+	Limit  int
+	Window time.Duration
+	// Remaining is how many more requests would pass now.
+	Remaining int
+	// Reset is the time until the quota is whole again.
+	Reset time.Duration
+	// RetryAfter is the time until the next request could pass; zero when one
+	// would pass now.
+	RetryAfter time.Duration
+}

@@ -1,0 +1,163 @@
+package policy
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Asked is one authorization question in the form of Clerk's has(): nil is not
+// asked, everything asked must hold, and nothing asked is false.
+type Asked struct {
+	Role, Permission, Feature, Plan *string
+	Reverification                  *Reverification
+}
+
+// Has answers exactly as Clerk's has() does for the session of p.
+func Has(p *Principal, asked Asked) bool {
+	if p == nil || p.UserID == "" || asked == (Asked{}) {
+		return false
+	}
+	if asked.Role != nil && !hasRole(p, bareKey(*asked.Role)) {
+		return false
+	}
+	if asked.Permission != nil && !hasPermission(p, "org:"+bareKey(*asked.Permission)) {
+		return false
+	}
+	if asked.Feature != nil && !hasEntitlement(p.Features, *asked.Feature) {
+		return false
+	}
+	if asked.Plan != nil && !hasEntitlement(p.Plans, *asked.Plan) {
+		return false
+	}
+	if asked.Reverification != nil {
+		v, err := compileReverification(*asked.Reverification)
+		if err != nil || !v.fresh(p.Factors, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// bareKey strips any number of leading "org:" from a role or permission.
+func bareKey(key string) string {
+	for {
+		rest, ok := strings.CutPrefix(key, "org:")
+		if !ok {
+			return key
+		}
+		key = rest
+	}
+}
+
+// hasRole compares a role without its prefix with that of the active
+// organization.
+func hasRole(p *Principal, bare string) bool {
+	return bare != "" && p.OrgID != "" && p.OrgRole != "" && bareKey(p.OrgRole) == bare
+}
+
+// hasPermission looks a full permission key up in the active organization's.
+func hasPermission(p *Principal, key string) bool {
+	return p.OrgID != "" && slices.Contains(p.OrgPermissions, key)
+}
+
+// entitlement is an asked feature or plan: a slug, and the scopes it may be
+// granted in.
+type entitlement struct {
+	slug      string
+	org, user bool
+}
+
+// parseEntitlement reads "docs", "org:docs" or "user:docs". Only the part
+// between the first two colons names the entitlement; where it is empty, the
+// scope's text does.
+func parseEntitlement(asked string) (entitlement, bool) {
+	scope, rest, scoped := strings.Cut(asked, ":")
+	if !scoped {
+		return entitlement{slug: asked, org: true, user: true}, asked != ""
+	}
+	slug, _, _ := strings.Cut(rest, ":")
+	if slug == "" {
+		slug = scope
+	}
+	switch scope {
+	case "o", "org", "organization":
+		return entitlement{slug: slug, org: true}, true
+	case "u", "user":
+		return entitlement{slug: slug, user: true}, true
+	default:
+		return entitlement{}, false
+	}
+}
+
+func hasEntitlement(held Entitlements, asked string) bool {
+	e, ok := parseEntitlement(asked)
+	return ok && held.has(e)
+}
+
+// verification is a compiled reverification: the level, and the age from which
+// a factor is stale, in minutes.
+type verification struct {
+	level   string
+	minutes float64
+	preset  string
+}
+
+// reverificationPresets are Clerk's.
+var reverificationPresets = map[string]verification{
+	"strict_mfa": {"multi_factor", 10, "strict_mfa"},
+	"strict":     {"second_factor", 10, "strict"},
+	"moderate":   {"second_factor", 60, "moderate"},
+	"lax":        {"second_factor", 1440, "lax"},
+}
+
+var reverificationLevels = []string{"first_factor", "second_factor", "multi_factor"}
+
+func compileReverification(r Reverification) (verification, error) {
+	if r.Preset != "" {
+		v, ok := reverificationPresets[r.Preset]
+		if !ok {
+			return v, &ConfigError{Msg: "unknown reverification preset " + quoted(r.Preset), Suggestion: didYouMean(r.Preset, "strict_mfa", "strict", "moderate", "lax")}
+		}
+		return v, nil
+	}
+	if !slices.Contains(reverificationLevels, r.Level) {
+		return verification{}, &ConfigError{Msg: "unknown reverification level " + quoted(r.Level), Suggestion: didYouMean(r.Level, reverificationLevels...)}
+	}
+	if r.After <= 0 {
+		return verification{}, &ConfigError{Msg: "a reverification level needs a time", Suggestion: `write after: 10m`}
+	}
+	return verification{level: r.Level, minutes: r.After.Std().Minutes()}, nil
+}
+
+// fresh reports whether the factors were verified recently enough. Elapsed is
+// how many minutes ago the ages were true. Ages that are not known are stale.
+func (v verification) fresh(ages FactorAges, elapsed float64) bool {
+	if !ages.Known || v.minutes <= 0 || math.IsNaN(elapsed) {
+		return false
+	}
+	recent := func(age float64) bool { return age >= 0 && age+elapsed < v.minutes }
+	first, second := recent(ages.First), recent(ages.Second)
+	switch {
+	case v.level == "first_factor":
+		return first
+	case ages.Second == -1: // no second factor: the first has to do
+		return first
+	case v.level == "second_factor":
+		return second
+	case v.level == "multi_factor":
+		return first && second
+	default:
+		return false
+	}
+}
+
+// elapsedMinutes is how many whole minutes have gone by since the token was
+// issued: factor ages are frozen at that moment.
+func elapsedMinutes(p *Principal, now time.Time) float64 {
+	if p.IssuedAt.IsZero() || !now.After(p.IssuedAt) {
+		return 0
+	}
+	return math.Floor(now.Sub(p.IssuedAt).Minutes())
+}

@@ -1,0 +1,316 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxIdentityValue bounds the value of an identity header; a longer one is
+// left out. Proxies bound all fields together at 60 KiB and less.
+const maxIdentityValue = 4096
+
+// defaultIdentityHeaders is what the upstream learns where the configuration
+// says nothing.
+var defaultIdentityHeaders = map[string]string{
+	"X-User-Id":         "user_id",
+	"X-Session-Id":      "session_id",
+	"X-Org-Id":          "org_id",
+	"X-Org-Slug":        "org_slug",
+	"X-Org-Role":        "org_role",
+	"X-Org-Permissions": "org_permissions",
+	"X-Auth-Type":       "token_type",
+}
+
+// overrideHeaders are the fields by which upstreams and frameworks let a
+// request claim another path, method or identity than the one judged, or skip
+// their own checks. They are never forwarded. Folded form.
+var overrideHeaders = []string{
+	"x-original-url", "x-original-uri", "x-original-method", "x-original-path",
+	"x-rewrite-url", "x-rewrite-uri", "x-forwarded-uri", "x-forwarded-path",
+	"x-forwarded-prefix", "x-forwarded-method", "x-http-method-override",
+	"x-http-method", "x-method-override", "x-override-method", "x-accel-redirect",
+	"x-proxy-url", "request-uri", "x-envoy-original-path", "x-envoy-original-url",
+	"x-envoy-auth-failure-mode-allowed", "x-nextjs-rewrite", "x-invoke-path",
+	"x-matched-path",
+}
+
+// overridePrefixes are whole families of such fields.
+var overridePrefixes = []string{"x-middleware-", "x-clerk-"}
+
+// identitySource reads the value of one identity header; "" means absent.
+type identitySource func(p *Principal) string
+
+// identityHeader is one header the upstream may receive.
+type identityHeader struct {
+	name   string
+	source identitySource
+}
+
+// headerRules hold the header edits prepared for every request.
+type headerRules struct {
+	identity []identityHeader
+	// owned are the folded names that clients may not send.
+	owned map[string]bool
+	// names are the identity headers in wire form: what is removed where there
+	// is no principal.
+	names []string
+}
+
+// identityHeaders are the edits for one principal under one policy.
+type identityHeaders struct {
+	rules  *headerRules
+	set    []Header
+	remove []string
+}
+
+// compileHeaders prepares the header edits. Errors name the header.
+func compileHeaders(config map[string]string) (*headerRules, []error) {
+	if config == nil {
+		config = defaultIdentityHeaders
+	}
+	rules := &headerRules{owned: map[string]bool{}}
+	var errs []error
+	for name, from := range config {
+		path := fmt.Sprintf("identity_headers[%q]", name)
+		folded := foldName(name)
+		switch {
+		case !validHeaderName(name):
+			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q is not a header name", name), Suggestion: "write letters, digits and dashes, such as X-User-Id"})
+		case reservedHeader(folded):
+			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q has a meaning of its own in HTTP and cannot carry an identity", name)})
+		case rules.owned[folded]:
+			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q folds to the same name as another identity header", name)})
+		default:
+			source, err := compileIdentitySource(from)
+			if err != nil {
+				errs = append(errs, &ConfigError{Path: path, Msg: err.Error()})
+			}
+			rules.owned[folded] = true
+			rules.identity = append(rules.identity, identityHeader{http.CanonicalHeaderKey(name), source})
+		}
+	}
+	slices.SortFunc(rules.identity, func(a, b identityHeader) int { return strings.Compare(a.name, b.name) })
+	for _, h := range rules.identity {
+		rules.names = append(rules.names, h.name)
+	}
+	for _, name := range overrideHeaders {
+		rules.owned[name] = true
+	}
+	return rules, errs
+}
+
+// identitySources are the words of identity_headers beside claims.<path>.
+var identitySources = map[string]identitySource{
+	"user_id":         func(p *Principal) string { return p.UserID },
+	"session_id":      func(p *Principal) string { return p.SessionID },
+	"org_id":          func(p *Principal) string { return p.OrgID },
+	"org_slug":        func(p *Principal) string { return p.OrgSlug },
+	"org_role":        func(p *Principal) string { return p.OrgRole },
+	"org_permissions": func(p *Principal) string { return strings.Join(p.OrgPermissions, ",") },
+	"token_type":      func(p *Principal) string { return string(p.TokenType) },
+	"actor":           func(p *Principal) string { return p.Actor },
+	"machine_id":      func(p *Principal) string { return p.MachineID },
+	"client_id":       func(p *Principal) string { return p.ClientID },
+	"scopes":          func(p *Principal) string { return strings.Join(p.Scopes, " ") },
+}
+
+func compileIdentitySource(from string) (identitySource, error) {
+	if source, ok := identitySources[from]; ok {
+		return source, nil
+	}
+	if path, ok := strings.CutPrefix(from, "claims."); ok && path != "" {
+		steps := strings.Split(path, ".")
+		return func(p *Principal) string {
+			value, _ := claimAt(p.Claims, steps)
+			return claimText(value)
+		}, nil
+	}
+	return nil, fmt.Errorf("%q is no source of an identity; write user_id, session_id, org_id, org_slug, org_role, org_permissions, token_type, actor or claims.<path>", from)
+}
+
+// edits returns what to set and what to remove upstream for a request that may
+// pass, with principal nil for an anonymous one. The common case, where the
+// client sent no owned name, allocates nothing once the principal is known.
+func (rules *headerRules) edits(p *Principal, sent []string) (set []Header, remove []string) {
+	set, remove = nil, rules.names
+	if p != nil {
+		prepared := p.identity.Load()
+		if prepared == nil || prepared.rules != rules {
+			prepared = rules.prepare(p)
+			p.identity.Store(prepared)
+		}
+		set, remove = prepared.set, prepared.remove
+	}
+	if len(sent) == 0 {
+		return set, remove
+	}
+	remove = slices.Clone(remove)
+	for _, name := range sent {
+		if !containsName(remove, name) && !setsName(set, name) {
+			remove = append(remove, name)
+		}
+	}
+	return set, remove
+}
+
+func (rules *headerRules) prepare(p *Principal) *identityHeaders {
+	prepared := &identityHeaders{rules: rules}
+	for _, h := range rules.identity {
+		if value, ok := fieldValue(h.source(p)); ok {
+			prepared.set = append(prepared.set, Header{h.name, value})
+		} else {
+			prepared.remove = append(prepared.remove, h.name)
+		}
+	}
+	return prepared
+}
+
+// isOwned reports whether a client may not send a field of that name, however
+// it is spelt.
+func (rules *headerRules) isOwned(name string) bool {
+	var buf [64]byte
+	if len(name) > len(buf) {
+		return rules.isOwnedFolded(foldName(name))
+	}
+	folded := buf[:len(name)]
+	for i := range len(name) {
+		folded[i] = foldByte(name[i])
+	}
+	if rules.owned[string(folded)] {
+		return true
+	}
+	return folded[0] == 'x' && hasOverridePrefix(string(folded))
+}
+
+func (rules *headerRules) isOwnedFolded(folded string) bool {
+	return rules.owned[folded] || hasOverridePrefix(folded)
+}
+
+func hasOverridePrefix(folded string) bool {
+	for _, prefix := range overridePrefixes {
+		if strings.HasPrefix(folded, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// foldName maps a header name to the form in which upstreams of the CGI family
+// would confuse it with others: lower case, everything that is not a letter or
+// a digit a dash.
+func foldName(name string) string {
+	folded := []byte(name)
+	for i, c := range folded {
+		folded[i] = foldByte(c)
+	}
+	return string(folded)
+}
+
+func foldByte(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	default:
+		return '-'
+	}
+}
+
+// validHeaderName reports whether name can be set as an identity header: the
+// token characters of RFC 9110 § 5.6.2 that survive every proxy.
+func validHeaderName(name string) bool {
+	if name == "" || len(name) > 64 {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; foldByte(c) == '-' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func reservedHeader(folded string) bool {
+	switch folded {
+	case "host", "authorization", "cookie", "connection", "content-length", "content-type", "transfer-encoding",
+		"te", "trailer", "upgrade", "expect", "accept", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto":
+		return true
+	}
+	return slices.Contains(overrideHeaders, folded) || hasOverridePrefix(folded) || strings.HasPrefix(folded, "sec-")
+}
+
+// fieldValue makes text fit for a header field, and reports whether it is
+// worth one. Text that a field cannot hold as it is comes as an extended value
+// (RFC 8187): UTF-8” and percent escapes.
+func fieldValue(text string) (string, bool) {
+	if text == "" || len(text) > maxIdentityValue {
+		return "", false
+	}
+	plain := text[0] != ' ' && text[len(text)-1] != ' ' && !strings.HasPrefix(text, "UTF-8''")
+	for i := 0; plain && i < len(text); i++ {
+		plain = text[i] >= 0x20 && text[i] < 0x7f
+	}
+	if plain {
+		return text, true
+	}
+	var b strings.Builder
+	b.WriteString("UTF-8''")
+	for i := range len(text) {
+		if c := text[i]; foldByte(c) != '-' || c == '-' || c == '.' || c == '_' || c == '~' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String(), b.Len() <= maxIdentityValue
+}
+
+// claimAt walks decoded JSON. Every step names a member; nothing else is
+// looked into.
+func claimAt(claims map[string]any, steps []string) (any, bool) {
+	var value any = claims
+	for _, step := range steps {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if value, ok = object[step]; !ok {
+			return nil, false
+		}
+	}
+	return value, value != nil
+}
+
+// claimText writes a claim as header text: strings as they are, numbers and
+// booleans as JSON, everything else as JSON.
+func claimText(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return ""
+		}
+		return string(text)
+	}
+}
+
+func containsName(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+func setsName(set []Header, name string) bool {
+	return slices.ContainsFunc(set, func(h Header) bool { return strings.EqualFold(h.Name, name) })
+}

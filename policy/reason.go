@@ -1,0 +1,218 @@
+package policy
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// Reason says why a decision came out as it did. Reasons are public: metric
+// labels, log fields, and the reason in a response body. Where Clerk has a word
+// for it, the word is Clerk's. The zero value means that nothing stood in the
+// way.
+type Reason string
+
+// Reasons of requests that may pass.
+const (
+	ReasonAllowed   Reason = "allowed"
+	ReasonPublic    Reason = "public"
+	ReasonBypass    Reason = "bypass"
+	ReasonPreflight Reason = "preflight"
+)
+
+// Reasons of requests that are not well formed.
+const (
+	ReasonTargetMalformed     Reason = "target-malformed"
+	ReasonTargetAmbiguous     Reason = "target-ambiguous"
+	ReasonTargetTooLong       Reason = "target-too-long"
+	ReasonHostMalformed       Reason = "host-malformed"
+	ReasonMethodMalformed     Reason = "method-malformed"
+	ReasonHeaderMalformed     Reason = "header-malformed"
+	ReasonHeadersTooMany      Reason = "headers-too-many"
+	ReasonConnectionMalformed Reason = "connection-malformed"
+	ReasonAuthorizationTwice  Reason = "authorization-repeated"
+)
+
+// Reasons why nobody is signed in, in Clerk's words.
+const (
+	ReasonSessionMissing       Reason = "session-token-and-uat-missing"
+	ReasonSessionNoUAT         Reason = "session-token-but-no-client-uat"
+	ReasonUATNoSession         Reason = "client-uat-but-no-session-token"
+	ReasonSessionBeforeUAT     Reason = "session-token-iat-before-client-uat"
+	ReasonSessionEmpty         Reason = "session-token-missing"
+	ReasonSessionExpired       Reason = "session-token-expired"
+	ReasonSessionNotYet        Reason = "session-token-nbf"
+	ReasonSessionFromFuture    Reason = "session-token-iat-in-the-future"
+	ReasonTokenInvalid         Reason = "token-invalid"
+	ReasonTokenExpired         Reason = "token-expired"
+	ReasonTokenNotActive       Reason = "token-not-active-yet"
+	ReasonTokenFromFuture      Reason = "token-iat-in-the-future"
+	ReasonTokenAlgorithm       Reason = "token-invalid-algorithm"
+	ReasonTokenParties         Reason = "token-invalid-authorized-parties"
+	ReasonTokenSignature       Reason = "token-invalid-signature"
+	ReasonTokenVerification    Reason = "token-verification-failed"
+	ReasonTokenType            Reason = "token-type-mismatch"
+	ReasonKidMismatch          Reason = "jwk-kid-mismatch"
+	ReasonUnexpectedError      Reason = "unexpected-error"
+	ReasonDevBrowserMissing    Reason = "dev-browser-missing"
+	ReasonDevBrowserSync       Reason = "dev-browser-sync"
+	ReasonPrimaryResponds      Reason = "primary-responds-to-syncing"
+	ReasonCrossOriginSync      Reason = "primary-domain-cross-origin-sync"
+	ReasonSatelliteSync        Reason = "satellite-needs-syncing"
+	ReasonOrganizationMismatch Reason = "active-organization-mismatch"
+)
+
+// Reasons why nobody is signed in, in our words.
+const (
+	ReasonIssuer          Reason = "token-invalid-issuer"
+	ReasonSessionPending  Reason = "session-pending"
+	ReasonSessionConflict Reason = "session-conflict"
+	ReasonSessionRevoked  Reason = "session-revoked"
+	ReasonTokenTooOld     Reason = "token-too-old"
+)
+
+// Reasons why somebody signed in may not pass.
+const (
+	ReasonRoleMissing          Reason = "role-missing"
+	ReasonPermissionMissing    Reason = "permission-missing"
+	ReasonFeatureMissing       Reason = "feature-missing"
+	ReasonPlanMissing          Reason = "plan-missing"
+	ReasonOrganizationRequired Reason = "organization-mismatch"
+	ReasonUserNotAllowed       Reason = "user-not-allowed"
+	ReasonClaimMismatch        Reason = "claim-mismatch"
+	ReasonActorForbidden       Reason = "actor-forbidden"
+	ReasonActorRequired        Reason = "actor-required"
+	ReasonExpressionFalse      Reason = "expression-false"
+	ReasonExpressionFailed     Reason = "expression-failed"
+	ReasonRequirementNot       Reason = "requirement-excluded"
+	ReasonRequirementAny       Reason = "requirement-none-met"
+	ReasonClaimsUndecidable    Reason = "claims-undecidable"
+	ReasonRuleDenies           Reason = "rule-denies"
+	ReasonReverification       Reason = "reverification-error"
+	ReasonSessionTooOld        Reason = "session-too-old"
+)
+
+// Reasons of limits, outages and faults.
+const (
+	ReasonRateLimited        Reason = "rate-limited"
+	ReasonKeysUnavailable    Reason = "keys-unavailable"
+	ReasonClerkUnavailable   Reason = "clerk-unavailable"
+	ReasonLimiterUnavailable Reason = "limiter-unavailable"
+	ReasonMatchTimeout       Reason = "match-timeout"
+	ReasonCanceled           Reason = "canceled"
+	ReasonPanic              Reason = "internal-error"
+	ReasonUnknownRule        Reason = "rule-unknown"
+	ReasonNoDecision         Reason = "no-decision"
+)
+
+// reasonInfo is what a reason means to the client.
+type reasonInfo struct {
+	status int
+	detail string
+}
+
+// reasons maps every reason to its status and to one plain sentence for
+// people. It is the only such table.
+var reasons = map[Reason]reasonInfo{
+	ReasonAllowed:   {http.StatusOK, "The policy allows this request."},
+	ReasonPublic:    {http.StatusOK, "This route is public."},
+	ReasonBypass:    {http.StatusOK, "This route is not judged."},
+	ReasonPreflight: {http.StatusOK, "CORS preflight requests carry no credentials and pass."},
+
+	ReasonTargetMalformed:     {http.StatusBadRequest, "The address of this request is not well formed."},
+	ReasonTargetAmbiguous:     {http.StatusBadRequest, "The address of this request can be read in more than one way."},
+	ReasonTargetTooLong:       {http.StatusRequestURITooLong, "The address of this request is too long."},
+	ReasonHostMalformed:       {http.StatusBadRequest, "The host of this request is not well formed."},
+	ReasonMethodMalformed:     {http.StatusBadRequest, "The method of this request is not well formed."},
+	ReasonHeaderMalformed:     {http.StatusBadRequest, "A header of this request is not well formed."},
+	ReasonHeadersTooMany:      {http.StatusRequestHeaderFieldsTooLarge, "This request has too many headers."},
+	ReasonConnectionMalformed: {http.StatusBadRequest, "The Connection header of this request names a header it may not."},
+	ReasonAuthorizationTwice:  {http.StatusBadRequest, "This request has more than one Authorization header."},
+
+	ReasonSessionMissing:       {http.StatusUnauthorized, signInDetail},
+	ReasonSessionNoUAT:         {http.StatusUnauthorized, signInDetail},
+	ReasonUATNoSession:         {http.StatusUnauthorized, signInDetail},
+	ReasonSessionBeforeUAT:     {http.StatusUnauthorized, signInDetail},
+	ReasonSessionEmpty:         {http.StatusUnauthorized, signInDetail},
+	ReasonSessionExpired:       {http.StatusUnauthorized, "The session token has expired."},
+	ReasonSessionNotYet:        {http.StatusUnauthorized, "The session token is not valid yet."},
+	ReasonSessionFromFuture:    {http.StatusUnauthorized, "The session token is not valid yet."},
+	ReasonTokenInvalid:         {http.StatusUnauthorized, tokenDetail},
+	ReasonTokenExpired:         {http.StatusUnauthorized, "The token has expired."},
+	ReasonTokenNotActive:       {http.StatusUnauthorized, "The token is not valid yet."},
+	ReasonTokenFromFuture:      {http.StatusUnauthorized, "The token is not valid yet."},
+	ReasonTokenAlgorithm:       {http.StatusUnauthorized, tokenDetail},
+	ReasonTokenParties:         {http.StatusUnauthorized, "The token was made for another application."},
+	ReasonTokenSignature:       {http.StatusUnauthorized, tokenDetail},
+	ReasonTokenVerification:    {http.StatusUnauthorized, tokenDetail},
+	ReasonTokenType:            {http.StatusUnauthorized, "This route does not take this kind of token."},
+	ReasonKidMismatch:          {http.StatusUnauthorized, tokenDetail},
+	ReasonUnexpectedError:      {http.StatusUnauthorized, tokenDetail},
+	ReasonDevBrowserMissing:    {http.StatusUnauthorized, signInDetail},
+	ReasonDevBrowserSync:       {http.StatusUnauthorized, signInDetail},
+	ReasonPrimaryResponds:      {http.StatusUnauthorized, signInDetail},
+	ReasonCrossOriginSync:      {http.StatusUnauthorized, signInDetail},
+	ReasonSatelliteSync:        {http.StatusUnauthorized, signInDetail},
+	ReasonOrganizationMismatch: {http.StatusUnauthorized, signInDetail},
+
+	ReasonIssuer:          {http.StatusUnauthorized, tokenDetail},
+	ReasonSessionPending:  {http.StatusUnauthorized, "Signing in is not finished: the session has open tasks."},
+	ReasonSessionConflict: {http.StatusUnauthorized, "The request carries more than one session."},
+	ReasonSessionRevoked:  {http.StatusUnauthorized, "The session has ended."},
+	ReasonTokenTooOld:     {http.StatusUnauthorized, "The token is too old for this route."},
+
+	ReasonRoleMissing:          {http.StatusForbidden, forbiddenDetail},
+	ReasonPermissionMissing:    {http.StatusForbidden, forbiddenDetail},
+	ReasonFeatureMissing:       {http.StatusForbidden, forbiddenDetail},
+	ReasonPlanMissing:          {http.StatusForbidden, forbiddenDetail},
+	ReasonOrganizationRequired: {http.StatusForbidden, forbiddenDetail},
+	ReasonUserNotAllowed:       {http.StatusForbidden, forbiddenDetail},
+	ReasonClaimMismatch:        {http.StatusForbidden, forbiddenDetail},
+	ReasonActorForbidden:       {http.StatusForbidden, "This route is closed to impersonated sessions."},
+	ReasonActorRequired:        {http.StatusForbidden, forbiddenDetail},
+	ReasonExpressionFalse:      {http.StatusForbidden, forbiddenDetail},
+	ReasonExpressionFailed:     {http.StatusForbidden, forbiddenDetail},
+	ReasonRequirementNot:       {http.StatusForbidden, forbiddenDetail},
+	ReasonRequirementAny:       {http.StatusForbidden, forbiddenDetail},
+	ReasonClaimsUndecidable:    {http.StatusForbidden, forbiddenDetail},
+	ReasonRuleDenies:           {http.StatusForbidden, "This route is closed."},
+	ReasonReverification:       {http.StatusForbidden, "This route wants the sign-in to be verified again."},
+	ReasonSessionTooOld:        {http.StatusForbidden, "The session is too old for this route. Sign in again."},
+
+	ReasonRateLimited:        {http.StatusTooManyRequests, "Too many requests. Try again later."},
+	ReasonKeysUnavailable:    {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonClerkUnavailable:   {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonLimiterUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonMatchTimeout:       {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonCanceled:           {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonPanic:              {http.StatusInternalServerError, "Something went wrong while this request was judged."},
+	ReasonUnknownRule:        {http.StatusInternalServerError, "The proxy names a rule that the policy does not have."},
+	ReasonNoDecision:         {http.StatusForbidden, forbiddenDetail},
+}
+
+const (
+	signInDetail      = "Sign in to go on."
+	tokenDetail       = "The token does not hold."
+	forbiddenDetail   = "You do not have access to this."
+	unavailableDetail = "Access cannot be decided right now. Try again in a moment."
+)
+
+// Status returns the HTTP status the reason stands for. A reason the table does
+// not know is a fault of ours: 500.
+func (r Reason) Status() int {
+	if info, ok := reasons[r]; ok {
+		return info.status
+	}
+	return http.StatusInternalServerError
+}
+
+// Detail returns one plain sentence for people.
+func (r Reason) Detail() string {
+	if info, ok := reasons[r]; ok {
+		return info.detail
+	}
+	return reasons[ReasonPanic].detail
+}
+
+// Reasons lists every reason, sorted.
+func Reasons() []Reason { return slices.Sorted(maps.Keys(reasons)) }
