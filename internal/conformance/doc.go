@@ -1,0 +1,14 @@
+// Package conformance holds the product against recorded decisions of Clerk's own
+// server library: for every line of the vectors, the same input has to lead to the
+// same answer. It has tests only.
+//
+// The vectors lie in testdata/vectors, one file for each family of questions, as
+// manifest.json there says. CLERKGATE_VECTORS names another directory of the same
+// form to judge instead:
+//
+//	CLERKGATE_VECTORS=/elsewhere go test -v ./internal/conformance
+//
+// Lines tagged quirk hang on accidents of the reference's runtime. There the
+// product may refuse what the reference grants, and never grant what it refuses.
+// With -v each family prints one line that sums it up.
+package conformance

@@ -1,0 +1,157 @@
+package conformance
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// vector is one recorded decision: what the reference was asked, and its answer.
+type vector[I, E any] struct {
+	ID     string   `json:"id"`
+	Tags   []string `json:"tags"`
+	Input  I        `json:"input"`
+	Expect E        `json:"expect"`
+}
+
+// Quirk reports whether the decision hangs on an accident of the reference's
+// runtime, so that refusing is as good as agreeing.
+func (v vector[I, E]) Quirk() bool { return slices.Contains(v.Tags, "quirk") }
+
+// loadVectors reads the vectors of a family, all of them, and fails without any.
+func loadVectors[I, E any](t *testing.T, family string) []vector[I, E] {
+	t.Helper()
+	dir := cmp.Or(os.Getenv("CLERKGATE_VECTORS"), filepath.Join("testdata", "vectors"))
+	d := json.NewDecoder(bytes.NewReader(readVectors(t, dir, family)))
+	var out []vector[I, E]
+	for {
+		var v vector[I, E]
+		err := d.Decode(&v)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%s: line %d: %v", family, len(out)+1, err)
+		}
+		out = append(out, v)
+	}
+	if len(out) == 0 {
+		t.Fatalf("%s: no vectors in %s", family, dir)
+	}
+	return out
+}
+
+// readVectors returns the lines of a family, from the file that the manifest
+// names, compressed or not.
+func readVectors(t *testing.T, dir, family string) []byte {
+	t.Helper()
+	var manifest struct {
+		Files map[string]struct{ File string }
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		t.Fatalf("manifest.json: %v", err)
+	}
+	name := strings.TrimSuffix(manifest.Files[family].File, ".gz")
+	if name == "" {
+		t.Fatalf("manifest.json: no family %q", family)
+	}
+	plain, err := os.ReadFile(filepath.Join(dir, name))
+	if err == nil {
+		return plain
+	}
+	packed, err := os.Open(filepath.Join(dir, name+".gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	unpacked, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if plain, err = io.ReadAll(unpacked); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return plain
+}
+
+// verdict is how an answer of ours stands to the reference's.
+type verdict int
+
+const (
+	agrees     verdict = iota
+	differs            // and refuses, or differs where nothing is granted
+	permissive         // grants what the reference does not
+	deviates           // differs on purpose, for a reason that the test names
+)
+
+// tally counts the verdicts of one family.
+type tally struct {
+	family         string
+	agree, lines   int // without quirks
+	quirks, quirky int // quirks in agreement, quirks at all
+	permissive     int
+	deviations     int
+	failures       []string
+}
+
+// add counts one vector. input and got are what a failure shows.
+func (c *tally) add(id string, quirk bool, v verdict, input, got any) {
+	switch {
+	case v == deviates:
+		c.deviations++
+	case quirk:
+		c.quirky++
+	default:
+		c.lines++
+	}
+	switch v {
+	case agrees:
+		if quirk {
+			c.quirks++
+		} else {
+			c.agree++
+		}
+		return
+	case deviates:
+		return
+	case permissive:
+		c.permissive++
+	case differs:
+		if quirk {
+			return
+		}
+	}
+	c.failures = append(c.failures, fmt.Sprintf("%s: input %+v, got %+v", id, input, got))
+}
+
+// String is the summary: one line, in a form that scripts rely on.
+func (c *tally) String() string {
+	return fmt.Sprintf("%s: %d/%d agree, quirks %d/%d, more permissive %d, deviations %d",
+		c.family, c.agree, c.lines, c.quirks, c.quirky, c.permissive, c.deviations)
+}
+
+// report prints the summary and fails the test for what may not differ.
+func (c *tally) report(t *testing.T) {
+	t.Helper()
+	fmt.Fprintln(t.Output(), c)
+	const most = 20
+	for _, f := range c.failures[:min(most, len(c.failures))] {
+		t.Error(f)
+	}
+	if more := len(c.failures) - most; more > 0 {
+		t.Errorf("and %d more", more)
+	}
+}
