@@ -1,6 +1,117 @@
 package policy
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
 
-// ClientAddr is the address a request is attributed to.
+// ClientAddr is the address a request is attributed to, for limits and logs.
 type ClientAddr struct{ netip.Addr }
+
+// maxForwarded bounds how many entries of X-Forwarded-For are walked.
+const maxForwarded = 128
+
+// Network is the part of the address that counts as one client: an IPv4
+// address whole, an IPv6 address by its /64, since that much is one subscriber.
+func (c ClientAddr) Network() netip.Prefix {
+	bits := c.BitLen()
+	if c.Is6() {
+		bits = 64
+	}
+	prefix, _ := c.Prefix(bits)
+	return prefix
+}
+
+// trustedProxies are the peers whose X-Forwarded-For and X-Forwarded-Proto
+// count. The zero value trusts nobody.
+type trustedProxies []netip.Prefix
+
+func compileTrustedProxies(list StringList) (trustedProxies, []error) {
+	var trusted trustedProxies
+	var errs []error
+	for i, text := range list {
+		prefix, err := parsePrefix(text)
+		path := fmt.Sprintf("trusted_proxies[%d]", i)
+		switch {
+		case err != nil:
+			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q is neither an address nor a CIDR range", text), Suggestion: "write 10.0.0.0/8 or 192.0.2.7"})
+		case prefix.Bits() == 0:
+			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q trusts the whole internet to name the client", text), Suggestion: "name the proxies in front"})
+		default:
+			trusted = append(trusted, prefix)
+		}
+	}
+	return trusted, errs
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	return prefix.Masked(), err
+}
+
+func (t trustedProxies) contain(addr netip.Addr) bool {
+	for _, prefix := range t {
+		if prefix.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// client walks X-Forwarded-For from the right, past trusted proxies, to the
+// first other address. An entry that cannot be read ends the walk, and the peer
+// counts. A peer that is not trusted is its own client.
+func (t trustedProxies) client(peer netip.Addr, forwardedFor []string) ClientAddr {
+	peer = peer.Unmap().WithZone("")
+	if !t.contain(peer) {
+		return ClientAddr{peer}
+	}
+	client, walked := peer, 0
+	for i := len(forwardedFor) - 1; i >= 0; i-- {
+		rest := forwardedFor[i]
+		for more := true; more; {
+			var entry string
+			if at := strings.LastIndexByte(rest, ','); at >= 0 {
+				rest, entry = rest[:at], rest[at+1:]
+			} else {
+				entry, more = rest, false
+			}
+			addr, ok := parseForwarded(strings.Trim(entry, " \t"))
+			if walked++; !ok || walked > maxForwarded {
+				return ClientAddr{peer}
+			}
+			if client = addr; !t.contain(addr) {
+				return ClientAddr{addr}
+			}
+		}
+	}
+	return ClientAddr{client}
+}
+
+// parseForwarded reads one entry of X-Forwarded-For: an address, with or
+// without port and brackets.
+func parseForwarded(entry string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(entry); err == nil {
+		return addr.Unmap().WithZone(""), true
+	}
+	if pair, err := netip.ParseAddrPort(entry); err == nil {
+		return pair.Addr().Unmap().WithZone(""), true
+	}
+	if inner, ok := strings.CutPrefix(entry, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			addr, err := netip.ParseAddr(inner)
+			return addr.Unmap().WithZone(""), err == nil
+		}
+	}
+	return netip.Addr{}, false
+}
+
+func isIPv6(literal string) bool {
+	addr, err := netip.ParseAddr(literal)
+	return err == nil && addr.Is6() && addr.Zone() == ""
+}

@@ -42,6 +42,10 @@ type Principal struct {
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 
+	// TokenDigest is the SHA-256 of the credential: it tells tokens apart
+	// without being one.
+	TokenDigest string
+
 	// MachineID, ClientID and Scopes describe machine tokens.
 	MachineID string
 	ClientID  string

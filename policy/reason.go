@@ -18,6 +18,7 @@ const (
 	ReasonPublic    Reason = "public"
 	ReasonBypass    Reason = "bypass"
 	ReasonPreflight Reason = "preflight"
+	ReasonShadow    Reason = "shadow"
 )
 
 // Reasons of requests that are not well formed.
@@ -103,6 +104,9 @@ const (
 	ReasonPanic              Reason = "internal-error"
 	ReasonUnknownRule        Reason = "rule-unknown"
 	ReasonNoDecision         Reason = "no-decision"
+	// ReasonNotFound stands in answers that hide what is there; the decision
+	// itself keeps the reason it was made for.
+	ReasonNotFound Reason = "not-found"
 )
 
 // reasonInfo is what a reason means to the client.
@@ -117,6 +121,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonAllowed:   {http.StatusOK, "The policy allows this request."},
 	ReasonPublic:    {http.StatusOK, "This route is public."},
 	ReasonBypass:    {http.StatusOK, "This route is not judged."},
+	ReasonShadow:    {http.StatusOK, "The policy would refuse this request, but only watches."},
 	ReasonPreflight: {http.StatusOK, "CORS preflight requests carry no credentials and pass."},
 
 	ReasonTargetMalformed:     {http.StatusBadRequest, "The address of this request is not well formed."},
@@ -188,6 +193,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonPanic:              {http.StatusInternalServerError, "Something went wrong while this request was judged."},
 	ReasonUnknownRule:        {http.StatusInternalServerError, "The proxy names a rule that the policy does not have."},
 	ReasonNoDecision:         {http.StatusForbidden, forbiddenDetail},
+	ReasonNotFound:           {http.StatusNotFound, "There is nothing here."},
 }
 
 const (

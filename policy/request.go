@@ -1,8 +1,6 @@
 package policy
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // Request holds the facts a proxy knows about one request. The adapter copies
 // them; it parses and decides nothing.
@@ -27,7 +25,7 @@ type Request struct {
 	// trusted proxies.
 	Client netip.Addr
 	// RuleName names the rule to apply where the proxy's own route
-	// configuration says so. It can make a decision stricter, never opener.
+	// configuration says so. It does not open what a guarding rule meets.
 	RuleName string
 }
 

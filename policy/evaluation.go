@@ -1,0 +1,201 @@
+package policy
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// evaluation is one decision in the making.
+type evaluation struct {
+	subject
+	policy *Policy
+	facts  facts
+	// readTarget is where subject.target points.
+	readTarget target
+	scheme     string
+	state      AuthState
+	limits     []LimitResult
+	// refusedLimit is the limit that refused.
+	refusedLimit string
+	cause        error
+	trace        *Trace
+}
+
+// verdict is the outcome of judging. The zero verdict refuses.
+type verdict struct {
+	passes bool
+	reason Reason
+}
+
+func pass(reason Reason) verdict { return verdict{true, reason} }
+
+func refuse(reason Reason) verdict { return verdict{false, reason} }
+
+// readRequest computes the canonical target and the client address, and gathers
+// what the fields say.
+func (e *evaluation) readRequest() Reason {
+	p, r := e.policy, e.request
+	if !validHeaderName(r.Method) {
+		return ReasonMethodMalformed
+	}
+	var reason Reason
+	if e.facts, reason = readHeaders(r.Headers, p.headers); reason != "" {
+		return reason
+	}
+	e.scheme = r.Scheme
+	if p.trusted.contain(r.Peer.Unmap()) && (e.facts.forwardedProto == "https" || e.facts.forwardedProto == "http") {
+		e.scheme = e.facts.forwardedProto
+	}
+	if e.client = p.trusted.client(r.Peer, e.facts.forwardedFor); len(p.trusted) == 0 && r.Client.IsValid() {
+		e.client = ClientAddr{r.Client.Unmap().WithZone("")}
+	}
+	if e.readTarget, reason = parseTarget(r.Target, r.Host, e.scheme); reason != "" {
+		return reason
+	}
+	e.target = &e.readTarget
+	e.trace.add("target", e.target.readings[0], "")
+	return ""
+}
+
+// selectRule finds the rule, and the path parameters where it reads them. A
+// rule named by the proxy's route may take the place of the one that matches,
+// but not open what that one guards.
+func (e *evaluation) selectRule() Reason {
+	rule, err := e.policy.match(e.request.Method, e.target)
+	if err != nil {
+		e.cause = err
+		return ReasonMatchTimeout
+	}
+	if name := e.request.RuleName; name != "" {
+		named, ok := e.policy.byName[name]
+		if !ok {
+			return ReasonUnknownRule
+		}
+		if named.guards() || !rule.guards() {
+			rule = named
+		}
+	}
+	e.rule = rule
+	e.trace.add("rule", rule.name, string(rule.access))
+	if rule.usesParams {
+		var same bool
+		if e.params, same = rule.matcher.params(e.target); !same {
+			return ReasonTargetAmbiguous
+		}
+	}
+	return ""
+}
+
+// authenticate establishes the principal. A public rule takes whoever comes,
+// with an identity if there is one that holds.
+func (e *evaluation) authenticate() Reason {
+	e.state = e.policy.deps.Authenticator.Authenticate(e.ctx, e.request, e.rule.accept, e.now)
+	e.cause = e.state.Cause
+	reason := e.signedOut()
+	if reason == "" {
+		e.principal = e.state.Principal
+		reason = e.revoked()
+	}
+	e.trace.add("authenticate", string(reason), "")
+	if e.rule.access == Public && locationOf(e.state.Headers) == "" {
+		return ""
+	}
+	return reason
+}
+
+// signedOut returns why nobody is signed in, or "".
+func (e *evaluation) signedOut() Reason {
+	switch state := &e.state; {
+	case locationOf(state.Headers) != "":
+		return refusal(state.Reason, ReasonSessionMissing)
+	case state.Status == Unavailable:
+		return refusal(state.Reason, ReasonKeysUnavailable)
+	case state.Status != SignedIn || state.Principal == nil:
+		return refusal(state.Reason, ReasonSessionMissing)
+	case !e.rule.accept.Has(state.Principal.TokenType):
+		return ReasonTokenType
+	}
+	return ""
+}
+
+// refusal guards against a reason from outside that stands for a pass, or for
+// nothing.
+func refusal(reason, otherwise Reason) Reason {
+	if reason == "" || reason.Status() == http.StatusOK {
+		return otherwise
+	}
+	return reason
+}
+
+// revoked forgets a principal whose session has ended before its token.
+func (e *evaluation) revoked() Reason {
+	if e.policy.deps.Revocations == nil {
+		return ""
+	}
+	reason := e.policy.deps.Revocations.Revoked(e.principal, e.now)
+	if reason == "" {
+		return ""
+	}
+	e.principal = nil
+	return refusal(reason, ReasonSessionRevoked)
+}
+
+func (e *evaluation) meetRequirement() Reason {
+	if e.rule.requirement == nil {
+		return ""
+	}
+	t, reason, cause := e.rule.requirement.check(&e.subject)
+	e.cause = cause
+	if t == met {
+		e.trace.add("require", "", "met")
+		return ""
+	}
+	e.trace.add("require", string(reason), "not met")
+	return refusal(reason, ReasonClaimsUndecidable)
+}
+
+func (e *evaluation) beFresh() Reason {
+	if e.principal == nil {
+		return ""
+	}
+	reason, cause := e.rule.freshness.stale(&e.subject)
+	e.cause = cause
+	e.trace.add("freshness", string(reason), "")
+	return reason
+}
+
+// takeLimits counts the request against limits, all in one call.
+func (e *evaluation) takeLimits(limits []*limit) Reason {
+	if len(limits) == 0 {
+		return ""
+	}
+	checks := make([]LimitCheck, len(limits))
+	for i, l := range limits {
+		checks[i] = l.check(&e.subject)
+	}
+	results := make([]LimitResult, len(limits))
+	if err := e.policy.deps.Limiter.Take(e.ctx, e.now, checks, results); err != nil {
+		e.cause = err
+		return ReasonLimiterUnavailable
+	}
+	for i := range results {
+		results[i].Name, results[i].Limit, results[i].Window = checks[i].Name, checks[i].Quota.Limit, checks[i].Quota.Window
+	}
+	e.limits = append(e.limits, results...)
+	if i := slices.IndexFunc(results, func(r LimitResult) bool { return !r.Allowed }); i >= 0 {
+		e.refusedLimit = results[i].Name
+		e.trace.add("limit", e.refusedLimit, "refused")
+		return ReasonRateLimited
+	}
+	return ""
+}
+
+func locationOf(headers []Header) string {
+	for _, h := range headers {
+		if strings.EqualFold(h.Name, "Location") {
+			return h.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// freshness is a compiled Freshness. The zero value asks for nothing.
+type freshness struct {
+	maxTokenAge   time.Duration
+	maxSessionAge time.Duration
+	createdClaim  []string
+	sessions      Sessions
+	verification  *verification
+}
+
+func compileFreshness(path string, f *Freshness, sessions Sessions) (freshness, []error) {
+	if f == nil {
+		return freshness{}, nil
+	}
+	var errs []error
+	fresh := freshness{maxTokenAge: f.MaxTokenAge.Std(), maxSessionAge: f.MaxSessionAge.Std(), sessions: sessions}
+	if f.SessionCreatedClaim != "" {
+		fresh.createdClaim = strings.Split(f.SessionCreatedClaim, ".")
+		if fresh.maxSessionAge == 0 {
+			errs = append(errs, &ConfigError{Path: path + ".session_created_claim", Msg: "a claim for the age of the session needs max_session_age"})
+		}
+	}
+	if fresh.maxSessionAge > 0 && fresh.createdClaim == nil && sessions == nil {
+		errs = append(errs, &ConfigError{Path: path + ".max_session_age", Msg: "session tokens do not say when the session began", Suggestion: "set session_created_claim, or clerk.secret_key so that Clerk can be asked"})
+	}
+	if f.Reverification != nil {
+		v, err := compileReverification(*f.Reverification)
+		if err != nil {
+			errs = append(errs, atPath(path+".reverification", err))
+		}
+		fresh.verification = &v
+	}
+	if *f == (Freshness{}) {
+		errs = append(errs, &ConfigError{Path: path, Msg: "the freshness asks for nothing", Suggestion: "write max_token_age, max_session_age or reverification"})
+	}
+	return fresh, errs
+}
+
+// stale returns why the principal is not fresh enough, or "". What is not known
+// is stale; what cannot be found out is an outage.
+func (f *freshness) stale(s *subject) (Reason, error) {
+	p := s.principal
+	if f.maxTokenAge > 0 && (p.IssuedAt.IsZero() || s.now.Sub(p.IssuedAt) > f.maxTokenAge) {
+		return ReasonTokenTooOld, nil
+	}
+	if f.maxSessionAge > 0 {
+		created, err := f.sessionCreated(s)
+		if err != nil {
+			return ReasonClerkUnavailable, err
+		}
+		if created.IsZero() || s.now.Sub(created) > f.maxSessionAge {
+			return ReasonSessionTooOld, nil
+		}
+	}
+	if f.verification != nil && !f.verification.fresh(p.Factors, elapsedMinutes(p, s.now)) {
+		return ReasonReverification, nil
+	}
+	return "", nil
+}
+
+// sessionCreated returns when the session began; zero where that is not known.
+func (f *freshness) sessionCreated(s *subject) (time.Time, error) {
+	if f.createdClaim != nil {
+		value, _ := claimAt(s.principal.Claims, f.createdClaim)
+		seconds, ok := asFloat(value).(float64)
+		if !ok || !(seconds > 0 && seconds < maxUnix) {
+			return time.Time{}, nil
+		}
+		whole, fraction := math.Modf(seconds)
+		return time.Unix(int64(whole), int64(fraction*1e9)), nil
+	}
+	if s.principal.SessionID == "" {
+		return time.Time{}, nil
+	}
+	return f.sessions.CreatedAt(s.ctx, s.principal.SessionID)
+}
+
+// maxUnix is the end of the year 9999.
+const maxUnix = 253402300800

@@ -1,0 +1,210 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// defaultRule is the name of what no rule meets.
+const defaultRule = "default"
+
+// Policy is a compiled policy. It is immutable and safe for concurrent use.
+type Policy struct {
+	rules          []*rule
+	byName         map[string]*rule
+	fallback       *rule
+	headers        *headerRules
+	trusted        trustedProxies
+	signIn         *signIn
+	bodies         map[Reason]*bodies
+	limitBodies    map[string]*bodies
+	shadow         bool
+	judgePreflight bool
+	deps           Deps
+}
+
+// Deps are what a policy needs from outside.
+type Deps struct {
+	// Authenticator establishes who is asking. Required where a rule, or the
+	// default, wants to know.
+	Authenticator Authenticator
+	// Limiter counts. Required where there are limits.
+	Limiter Limiter
+	// Revocations is asked about every principal; nil knows of none.
+	Revocations Revocations
+	// Sessions is asked when a session began, where the token does not say.
+	Sessions Sessions
+	// Instance is where to send browsers to sign in.
+	Instance Instance
+	// Now is the clock. Required.
+	Now func() time.Time
+}
+
+// New compiles a policy. Its error joins a [*ConfigError] for everything that
+// is wrong.
+func New(config Config, deps Deps) (*Policy, error) {
+	limits, errs := compileLimits(config.Limits)
+	rules := ruleCompiler{limits: limits, sessions: deps.Sessions, errs: errs}
+	p := &Policy{bodies: compileBodies(), limitBodies: map[string]*bodies{}, byName: map[string]*rule{}, deps: deps}
+	p.rules = rules.compile(config.Rules)
+	p.fallback = rules.fallback(config.Default)
+	p.shadow = rules.mode("mode", config.Mode)
+	p.judgePreflight = rules.preflight(config.Preflight)
+	errs = rules.errs
+
+	var more []error
+	p.headers, more = compileHeaders(config.IdentityHeaders)
+	errs = append(errs, more...)
+	p.trusted, more = compileTrustedProxies(config.TrustedProxies)
+	errs = append(errs, more...)
+	p.signIn, more = compileSignIn(deps.Instance)
+	errs = append(errs, more...)
+	for _, r := range p.rules {
+		p.byName[r.name] = r
+	}
+	for name := range limits {
+		p.limitBodies[name] = limitBodies(name)
+	}
+	if errs = append(errs, p.checkDeps(len(limits) > 0)...); len(errs) == 0 {
+		errs = p.checkSignIn()
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return p, nil
+}
+
+func (c *ruleCompiler) fallback(config Default) *rule {
+	r := &rule{name: defaultRule, access: config.Access, accept: TokenTypes{SessionToken}}
+	switch r.access {
+	case "":
+		r.access = Protected
+	case Protected, Public, DenyAccess:
+	default:
+		c.errorf("default.access", didYouMean(string(r.access), string(Protected), string(Public), string(DenyAccess)), "unknown access %q", r.access)
+	}
+	return r
+}
+
+func (c *ruleCompiler) preflight(text string) bool {
+	switch text {
+	case "", "pass":
+		return false
+	case "judge":
+		return true
+	}
+	c.errorf("preflight", didYouMean(text, "pass", "judge"), "unknown value %q", text)
+	return true
+}
+
+func (p *Policy) checkDeps(limited bool) []error {
+	var errs []error
+	if p.deps.Now == nil {
+		errs = append(errs, errors.New("policy: no clock"))
+	}
+	if p.deps.Authenticator == nil {
+		errs = append(errs, errors.New("policy: no authenticator"))
+	}
+	if limited && p.deps.Limiter == nil {
+		errs = append(errs, errors.New("policy: there are limits, but no limiter"))
+	}
+	return errs
+}
+
+// checkSignIn refuses a sign-in page that nobody can reach without being
+// signed in.
+func (p *Policy) checkSignIn() []error {
+	path, host := p.signIn.ownPage()
+	if path == "" {
+		return nil
+	}
+	t, reason := parseTarget(path, host, "https")
+	if reason != "" {
+		return []error{&ConfigError{Path: "clerk.sign_in_url", Msg: "the policy refuses the path of the sign-in page: " + string(reason)}}
+	}
+	if r, _ := p.match("GET", &t); r == nil || r.guards() {
+		name := defaultRule
+		if r != nil {
+			name = r.name
+		}
+		return []error{&ConfigError{Path: "clerk.sign_in_url", Msg: fmt.Sprintf("the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, name), Suggestion: fmt.Sprintf("add %s(.*) to a public rule", path)}}
+	}
+	return nil
+}
+
+// Decide judges one request. It never fails: whatever goes wrong refuses.
+func (p *Policy) Decide(ctx context.Context, r *Request) Decision {
+	return p.decide(ctx, r, nil)
+}
+
+func (p *Policy) decide(ctx context.Context, r *Request, trace *Trace) (d Decision) {
+	e := &evaluation{policy: p, trace: trace, subject: subject{ctx: ctx, request: r, now: p.deps.Now()}}
+	defer func() {
+		if v := recover(); v != nil {
+			e.cause = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			d = e.refused(ReasonPanic)
+		}
+	}()
+	return e.decision(e.judge())
+}
+
+// judge takes the steps of a decision, in order. Each returns the reason to
+// stop, or "" to go on.
+func (e *evaluation) judge() verdict {
+	if reason := e.readRequest(); reason != "" {
+		return refuse(reason)
+	}
+	if reason := e.selectRule(); reason != "" {
+		return refuse(reason)
+	}
+	switch {
+	case e.rule.access == Bypass:
+		return pass(ReasonBypass)
+	case e.rule.access == DenyAccess:
+		return refuse(ReasonRuleDenies)
+	case !e.policy.judgePreflight && e.facts.isPreflight(e.request.Method):
+		return pass(ReasonPreflight)
+	}
+	if reason := e.takeLimits(e.rule.early); reason != "" {
+		return refuse(reason)
+	}
+	if reason := e.authenticate(); reason != "" {
+		return refuse(reason)
+	}
+	if reason := e.meetRequirement(); reason != "" {
+		return refuse(reason)
+	}
+	if reason := e.beFresh(); reason != "" {
+		return refuse(reason)
+	}
+	if reason := e.takeLimits(e.rule.late); reason != "" {
+		return refuse(reason)
+	}
+	if e.cause = e.ctx.Err(); e.cause != nil {
+		return refuse(ReasonCanceled)
+	}
+	if e.rule.access == Public {
+		return pass(ReasonPublic)
+	}
+	if e.principal == nil {
+		return refuse(ReasonNoDecision)
+	}
+	return pass(ReasonAllowed)
+}
+
+// match returns the first rule that meets the request.
+func (p *Policy) match(method string, t *target) (*rule, error) {
+	for _, r := range p.rules {
+		met, err := r.matcher.meets(method, t)
+		if err != nil {
+			return nil, fmt.Errorf("matching rule %q: %w", r.name, err)
+		}
+		if met {
+			return r, nil
+		}
+	}
+	return p.fallback, nil
+}

@@ -1,0 +1,314 @@
+package policy
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxReadings bounds how many readings a path may have. Ordinary paths have
+// one; a path with more than this is refused.
+const maxReadings = 32
+
+// readings are the plausible readings of one path. Upstreams differ: some
+// decode reserved characters, some merge slashes, some read ";x" away. A rule
+// that guards is met if any reading meets it, a rule that opens only if every
+// reading does, so that no upstream serves what the policy judged differently.
+type readings []string
+
+// readPath decodes a path and collects its readings. The first is the form in
+// which Clerk's route matcher sees it.
+func readPath(path string) (readings, Reason) {
+	if plainPath(path) {
+		return readings{path}, ""
+	}
+	decoded, reason := decodePath(path)
+	if reason != "" {
+		return nil, reason
+	}
+	for _, text := range []string{decoded, foldUnicode(decoded)} {
+		if reason := checkDecoded(text); reason != "" {
+			return nil, reason
+		}
+	}
+	return closeReadings(path)
+}
+
+// plainMarks are the marks that no upstream treats specially.
+const plainMarks = "-_~@!$&'()*+,=:"
+
+// plainPath reports whether a path has only one reading: letters, digits and
+// the marks no upstream treats specially, with no empty and no dotted segment.
+func plainPath(path string) bool {
+	for i := range len(path) {
+		switch c := path[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(plainMarks, c) >= 0:
+		case c == '/':
+			if i > 0 && (path[i-1] == '/' || path[i-1] == '.') {
+				return false
+			}
+		case c == '.':
+			if path[i-1] == '/' && (i+1 == len(path) || path[i+1] == '.' || path[i+1] == '/') {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return path[len(path)-1] != '.'
+}
+
+// decodePath decodes every percent escape. Escapes that are broken, that hide a
+// separator or a control character, or that hide another escape are refused.
+func decodePath(path string) (string, Reason) {
+	b := make([]byte, 0, len(path))
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		switch {
+		case c == '%':
+			if i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2]) {
+				return "", ReasonTargetMalformed
+			}
+			c = unhex(path[i+1])<<4 | unhex(path[i+2])
+			if c < 0x20 || c == 0x7f {
+				return "", ReasonTargetMalformed
+			}
+			if c == '/' || c == '\\' {
+				return "", ReasonTargetAmbiguous
+			}
+			i += 2
+		case c <= ' ' || c == 0x7f || c == '#':
+			return "", ReasonTargetMalformed
+		case c == '\\':
+			return "", ReasonTargetAmbiguous
+		}
+		b = append(b, c)
+	}
+	decoded := string(b)
+	if !utf8.ValidString(decoded) {
+		return "", ReasonTargetMalformed
+	}
+	return decoded, ""
+}
+
+// checkDecoded refuses what is still an escape after decoding, dot segments in
+// every disguise, and characters that end lines.
+func checkDecoded(decoded string) Reason {
+	for i, r := range decoded {
+		switch {
+		case r == '%':
+			if rest := decoded[i+1:]; hidesEscape(rest) {
+				return ReasonTargetAmbiguous
+			}
+		case r == '\\':
+			return ReasonTargetAmbiguous
+		case r == '\u2028', r == '\u2029', unicode.Is(unicode.Cc, r):
+			return ReasonTargetMalformed
+		}
+	}
+	if hasDotSegment(decoded) {
+		return ReasonTargetAmbiguous
+	}
+	return ""
+}
+
+// hasDotSegment reports whether a segment is "." or ".." once parameters and
+// trailing spaces are read away.
+func hasDotSegment(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		name, _, _ := strings.Cut(segment, ";")
+		if name = strings.TrimRight(name, " "); name == "." || name == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// hidesEscape reports whether a text after "%" makes a percent escape or an
+// IIS %uXXXX escape.
+func hidesEscape(rest string) bool {
+	if len(rest) >= 2 && isHex(rest[0]) && isHex(rest[1]) {
+		return true
+	}
+	return len(rest) >= 1 && (rest[0] == 'u' || rest[0] == 'U')
+}
+
+// closeReadings applies every way of reading to every reading until nothing
+// new appears.
+func closeReadings(path string) (readings, Reason) {
+	all := readings{mergeSlashes(decodeUnreserved(path))}
+	add := func(reading string) {
+		if reading == "" || reading[0] != '/' {
+			reading = "/" + reading
+		}
+		for _, known := range all {
+			if known == reading {
+				return
+			}
+		}
+		all = append(all, reading)
+	}
+	add(decodeUnreserved(path))
+	for i := 0; i < len(all); i++ {
+		for _, way := range waysOfReading {
+			add(way(all[i]))
+			if len(all) > maxReadings {
+				return nil, ReasonTargetAmbiguous
+			}
+		}
+		if hasDotSegment(all[i]) {
+			return nil, ReasonTargetAmbiguous
+		}
+	}
+	return all, ""
+}
+
+// waysOfReading are what upstreams do to a path before they route it.
+var waysOfReading = []func(string) string{
+	decodeReserved,
+	dropParameters,
+	cutAtEncodedEnd,
+	mergeSlashes,
+	dropAuthority,
+	trimSegments,
+	foldUnicode,
+}
+
+// reserved are the characters whose escapes decodeURI leaves as written
+// (ECMA-262 § 19.2.6.4).
+const reserved = ";/?:@&=+$,#"
+
+// decodeUnreserved decodes as JavaScript's decodeURI does: all but reserved.
+func decodeUnreserved(path string) string { return decodeIf(path, false) }
+
+// decodeReserved decodes what decodeUnreserved left.
+func decodeReserved(path string) string { return decodeIf(path, true) }
+
+func decodeIf(path string, reservedToo bool) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2]) {
+			if c := unhex(path[i+1])<<4 | unhex(path[i+2]); reservedToo || strings.IndexByte(reserved, c) < 0 {
+				b.WriteByte(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(path[i])
+	}
+	return b.String()
+}
+
+// dropParameters reads ";parameters" of segments away, as servlet containers
+// do, also where the ";" is encoded.
+func dropParameters(path string) string {
+	if !strings.Contains(path, ";") && !strings.Contains(path, "%3") {
+		return path
+	}
+	return mapSegments(path, func(segment string) string {
+		segment, _, _ = strings.Cut(segment, ";")
+		if i := strings.Index(strings.ToLower(segment), "%3b"); i >= 0 {
+			segment = segment[:i]
+		}
+		return segment
+	})
+}
+
+// cutAtEncodedEnd ends the path at an encoded "?" or "#".
+func cutAtEncodedEnd(path string) string {
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	for _, escape := range []string{"%3f", "%3F", "%23"} {
+		if i := strings.Index(path, escape); i >= 0 {
+			path = path[:i]
+		}
+	}
+	return path
+}
+
+// mergeSlashes makes one slash of many.
+func mergeSlashes(path string) string {
+	if !strings.Contains(path, "//") {
+		return path
+	}
+	b := make([]byte, 0, len(path))
+	for i := range len(path) {
+		if path[i] != '/' || i == 0 || path[i-1] != '/' {
+			b = append(b, path[i])
+		}
+	}
+	return string(b)
+}
+
+// dropAuthority reads "//host/path" as an authority and a path.
+func dropAuthority(path string) string {
+	rest, ok := strings.CutPrefix(path, "//")
+	if !ok {
+		return path
+	}
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return "/"
+}
+
+// trimSegments drops dots and spaces from the ends of segments, as Windows
+// file systems do.
+func trimSegments(path string) string {
+	if !strings.ContainsAny(path, ". ") {
+		return path
+	}
+	return mapSegments(path, func(segment string) string { return strings.TrimRight(segment, ". ") })
+}
+
+// foldUnicode drops invisible characters and maps compatibility forms (full
+// width letters, dots and slashes) to the plain ones, as NFKC does.
+func foldUnicode(path string) string {
+	if isASCII(path) {
+		return path
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(path))
+}
+
+func mapSegments(path string, f func(string) string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		segments[i] = f(s)
+	}
+	return strings.Join(segments, "/")
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	default:
+		return c - 'a' + 10
+	}
+}

@@ -1,0 +1,163 @@
+package policy
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// maxRedirect bounds the return address in a redirect to sign-in. Past it only
+// the origin is returned to.
+const maxRedirect = 4096
+
+// Instance is what the policy must know of the Clerk instance to send browsers
+// to it and back.
+type Instance struct {
+	// SignInURL is where browsers are sent to sign in: absolute, or a path of
+	// the site itself. Empty: nobody is redirected.
+	SignInURL string
+	// Origins are the origins of the site (scheme://host[:port]). Browsers are
+	// only ever sent back to one of them. Empty: the host of the request.
+	Origins []string
+}
+
+// signIn builds redirects to sign-in.
+type signIn struct {
+	target  *url.URL // nil: no redirects
+	origins []origin
+}
+
+// origin is scheme, host and port in comparable form.
+type origin struct {
+	text       string
+	host, port string
+}
+
+func compileSignIn(instance Instance) (*signIn, []error) {
+	s := &signIn{}
+	var errs []error
+	for i, text := range instance.Origins {
+		o, err := parseOrigin(text)
+		if err != nil {
+			errs = append(errs, &ConfigError{Path: fmt.Sprintf("clerk.authorized_parties[%d]", i), Msg: err.Error(), Suggestion: "write https://app.example.com"})
+			continue
+		}
+		s.origins = append(s.origins, o)
+	}
+	if instance.SignInURL == "" {
+		return s, errs
+	}
+	u, err := url.Parse(instance.SignInURL)
+	switch {
+	case err != nil || strings.ContainsAny(instance.SignInURL, "\\ \t\r\n"):
+		errs = append(errs, &ConfigError{Path: "clerk.sign_in_url", Msg: "the sign-in URL cannot be parsed"})
+	case u.Host == "" && (!strings.HasPrefix(u.Path, "/") || strings.HasPrefix(instance.SignInURL, "//")):
+		errs = append(errs, &ConfigError{Path: "clerk.sign_in_url", Msg: "the sign-in URL is neither absolute nor a path", Suggestion: "write /sign-in or https://accounts.example.com/sign-in"})
+	case u.Host != "" && u.Scheme != "https" && u.Scheme != "http", u.User != nil:
+		errs = append(errs, &ConfigError{Path: "clerk.sign_in_url", Msg: "the sign-in URL must be http or https, without user information"})
+	default:
+		s.target = u
+	}
+	return s, errs
+}
+
+func parseOrigin(text string) (origin, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return origin{}, fmt.Errorf("%q is not an origin", text)
+	}
+	host, port, reason := parseHost(u.Host, u.Scheme)
+	if reason != "" {
+		return origin{}, fmt.Errorf("%q is not an origin", text)
+	}
+	o := origin{text: u.Scheme + "://" + host, host: host, port: port}
+	if port != "" {
+		o.text += ":" + port
+	}
+	return o, nil
+}
+
+// ownPage returns the path and host of the sign-in page where it is a page of
+// the site itself, and "" where it is not.
+func (s *signIn) ownPage() (path, host string) {
+	if s.target == nil {
+		return "", ""
+	}
+	own := s.target.Host == ""
+	host = "localhost"
+	for _, o := range s.origins {
+		if own {
+			host = o.host
+			break
+		}
+		own = strings.EqualFold(s.target.Hostname(), o.host)
+		host = o.host
+	}
+	if !own {
+		return "", ""
+	}
+	return s.target.EscapedPath(), host
+}
+
+// originOf returns the origin that the request was made to, as configured. With
+// no origins configured it is what the proxy says.
+func (s *signIn) originOf(t *target, scheme string) (string, bool) {
+	if len(s.origins) == 0 {
+		if t.port != "" {
+			return scheme + "://" + t.host + ":" + t.port, true
+		}
+		return scheme + "://" + t.host, true
+	}
+	i := slices.IndexFunc(s.origins, func(o origin) bool { return o.host == t.host && o.port == t.port })
+	if i < 0 {
+		return "", false
+	}
+	return s.origins[i].text, true
+}
+
+// location is where a browser is sent to sign in, with the way back in
+// redirect_url. It reports false where the way back is to no site of ours.
+func (s *signIn) location(t *target, scheme string, pending bool) (string, bool) {
+	if s.target == nil {
+		return "", false
+	}
+	site, ok := s.originOf(t, scheme)
+	if !ok {
+		return "", false
+	}
+	back := site + t.raw
+	if len(back) > maxRedirect {
+		back = site + "/"
+	}
+	to := *s.target
+	if to.Host == "" {
+		base, err := url.Parse(site)
+		if err != nil {
+			return "", false
+		}
+		to.Scheme, to.Host = base.Scheme, base.Host
+	}
+	if pending {
+		to = *to.JoinPath("tasks")
+	}
+	query := to.Query()
+	query.Set("redirect_url", back)
+	to.RawQuery = query.Encode()
+	return to.String(), true
+}
+
+// compileRedirect checks the redirect of an on_forbidden.
+func compileRedirect(path, text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || strings.ContainsAny(text, "\\ \t\r\n"):
+		return &ConfigError{Path: path, Msg: fmt.Sprintf("%q is not a URL", text)}
+	case u.Host == "" && strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
+		return nil
+	case u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil:
+		return nil
+	default:
+		return &ConfigError{Path: path, Msg: fmt.Sprintf("%q is neither a path of the site nor an absolute URL", text), Suggestion: "write /unauthorized"}
+	}
+}

@@ -1,0 +1,235 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/clerkgate/clerkgate/internal/pathpattern"
+)
+
+// rule is a compiled Rule.
+type rule struct {
+	name    string
+	access  Access
+	matcher matcher
+	accept  TokenTypes
+	// requirement is nil where any principal will do.
+	requirement conjunction
+	freshness   freshness
+	// usesParams: the requirement or a limit reads path parameters.
+	usesParams bool
+	// early are the limits taken before authentication, late those after.
+	early, late []*limit
+	forbidden   *OnForbidden
+	shadow      bool
+	// stale is the answer to a verification that is too old.
+	stale *bodies
+}
+
+// guards reports whether the rule closes something.
+func (r *rule) guards() bool { return r.access == Protected || r.access == DenyAccess }
+
+// ruleCompiler compiles the rules of one policy.
+type ruleCompiler struct {
+	limits   map[string]*limit
+	sessions Sessions
+	errs     []error
+}
+
+func (c *ruleCompiler) errorf(path, suggestion, format string, args ...any) {
+	c.errs = append(c.errs, &ConfigError{Path: path, Msg: fmt.Sprintf(format, args...), Suggestion: suggestion})
+}
+
+// compile compiles all rules in order.
+func (c *ruleCompiler) compile(config []Rule) []*rule {
+	rules := make([]*rule, len(config))
+	seen := map[string]int{}
+	for i := range config {
+		path := fmt.Sprintf("rules[%d]", i)
+		rules[i] = c.rule(path, &config[i])
+		name := config[i].Name
+		switch first, again := seen[name]; {
+		case name == "":
+			c.errorf(path, "write name: ...", "the rule has no name")
+		case name == defaultRule:
+			c.errorf(path+".name", "", "%q is the name of what no rule meets", name)
+		case again:
+			c.errorf(path+".name", "", "rule %d is called %q as well", first+1, name)
+		}
+		seen[name] = i
+	}
+	c.exceptStatic(rules)
+	return rules
+}
+
+func (c *ruleCompiler) rule(path string, config *Rule) *rule {
+	r := &rule{name: config.Name, access: config.Access, accept: config.Accept, shadow: c.mode(path+".mode", config.Mode)}
+	if r.access == "" {
+		r.access = Protected
+	}
+	if known := []string{string(Protected), string(Public), string(Bypass), string(DenyAccess)}; !slices.Contains(known, string(r.access)) {
+		c.errorf(path+".access", didYouMean(string(r.access), known...), "unknown access %q", r.access)
+		r.access = DenyAccess
+	}
+	if len(r.accept) == 0 {
+		r.accept = TokenTypes{SessionToken}
+	}
+	r.matcher = c.matcher(path+".match", &config.Match, r.guards())
+	c.conditions(path, config, r)
+	c.limitsOf(path, config, r)
+	c.forbidden(path+".on_forbidden", config, r)
+	return r
+}
+
+func (c *ruleCompiler) mode(path string, mode Mode) bool {
+	switch mode {
+	case "", Enforce:
+		return false
+	case Shadow:
+		return true
+	}
+	c.errorf(path, didYouMean(string(mode), string(Enforce), string(Shadow)), "unknown mode %q", mode)
+	return false
+}
+
+func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher {
+	m := matcher{guards: guards, methods: config.Method}
+	for i, text := range config.Path {
+		pattern, err := pathpattern.Compile(text, pathpattern.Options{})
+		if err != nil {
+			c.errs = append(c.errs, patternError(fmt.Sprintf("%s.path[%d]", path, i), err))
+			continue
+		}
+		m.paths = append(m.paths, pattern)
+	}
+	for i, text := range config.Host {
+		host, err := compileHost(text)
+		if err != nil {
+			c.errs = append(c.errs, atPath(fmt.Sprintf("%s.host[%d]", path, i), err))
+		}
+		m.hosts = append(m.hosts, host)
+	}
+	for i, method := range config.Method {
+		if !validHeaderName(method) {
+			c.errorf(fmt.Sprintf("%s.method[%d]", path, i), "write GET, POST, ...", "%q is not a method", method)
+		}
+	}
+	if config.StaticFiles {
+		m.static = &staticFiles{}
+	}
+	if len(config.Path) == 0 && len(config.Host) == 0 && len(config.Method) == 0 && !config.StaticFiles {
+		c.errorf(path, `write path: ["/admin(.*)"], or use default: for what no rule meets`, "the rule does not say what it matches")
+	}
+	return m
+}
+
+// exceptStatic keeps what guarding rules name from passing as static files.
+func (c *ruleCompiler) exceptStatic(rules []*rule) {
+	var guarded []*pathpattern.Pattern
+	for _, r := range rules {
+		for _, pattern := range r.matcher.paths {
+			if r.guards() && namesPath(pattern.String()) {
+				guarded = append(guarded, pattern)
+			}
+		}
+	}
+	for _, r := range rules {
+		if r.matcher.static != nil && !r.guards() {
+			r.matcher.static.except = guarded
+		}
+	}
+}
+
+func (c *ruleCompiler) conditions(path string, config *Rule, r *rule) {
+	if r.access != Protected {
+		for key, set := range map[string]bool{"require": config.Require != nil, "freshness": config.Freshness != nil, "on_forbidden": config.OnForbidden != nil} {
+			if set {
+				c.errorf(path+"."+key, "remove it, or make the rule protected", "a rule with access %q judges nobody, so it can have no %s", r.access, key)
+			}
+		}
+		return
+	}
+	var errs []error
+	r.freshness, errs = compileFreshness(path+".freshness", config.Freshness, c.sessions)
+	c.errs = append(c.errs, errs...)
+	if v := r.freshness.verification; v != nil {
+		r.stale = reverificationBodies(*v)
+	}
+	if config.Require == nil {
+		return
+	}
+	requirements := requirementCompiler{paramNames: commonParams(r.matcher.paths)}
+	r.requirement = requirements.compile(path+".require", config.Require)
+	r.usesParams = requirements.usesParams
+	c.errs = append(c.errs, requirements.errs...)
+}
+
+// commonParams are the parameters that every pattern has.
+func commonParams(patterns []*pathpattern.Pattern) []string {
+	if len(patterns) == 0 {
+		return nil
+	}
+	common := slices.Clone(patterns[0].Names())
+	for _, pattern := range patterns[1:] {
+		common = slices.DeleteFunc(common, func(name string) bool { return !slices.Contains(pattern.Names(), name) })
+	}
+	return common
+}
+
+func (c *ruleCompiler) limitsOf(path string, config *Rule, r *rule) {
+	for i, name := range config.Limits {
+		at := fmt.Sprintf("%s.limits[%d]", path, i)
+		l, ok := c.limits[name]
+		switch {
+		case !ok && len(c.limits) == 0:
+			c.errorf(at, "write it under limits:", "there is no limit %q", name)
+			continue
+		case !ok:
+			c.errorf(at, didYouMean(name, sortedKeys(c.limits)...), "there is no limit %q", name)
+			continue
+		case r.access == Bypass || r.access == DenyAccess:
+			c.errorf(at, "remove it, or make the rule public", "a rule with access %q counts nothing", r.access)
+		}
+		r.usesParams = r.usesParams || slices.ContainsFunc(l.keys, func(k limitKey) bool { return k.kind == keyParam })
+		if l.early {
+			r.early = append(r.early, l)
+		} else {
+			r.late = append(r.late, l)
+		}
+	}
+}
+
+func (c *ruleCompiler) forbidden(path string, config *Rule, r *rule) {
+	f := config.OnForbidden
+	if f == nil {
+		return
+	}
+	switch {
+	case (f.Status == 0) == (f.Redirect == ""):
+		c.errorf(path, "write status: 404 or redirect: /unauthorized", "exactly one of status and redirect is wanted")
+	case f.Status != 0 && f.Status != 403 && f.Status != 404:
+		c.errorf(path+".status", "write 403 or 404", "%d is not an answer to somebody forbidden", f.Status)
+	case f.Redirect != "":
+		if err := compileRedirect(path+".redirect", f.Redirect); err != nil {
+			c.errs = append(c.errs, err)
+		}
+	}
+	r.forbidden = f
+}
+
+// patternError carries the position and advice of a bad pattern.
+func patternError(path string, err error) error {
+	if syntax, ok := errors.AsType[*pathpattern.SyntaxError](err); ok {
+		return &ConfigError{Path: path, Msg: fmt.Sprintf("bad pattern %q: %s", syntax.Pattern, syntax.Msg), Suggestion: syntax.Suggestion}
+	}
+	return atPath(path, err)
+}
+
+// atPath gives an error its place in the configuration.
+func atPath(path string, err error) error {
+	if config, ok := errors.AsType[*ConfigError](err); ok {
+		return &ConfigError{Path: path + config.Path, Msg: config.Msg, Suggestion: config.Suggestion}
+	}
+	return &ConfigError{Path: path, Msg: err.Error()}
+}

@@ -1,0 +1,123 @@
+package policy
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxTarget bounds the request target, in bytes.
+const maxTarget = 16 << 10
+
+// target is a request target in its canonical form. It is computed once, by
+// this parser alone, from the bytes the client sent, for every adapter.
+type target struct {
+	// raw is the target in origin-form as received: what is forwarded.
+	raw string
+	// path and query are raw, cut at the first "?". path starts with "/".
+	path, query string
+	// host is the authority, lower case, without default port and final dot;
+	// port is what was left after that, or "".
+	host, port string
+	// readings are the plausible readings of path; the first is Clerk's.
+	readings readings
+}
+
+// parseTarget reads the request target and the host. What can be read only as
+// an attack or a mistake is refused; what upstreams may read in several ways
+// comes with all of its readings. scheme decides the default port.
+func parseTarget(rawTarget, rawHost, scheme string) (target, Reason) {
+	if len(rawTarget) > maxTarget {
+		return target{}, ReasonTargetTooLong
+	}
+	t := target{raw: rawTarget}
+	if !strings.HasPrefix(rawTarget, "/") {
+		authority, rest, ok := cutAbsoluteForm(rawTarget)
+		if !ok {
+			return target{}, ReasonTargetMalformed
+		}
+		if rawHost != "" && !strings.EqualFold(rawHost, authority) {
+			return target{}, ReasonHostMalformed
+		}
+		rawHost, t.raw = authority, rest
+	}
+	var reason Reason
+	if t.host, t.port, reason = parseHost(rawHost, scheme); reason != "" {
+		return target{}, reason
+	}
+	t.path, t.query, _ = strings.Cut(t.raw, "?")
+	if !plainQuery(t.query) {
+		return target{}, ReasonTargetMalformed
+	}
+	if t.readings, reason = readPath(t.path); reason != "" {
+		return target{}, reason
+	}
+	return t, ""
+}
+
+// cutAbsoluteForm splits http://authority/path (RFC 9112 § 3.2.2) into
+// authority and origin-form.
+func cutAbsoluteForm(raw string) (authority, originForm string, ok bool) {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+		return "", "", false
+	}
+	end := strings.IndexAny(rest, "/?")
+	switch {
+	case end < 0:
+		return rest, "/", true
+	case rest[end] == '?':
+		return rest[:end], "/" + rest[end:], true
+	default:
+		return rest[:end], rest[end:], true
+	}
+}
+
+// plainQuery reports whether a query holds nothing that could end it early.
+func plainQuery(query string) bool {
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c == '#' || c == 0x7f {
+			return false
+		}
+	}
+	return utf8.ValidString(query)
+}
+
+// parseHost reads the authority: a name or an address, and a port. Names
+// compare without case, default port and final dot; anything odd is refused.
+func parseHost(raw, scheme string) (host, port string, reason Reason) {
+	host = raw
+	if i := strings.LastIndexByte(raw, ':'); i >= 0 && !strings.HasSuffix(raw, "]") {
+		host, port = raw[:i], raw[i+1:]
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' || port[0] == '+' {
+			return "", "", ReasonHostMalformed
+		}
+		if scheme == "https" && port == "443" || scheme != "https" && port == "80" {
+			port = ""
+		}
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if !plainHost(host) {
+		return "", "", ReasonHostMalformed
+	}
+	return host, port, ""
+}
+
+func plainHost(host string) bool {
+	if len(host) > 253 || host == "" {
+		return false
+	}
+	if literal, ok := strings.CutPrefix(host, "["); ok {
+		literal, ok = strings.CutSuffix(literal, "]")
+		return ok && isIPv6(literal)
+	}
+	for i := range len(host) {
+		switch c := host[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		case c == '.' && i > 0 && host[i-1] != '.':
+		default:
+			return false
+		}
+	}
+	return host[len(host)-1] != '.'
+}
