@@ -1,0 +1,163 @@
+// Package corpus loads the corpus of policy decisions: requests with the
+// decision expected, one file for each behaviour. The policy itself, the Caddy
+// handler and the ext_authz server all run it, and must all agree.
+package corpus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/ratelimit"
+)
+
+// Case is one behaviour.
+type Case struct {
+	// Name is the file's name without its ending.
+	Name string `json:"-"`
+	// Why says what the case is about, in one sentence.
+	Why string `json:"why"`
+	// Config is the policy.
+	Config policy.Config `json:"config"`
+	// Instance is where to sign in. Default:
+	// https://accounts.example.com/sign-in for the origin
+	// https://app.example.com.
+	Instance *policy.Instance `json:"instance"`
+	// State is what authentication establishes.
+	State State `json:"state"`
+	// Request is the request. Default: GET https://app.example.com/.
+	Request Request `json:"request"`
+	// Times is how often the request is made; the last one counts. Default: 1.
+	Times int `json:"times"`
+	// Want is the decision.
+	Want Want `json:"want"`
+}
+
+// State is an authentication outcome.
+type State struct {
+	// Status is signed_in, signed_out, handshake or unavailable. Default:
+	// signed_out.
+	Status    string            `json:"status"`
+	Reason    policy.Reason     `json:"reason"`
+	Presented bool              `json:"presented"`
+	Headers   []policy.Header   `json:"headers"`
+	Principal *policy.Principal `json:"principal"`
+}
+
+// Request is what the client sends.
+type Request struct {
+	Method   string          `json:"method"`
+	Scheme   string          `json:"scheme"`
+	Host     string          `json:"host"`
+	Target   string          `json:"target"`
+	Headers  []policy.Header `json:"headers"`
+	Peer     string          `json:"peer"`
+	RuleName string          `json:"rule_name"`
+}
+
+// Want is the decision expected. What is not written is not compared.
+type Want struct {
+	Outcome string        `json:"outcome"`
+	Status  int           `json:"status"`
+	Reason  policy.Reason `json:"reason"`
+	Rule    string        `json:"rule"`
+	// Upstream are fields the upstream receives, each exactly once; an empty
+	// value means none of that name.
+	Upstream map[string]string `json:"upstream"`
+	// Response are fields of the response; an empty value means absent.
+	Response map[string]string `json:"response"`
+	// Body are texts that the body holds.
+	Body []string `json:"body"`
+	// GRPC is the gRPC status code.
+	GRPC *uint32 `json:"grpc"`
+	// Shadow is the reason that shadow mode let pass.
+	Shadow policy.Reason `json:"shadow"`
+}
+
+// Now is the instant of every case.
+var Now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// Load reads the corpus in dir, and fails without any case.
+func Load(tb testing.TB, dir string) []Case {
+	tb.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		tb.Fatalf("no cases in %s: %v", dir, err)
+	}
+	cases := make([]Case, len(files))
+	for i, file := range files {
+		if err := cases[i].read(file); err != nil {
+			tb.Fatalf("%s: %v", file, err)
+		}
+	}
+	return cases
+}
+
+func (c *Case) read(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return err
+	}
+	if c.Why == "" || c.Want.Status == 0 || c.Want.Reason == "" {
+		return errors.New("why, want.status and want.reason must be there")
+	}
+	c.Name = strings.TrimSuffix(filepath.Base(file), ".json")
+	c.Times = max(1, c.Times)
+	if c.Instance == nil {
+		c.Instance = &policy.Instance{SignInURL: "https://accounts.example.com/sign-in", Origins: []string{"https://app.example.com"}}
+	}
+	setDefault(&c.Request.Method, "GET")
+	setDefault(&c.Request.Scheme, "https")
+	setDefault(&c.Request.Host, "app.example.com")
+	setDefault(&c.Request.Target, "/")
+	setDefault(&c.Request.Peer, "198.51.100.7")
+	return nil
+}
+
+func setDefault(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+// Policy compiles the case's policy, with its authentication outcome and a
+// clock that stands still.
+func (c *Case) Policy(tb testing.TB) *policy.Policy {
+	tb.Helper()
+	p, err := policy.New(c.Config, policy.Deps{
+		Authenticator: &c.State,
+		Limiter:       ratelimit.NewMemory(ratelimit.Options{}),
+		Instance:      *c.Instance,
+		Now:           func() time.Time { return Now },
+	})
+	if err != nil {
+		tb.Fatalf("%s: %v", c.Name, err)
+	}
+	return p
+}
+
+// PolicyRequest is the request as the policy itself is asked.
+func (c *Case) PolicyRequest() *policy.Request {
+	r := c.Request
+	return &policy.Request{Method: r.Method, Scheme: r.Scheme, Host: r.Host, Target: r.Target, Headers: r.Headers,
+		Peer: netip.MustParseAddr(r.Peer), RuleName: r.RuleName}
+}
+
+// Authenticate returns the case's outcome.
+func (s *State) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
+	statuses := map[string]policy.AuthStatus{"signed_in": policy.SignedIn, "handshake": policy.Handshake, "unavailable": policy.Unavailable}
+	return policy.AuthState{Status: statuses[s.Status], Reason: s.Reason, Principal: s.Principal, Presented: s.Presented, Headers: s.Headers}
+}
