@@ -1,0 +1,98 @@
+package document
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"reflect"
+	"strings"
+)
+
+// Limits of a document. A larger or deeper one is refused.
+const (
+	maxSize  = 1 << 20 // bytes, of the document, of a referenced file, and of all expanded values together
+	maxDepth = 64      // nested lists and mappings
+	maxKey   = 256     // bytes, of one key
+	maxShown = 100     // errors in one report
+)
+
+// Options are the outside world of a document. The zero value is the real one.
+type Options struct {
+	// Env looks up an environment variable. Default: os.LookupEnv.
+	Env func(string) (string, bool)
+
+	// ReadFile reads the file that a name_file key refers to. Relative paths have been resolved against the folder of
+	// the document. Default: regular files of at most 1 MiB.
+	ReadFile func(string) ([]byte, error)
+}
+
+// Document remembers where everything in a loaded document stands. It holds positions only, no values.
+// It is immutable and safe for concurrent use.
+type Document struct {
+	root *node
+}
+
+// Load reads data into v, a non-nil pointer, usually to a struct that holds the defaults. The name is used in errors,
+// tells JSON (*.json) from YAML, and gives the folder for relative paths in name_file keys.
+//
+// The error joins one [Error] for each thing that is wrong, sorted by position (the first 100). When there is one, v
+// is left as it was.
+func Load(name string, data []byte, v any, o Options) (*Document, error) {
+	target := reflect.ValueOf(v)
+	if target.Kind() != reflect.Pointer || target.IsNil() {
+		return nil, errors.New("document: the target must be a non-nil pointer")
+	}
+	var found problems
+	root := read(name, data, &found)
+	expandAll(root, o.Env, &found)
+	result := reflect.New(target.Type().Elem()).Elem()
+	result.Set(target.Elem())
+	switch {
+	case root.kind != null && !root.absent:
+		d := &decoder{folder: filepath.Dir(name), readFile: o.ReadFile, found: &found}
+		d.decode(root, result, false)
+	case found.total == 0:
+		root.pos = Position{File: name, Line: 1, Column: 1}
+		root.report(&found, "the document is empty")
+	}
+	if err := found.err(); err != nil {
+		return nil, err
+	}
+	target.Elem().Set(result)
+	root.forget()
+	return &Document{root: root}, nil
+}
+
+// read parses data in the notation that name announces. A document that can not be parsed gives a failed node.
+func read(name string, data []byte, found *problems) *node {
+	root := &node{pos: Position{File: name, Line: 1, Column: 1}}
+	if len(data) > maxSize {
+		return root.fail(found, "the document is larger than 1 MiB")
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	b := &builder{file: name, found: found}
+	if strings.EqualFold(filepath.Ext(name), ".json") {
+		return b.readJSON(root, data)
+	}
+	return b.readYAML(root, data)
+}
+
+// Position tells where the value at path stands. A path is made of keys and indexes: rules[3].match.path[0],
+// limits["per-user"].window or limits.per-user.window. A value that starts on a later line than its key is found at
+// its key, and one that is not in the document at the nearest parent that is.
+func (d *Document) Position(path string) Position {
+	if d == nil {
+		return Position{}
+	}
+	return d.root.find(path).pos
+}
+
+// Locate gives a position to each [PathError] inside err, joined or wrapped, and returns them as [Error] values sorted
+// by position. A wrapper around path errors gives way to what it wraps; errors without a path are kept and come last.
+// A nil document, as of a configuration that came from no file, returns err as it is.
+func (d *Document) Locate(err error) error {
+	if d == nil || err == nil {
+		return err
+	}
+	return join(d.root.locate(err))
+}
