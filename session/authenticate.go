@@ -1,0 +1,185 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// Options are what an [Authenticator] needs beside its configuration. All may
+// be left out.
+type Options struct {
+	// HTTPClient lends its connections to calls to Clerk. Default:
+	// [http.DefaultClient].
+	HTTPClient *http.Client
+	// Logger hears of failed fetches. Default: nobody.
+	Logger *slog.Logger
+	// Now is the clock of the background. Default: [time.Now].
+	Now func() time.Time
+	// KeySet replaces the key set that the configuration names. It is neither
+	// started nor closed.
+	KeySet KeySet
+	// Cache is shared with earlier authenticators, so that a reload does not
+	// verify all tokens again. Default: a new one.
+	Cache *Cache
+}
+
+// Authenticator establishes who is asking from session tokens. It is safe for
+// concurrent use.
+type Authenticator struct {
+	config          Config
+	key             PublishableKey
+	relaxed         relaxations
+	verifier        *Verifier
+	remote          *RemoteKeySet // nil where keys are not fetched
+	frontendHost    string
+	suffixedSession string
+	suffixedUAT     string
+}
+
+// New returns an authenticator for a configuration, or everything that is wrong
+// with it.
+func New(cfg Config, opts Options) (*Authenticator, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.trimmed()
+	key, err := ParsePublishableKey(cfg.PublishableKey)
+	if err != nil {
+		return nil, err
+	}
+	suffix := "_" + CookieSuffix(cfg.PublishableKey)
+	a := &Authenticator{
+		config:          cfg,
+		key:             key,
+		relaxed:         cfg.relaxed(),
+		frontendHost:    key.frontendHost(cfg.Domain, cfg.Satellite),
+		suffixedSession: sessionCookie + suffix,
+		suffixedUAT:     clientUATCookie + suffix,
+	}
+	keys, err := a.keySet(opts)
+	if err != nil {
+		return nil, err
+	}
+	cache := opts.Cache
+	if cache == nil {
+		cache = NewCache()
+	}
+	a.verifier = NewVerifier(a.rules(), keys, cache)
+	return a, nil
+}
+
+// rules returns what the configuration says of tokens.
+func (a *Authenticator) rules() Rules {
+	return Rules{
+		Issuers:           a.issuers(),
+		AuthorizedParties: a.config.AuthorizedParties,
+		Audience:          a.config.Audience,
+		Leeway:            a.config.skew(),
+		relaxed:           a.relaxed,
+	}
+}
+
+// keySet returns the key set of the configuration: the PEM key, else the Backend
+// API's set, else the Frontend API's public one.
+func (a *Authenticator) keySet(opts Options) (KeySet, error) {
+	switch {
+	case opts.KeySet != nil:
+		return opts.KeySet, nil
+	case a.config.JWTKey != "":
+		return NewStaticKeySet(a.config.JWTKey)
+	}
+	source := RemoteKeys{HTTPClient: opts.HTTPClient, Logger: opts.Logger, Now: opts.Now, relaxed: a.relaxed}
+	if a.config.SecretKey != "" {
+		source.URL, source.SecretKey = a.config.APIURL+"/v1/jwks", a.config.SecretKey
+	} else {
+		source.URL = "https://" + a.key.Host + "/.well-known/jwks.json"
+	}
+	remote, err := NewRemoteKeySet(source)
+	a.remote = remote
+	return remote, err
+}
+
+// Authenticate implements [policy.Authenticator] for session tokens.
+func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, accept policy.TokenTypes, now time.Time) policy.AuthState {
+	c := a.readCredentials(r.Headers)
+	switch {
+	case c.repeated:
+		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
+	case !accept.Has(policy.SessionToken):
+		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: c.presented()}
+	case c.bearer && isMachineToken(c.token):
+		return failed(refuse(policy.ReasonTokenType, "a machine token"))
+	case c.bearer:
+		return a.byToken(ctx, c.token, now)
+	case a.relaxed.credentials:
+		return a.byReferenceCookies(ctx, &c.cookies, now)
+	}
+	return a.byCookies(ctx, &c.cookies, now)
+}
+
+// byToken decides by one token.
+func (a *Authenticator) byToken(ctx context.Context, token string, now time.Time) policy.AuthState {
+	p, err := a.verifier.Verify(ctx, token, now)
+	if err != nil {
+		return failed(err)
+	}
+	return signedIn(p)
+}
+
+func signedIn(p *policy.Principal) policy.AuthState {
+	return policy.AuthState{Status: policy.SignedIn, Principal: p, Presented: true}
+}
+
+// failed is the state of a credential that does not hold, or of which that
+// cannot be told.
+func failed(err error) policy.AuthState {
+	state := policy.AuthState{Status: policy.SignedOut, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		state.Reason = cmp.Or(sessionReasons[e.Reason], e.Reason)
+	}
+	if isUnavailable(err) {
+		state.Status = policy.Unavailable
+	}
+	return state
+}
+
+// sessionReasons are the words that Clerk has for a request whose token is out
+// of its time.
+var sessionReasons = map[policy.Reason]policy.Reason{
+	policy.ReasonTokenExpired:    policy.ReasonSessionExpired,
+	policy.ReasonTokenNotActive:  policy.ReasonSessionNotYet,
+	policy.ReasonTokenFromFuture: policy.ReasonSessionFromFuture,
+}
+
+// isUnavailable reports whether an error says nothing about the token.
+func isUnavailable(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Reason == policy.ReasonKeysUnavailable || e.Reason == policy.ReasonCanceled)
+}
+
+// Start fetches the keys and keeps them fresh until ctx ends or
+// [Authenticator.Close] is called. Call it once; without keys to fetch it does
+// nothing.
+func (a *Authenticator) Start(ctx context.Context) {
+	if a.remote != nil {
+		a.remote.Start(ctx)
+	}
+}
+
+// Close stops what Start started, and waits for it.
+func (a *Authenticator) Close() {
+	if a.remote != nil {
+		a.remote.Close()
+	}
+}
+
+// Ready reports whether there are keys to verify tokens with.
+func (a *Authenticator) Ready() bool { return a.remote == nil || a.remote.Ready() }
+
+var _ policy.Authenticator = (*Authenticator)(nil)

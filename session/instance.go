@@ -1,0 +1,58 @@
+package session
+
+import (
+	"slices"
+	"strings"
+)
+
+// FrontendAPI returns the instance's Frontend API as the configuration has it:
+// the proxy URL where there is one, else a host name.
+func (a *Authenticator) FrontendAPI() string {
+	return a.key.FrontendAPI(a.config.ProxyURL, a.config.Domain, a.config.Satellite)
+}
+
+// Issuer returns the issuer that the instance's tokens name (claim iss).
+func (a *Authenticator) Issuer() string { return a.instanceIssuers()[0] }
+
+// issuers returns the issuers to insist on: none in reference mode.
+func (a *Authenticator) issuers() []string {
+	if a.relaxed.issuer {
+		return nil
+	}
+	return a.instanceIssuers()
+}
+
+// instanceIssuers returns the issuers that tokens of the instance may name: the
+// Frontend API at its own host, for a satellite at the satellite's too, and
+// where this site proxies it at the proxy's address, on any authorized party. All are the operator's
+// words, and one key signs for all.
+func (a *Authenticator) instanceIssuers() []string {
+	issuers := []string{"https://" + a.frontendHost}
+	if own := "https://" + a.key.Host; !slices.Contains(issuers, own) {
+		issuers = append(issuers, own)
+	}
+	switch proxy := strings.TrimRight(a.config.ProxyURL, "/"); {
+	case isWebURL(proxy):
+		issuers = append([]string{proxy}, issuers...)
+	case proxy != "":
+		for _, party := range a.config.AuthorizedParties {
+			issuers = append(issuers, party+proxy)
+		}
+	}
+	return issuers
+}
+
+// SignInURL returns where visitors sign in: the configured page, a path or an
+// absolute URL, else the instance's Account Portal.
+func (a *Authenticator) SignInURL() string {
+	if a.config.SignInURL != "" {
+		return a.config.SignInURL
+	}
+	return a.key.accountsURL() + "/sign-in"
+}
+
+// AuthorizedParties returns the origins whose tokens are taken; empty takes
+// those of all.
+func (a *Authenticator) AuthorizedParties() []string {
+	return slices.Clone(a.config.AuthorizedParties)
+}

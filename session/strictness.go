@@ -1,0 +1,49 @@
+package session
+
+// relaxations are the points on which Clerk's own library is more lenient than
+// we are. The zero value relaxes nothing: it is the default.
+type relaxations struct {
+	// spelling: a token's segments may be empty or padded, so that one token
+	// has several spellings.
+	spelling bool
+	// json: members may repeat, text need not be UTF-8, nesting has no bound of
+	// ours.
+	json bool
+	// header: critical, unencoded, compressed, encrypted and nested content is
+	// not looked for, and an unknown key is reported before a bad header.
+	header bool
+	// algorithms: RS384 and RS512 verify under keys that name them.
+	algorithms bool
+	// keys: a key set's entries are taken as they come; the last of one kid
+	// counts.
+	keys bool
+	// issuer: claim iss is not compared.
+	issuer bool
+	// times: claims exp, nbf and iat are cut to whole seconds and have no
+	// range.
+	times bool
+	// audience: claim aud passes when it is neither text nor a list of texts.
+	audience bool
+	// claims: ids may hold any characters, known claims may have any shape.
+	claims bool
+	// permissions: masks are counted along the organization's features, even
+	// where there are as many masks as features.
+	permissions bool
+	// credentials: a bare token counts, Bearer is case-sensitive, and session
+	// cookies are chosen before they are verified.
+	credentials bool
+}
+
+// reference relaxes every point: Clerk's own library to the letter.
+var reference = relaxations{
+	spelling: true, json: true, header: true, algorithms: true, keys: true, issuer: true,
+	times: true, audience: true, claims: true, permissions: true, credentials: true,
+}
+
+// relaxed returns what the configuration relaxes.
+func (c Config) relaxed() relaxations {
+	if c.ReferenceCompat {
+		return reference
+	}
+	return relaxations{}
+}

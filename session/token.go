@@ -1,0 +1,73 @@
+package session
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+// maxToken bounds a token, in bytes. Browsers keep cookies up to 4 KiB.
+const maxToken = 16 << 10
+
+// token is a JSON Web Token in compact serialization (RFC 7515 § 7.1), taken
+// apart and decoded. Nothing in it is verified.
+type token struct {
+	header    map[string]any
+	claims    map[string]any
+	signed    string // header and payload as received: what the signature covers
+	signature []byte
+}
+
+// decodeToken takes a token apart. Nothing is trimmed.
+func decodeToken(text string, r relaxations) (*token, error) {
+	if len(text) > maxToken {
+		return nil, errors.New("the token is longer than 16 KiB")
+	}
+	header, rest, _ := strings.Cut(text, ".")
+	payload, signature, three := strings.Cut(rest, ".")
+	if !three || strings.Contains(signature, ".") {
+		return nil, errors.New("the token does not have three segments")
+	}
+	t := &token{signed: text[:len(header)+1+len(payload)]}
+	var err error
+	if t.header, err = decodeJSONSegment(header, r); err != nil {
+		return nil, err
+	}
+	if t.claims, err = decodeJSONSegment(payload, r); err != nil {
+		return nil, err
+	}
+	if t.signature, err = decodeSegment(signature, r); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func decodeJSONSegment(segment string, r relaxations) (map[string]any, error) {
+	data, err := decodeSegment(segment, r)
+	if err != nil {
+		return nil, err
+	}
+	return decodeObject(data, r)
+}
+
+// canonical is unpadded base64url whose unused bits are zero.
+var canonical = base64.RawURLEncoding.Strict()
+
+// decodeSegment reads one segment: canonical unpadded base64url, so that a token
+// has one spelling.
+func decodeSegment(segment string, r relaxations) ([]byte, error) {
+	if r.spelling {
+		segment = strings.TrimRight(segment, "=")
+	} else if segment == "" {
+		return nil, errors.New("a segment of the token is empty")
+	}
+	// The decoder skips line breaks.
+	if strings.ContainsAny(segment, "\r\n") {
+		return nil, errors.New("a segment of the token is not base64url")
+	}
+	data, err := canonical.DecodeString(segment)
+	if err != nil {
+		return nil, errors.New("a segment of the token is not base64url")
+	}
+	return data, nil
+}

@@ -1,0 +1,71 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// The classes of tokens that one instance key signs (header cat), as far as
+// they matter to session tokens.
+const (
+	categorySession = "cl_B7d4PD111AAA"
+	categoryIgnore  = "cl_I7d4PD111III"
+)
+
+// extensions are header parameters that change what a token means (RFC 7515
+// § 4.1.10 and 4.1.11, RFC 7516 § 4.1). Session tokens have none.
+var extensions = []string{"crit", "b64", "zip", "enc", "cty"}
+
+// checkHeader refuses tokens that are not session tokens as Clerk makes them.
+// What a header offers as key (jwk, jku, x5u, x5c) is never looked at.
+func (t *token) checkHeader(r relaxations) error {
+	if !t.isSession() {
+		return refuse(policy.ReasonTokenType, "not a session token")
+	}
+	if typ, present := t.header["typ"]; present && typ != "JWT" {
+		return refuse(policy.ReasonTokenInvalid, "header typ is not JWT")
+	}
+	alg := t.algorithm()
+	if _, known := hashes[alg]; !known || alg != "RS256" && !r.algorithms {
+		return refuse(policy.ReasonTokenAlgorithm, "header alg is not RS256")
+	}
+	if r.header {
+		return nil
+	}
+	for _, name := range extensions {
+		if _, present := t.header[name]; present {
+			return refuse(policy.ReasonTokenInvalid, "header "+name+" is present")
+		}
+	}
+	if kid, present := t.header["kid"]; present && kid != t.kid() {
+		return refuse(policy.ReasonKidMismatch, "header kid is not text")
+	}
+	return nil
+}
+
+// isSession tells session tokens from the machine tokens and template tokens
+// that the same key signs.
+func (t *token) isSession() bool {
+	switch t.header["typ"] {
+	case "at+jwt", "application/at+jwt":
+		return false
+	}
+	if sub, _ := t.claims["sub"].(string); strings.HasPrefix(sub, "mch_") {
+		return false
+	}
+	category, present := t.header["cat"]
+	return !present || category == categorySession || category == categoryIgnore
+}
+
+// algorithm returns header alg, or "" where it is not text.
+func (t *token) algorithm() string {
+	alg, _ := t.header["alg"].(string)
+	return alg
+}
+
+// kid returns header kid, or "" where it is not text.
+func (t *token) kid() string {
+	kid, _ := t.header["kid"].(string)
+	return kid
+}

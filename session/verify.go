@@ -1,0 +1,148 @@
+package session
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	_ "crypto/sha256" // the hashes of RS256, RS384 and RS512
+	_ "crypto/sha512"
+	"errors"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// Error says why a token does not hold. It never holds text of the token.
+type Error struct {
+	// Reason is why, in Clerk's words where it has one.
+	Reason policy.Reason
+	// Err is the cause, for the log.
+	Err error
+}
+
+// Error returns the reason and its cause.
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func refuse(reason policy.Reason, why string) error {
+	return &Error{reason, errors.New(why)}
+}
+
+// Rules say which tokens a [Verifier] takes. The zero value takes none.
+type Rules struct {
+	// Issuers are the values one of which claim iss must equal.
+	Issuers []string
+	// AuthorizedParties are the values one of which claim azp must equal; empty
+	// takes any and none.
+	AuthorizedParties []string
+	// Audience are the values one of which claim aud must hold, where a token
+	// has that claim; empty takes any.
+	Audience []string
+	// Leeway is how far the clock may differ from Clerk's.
+	Leeway time.Duration
+
+	relaxed relaxations
+}
+
+// Verifier verifies session tokens. It is safe for concurrent use.
+type Verifier struct {
+	rules Rules
+	keys  KeySet
+	cache *Cache
+}
+
+// NewVerifier returns a verifier that takes tokens by the rules under keys. The
+// cache may be nil, and may be shared with verifiers of other rules and keys:
+// it remembers what a token says, never that it was taken.
+func NewVerifier(rules Rules, keys KeySet, cache *Cache) *Verifier {
+	return &Verifier{rules: rules, keys: keys, cache: cache}
+}
+
+// Verify returns the principal that a session token names, as of now. The error
+// is an *[Error].
+//
+// Cheap refusals come first, and none of them waits for a key. Verify does not
+// know about cookies: whether the browser is still signed in is for
+// [Authenticator]. It does not know whether the session was revoked after the
+// token was minted.
+func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*policy.Principal, error) {
+	if known := v.cache.get(text); known != nil && v.holds(ctx, known, now) {
+		if err := v.rules.checkClaims(known.principal.Claims, now); err != nil {
+			return nil, err
+		}
+		return known.principal, nil
+	}
+	t, err := decodeToken(text, v.rules.relaxed)
+	if err != nil {
+		return nil, &Error{policy.ReasonTokenInvalid, err}
+	}
+	key, err := v.findKey(ctx, t, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSignature(t, key); err != nil {
+		return nil, err
+	}
+	if err := v.rules.checkClaims(t.claims, now); err != nil {
+		return nil, err
+	}
+	principal, err := readClaims(t.claims, v.rules.relaxed)
+	if err != nil {
+		return nil, &Error{policy.ReasonTokenVerification, err}
+	}
+	v.cache.put(text, &verified{principal, t.kid(), key, v.rules.relaxed})
+	return principal, nil
+}
+
+// holds reports whether what the cache knows of a token is what this verifier
+// would read from it: the same key is still in force, and the same strictness.
+func (v *Verifier) holds(ctx context.Context, known *verified, now time.Time) bool {
+	if known.relaxed != v.rules.relaxed {
+		return false
+	}
+	key, err := v.keys.Key(ctx, known.kid, now)
+	return err == nil && key.equal(known.key)
+}
+
+// findKey checks the header and returns the key it names.
+func (v *Verifier) findKey(ctx context.Context, t *token, now time.Time) (*Key, error) {
+	headerErr := t.checkHeader(v.rules.relaxed)
+	if headerErr != nil && !v.rules.relaxed.header {
+		return nil, headerErr
+	}
+	key, err := v.keys.Key(ctx, t.kid(), now)
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		return nil, &Error{policy.ReasonKidMismatch, err}
+	case err != nil && ctx.Err() != nil:
+		return nil, &Error{policy.ReasonCanceled, err}
+	case err != nil:
+		return nil, &Error{policy.ReasonKeysUnavailable, err}
+	case headerErr != nil:
+		return nil, headerErr
+	case !key.verifies(t.algorithm()):
+		return nil, refuse(policy.ReasonTokenVerification, "the key is not for the token's algorithm")
+	}
+	return key, nil
+}
+
+// hashes are those of the algorithms that any key of ours may verify (RFC 7518
+// § 3.3).
+var hashes = map[string]crypto.Hash{"RS256": crypto.SHA256, "RS384": crypto.SHA384, "RS512": crypto.SHA512}
+
+// checkSignature verifies RSASSA-PKCS1-v1_5 over the segments as received. The
+// header was checked, so that the algorithm is one of ours.
+func checkSignature(t *token, key *Key) error {
+	hash, ok := hashes[t.algorithm()]
+	if !ok {
+		return refuse(policy.ReasonTokenAlgorithm, "the algorithm is not RS256")
+	}
+	h := hash.New()
+	h.Write([]byte(t.signed))
+	if err := rsa.VerifyPKCS1v15(key.Public, hash, h.Sum(nil), t.signature); err != nil {
+		return &Error{policy.ReasonTokenSignature, err}
+	}
+	return nil
+}
