@@ -61,16 +61,67 @@ type Rule struct {
 	// Match says which requests the rule meets.
 	Match Match `json:"match"`
 	// Access is protected, public, bypass or deny. Default: protected.
-	Access Access `json:"access,omitempty"`
+	Access Access `json:"access,omitempty" document:"nonempty"`
 	// Accept lists the token types the rule takes. Default: session_token.
-	Accept TokenTypes `json:"accept,omitempty"`
+	Accept TokenTypes `json:"accept,omitempty" document:"nonempty"`
 	// Require is what the principal must meet.
 	Require *Requirement `json:"require,omitempty"`
 	// Freshness is how recent the token, the session or the verification of
 	// the user must be.
 	Freshness *Freshness `json:"freshness,omitempty"`
 	// Limits names the rate limits to apply, in order.
-	Limits StringList `json:"limits,omitempty"`
+	Limits StringList `json:"limits,omitempty" document:"nonempty"`
+	// OnForbidden replaces the 403 answer.
+	OnForbidden *OnForbidden `json:"on_forbidden,omitempty"`
+	// Mode is "shadow" to let requests pass that the rule would refuse.
+	Mode Mode `json:"mode,omitempty"`
+}
+
+// Default decides what no rule meets. Default: protected.
+	Default Default `json:"default,omitzero"`
+}
+
+// Mode says whether decisions are enforced.
+type Mode string
+
+// The modes.
+const (
+	Enforce Mode = "enforce"
+	Shadow  Mode = "shadow"
+)
+
+// Access says what a rule wants of the requests it meets.
+type Access string
+
+// The kinds of access.
+const (
+	// Protected wants a principal. It is the default.
+	Protected Access = "protected"
+	// Public passes everybody, with an identity if there is one.
+	Public Access = "public"
+	// Bypass passes without judging; owned headers are still removed.
+	Bypass Access = "bypass"
+	// DenyAccess refuses everybody.
+	DenyAccess Access = "deny"
+)
+
+// Rule says what one kind of request needs.
+type Rule struct {
+	// Name appears in logs, metrics and answers. It must be unique.
+	Name string `json:"name"`
+	// Match says which requests the rule meets.
+	Match Match `json:"match"`
+	// Access is protected, public, bypass or deny. Default: protected.
+	Access Access `json:"access,omitempty" document:"nonempty"`
+	// Accept lists the token types the rule takes. Default: session_token.
+	Accept TokenTypes `json:"accept,omitempty" document:"nonempty"`
+	// Require is what the principal must meet.
+	Require *Requirement `json:"require,omitempty"`
+	// Freshness is how recent the token, the session or the verification of
+	// the user must be.
+	Freshness *Freshness `json:"freshness,omitempty"`
+	// Limits names the rate limits to apply, in order.
+	Limits StringList `json:"limits,omitempty" document:"nonempty"`
 	// OnForbidden replaces the 403 answer.
 	OnForbidden *OnForbidden `json:"on_forbidden,omitempty"`
 	// Mode is "shadow" to let requests pass that the rule would refuse.
@@ -82,7 +133,8 @@ type Rule struct {
 // reading does.
 type Match struct {
 	// Path are patterns in Clerk's route-matcher dialect, any of which may
-	// match: /admin(.*), /users/:id, /docs/:path*.
+	// match: /admin(.*), /users/:id, /docs/:path*. The parameter of
+	// /orgs/:slug(.*) is the first segment of what it meets.
 	Path StringList `json:"path,omitempty"`
 	// StaticFiles adds the usual static assets to Path: a path whose last
 	// segment ends in a known extension, outside /api, /trpc and /__clerk and
@@ -182,7 +234,7 @@ type Limit struct {
 // Default decides what no rule meets.
 type Default struct {
 	// Access is protected, public or deny. Default: protected.
-	Access Access `json:"access,omitempty"`
+	Access Access `json:"access,omitempty" document:"nonempty"`
 }
 
 // ConfigError is one thing wrong with a Config.

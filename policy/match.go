@@ -100,6 +100,7 @@ func (m *matcher) params(t *target) (pathpattern.Params, bool) {
 			if !met {
 				continue
 			}
+			firstSegments(pattern, params)
 			if found != nil && !slices.Equal(found, params) {
 				return nil, false
 			}
@@ -108,6 +109,16 @@ func (m *matcher) params(t *target) (pathpattern.Params, bool) {
 		}
 	}
 	return found, true
+}
+
+// firstSegments cuts parameters written :name(.*) to one segment: the pattern
+// /orgs/:slug(.*) means an organization and everything below it.
+func firstSegments(pattern *pathpattern.Pattern, params pathpattern.Params) {
+	for i, p := range params {
+		if strings.Contains(pattern.String(), ":"+p.Name+"(.*)") {
+			params[i].Value, _, _ = strings.Cut(p.Value, "/")
+		}
+	}
 }
 
 // hostPattern is a compiled host of a Match.
