@@ -77,57 +77,6 @@ type Rule struct {
 	Mode Mode `json:"mode,omitempty"`
 }
 
-// Default decides what no rule meets. Default: protected.
-	Default Default `json:"default,omitzero"`
-}
-
-// Mode says whether decisions are enforced.
-type Mode string
-
-// The modes.
-const (
-	Enforce Mode = "enforce"
-	Shadow  Mode = "shadow"
-)
-
-// Access says what a rule wants of the requests it meets.
-type Access string
-
-// The kinds of access.
-const (
-	// Protected wants a principal. It is the default.
-	Protected Access = "protected"
-	// Public passes everybody, with an identity if there is one.
-	Public Access = "public"
-	// Bypass passes without judging; owned headers are still removed.
-	Bypass Access = "bypass"
-	// DenyAccess refuses everybody.
-	DenyAccess Access = "deny"
-)
-
-// Rule says what one kind of request needs.
-type Rule struct {
-	// Name appears in logs, metrics and answers. It must be unique.
-	Name string `json:"name"`
-	// Match says which requests the rule meets.
-	Match Match `json:"match"`
-	// Access is protected, public, bypass or deny. Default: protected.
-	Access Access `json:"access,omitempty" document:"nonempty"`
-	// Accept lists the token types the rule takes. Default: session_token.
-	Accept TokenTypes `json:"accept,omitempty" document:"nonempty"`
-	// Require is what the principal must meet.
-	Require *Requirement `json:"require,omitempty"`
-	// Freshness is how recent the token, the session or the verification of
-	// the user must be.
-	Freshness *Freshness `json:"freshness,omitempty"`
-	// Limits names the rate limits to apply, in order.
-	Limits StringList `json:"limits,omitempty" document:"nonempty"`
-	// OnForbidden replaces the 403 answer.
-	OnForbidden *OnForbidden `json:"on_forbidden,omitempty"`
-	// Mode is "shadow" to let requests pass that the rule would refuse.
-	Mode Mode `json:"mode,omitempty"`
-}
-
 // Match is met when every key of it is. A rule that guards is met if any
 // plausible reading of the target meets it; one that opens only if every
 // reading does.
@@ -135,100 +84,100 @@ type Match struct {
 	// Path are patterns in Clerk's route-matcher dialect, any of which may
 	// match: /admin(.*), /users/:id, /docs/:path*. The parameter of
 	// /orgs/:slug(.*) is the first segment of what it meets.
-	Path StringList `json:"path,omitempty"`
+	Path StringList `json:"path,omitempty" document:"nonempty"`
 	// StaticFiles adds the usual static assets to Path: a path whose last
 	// segment ends in a known extension, outside /api, /trpc and /__clerk and
 	// outside what guarding rules name.
-	StaticFiles bool `json:"static_files,omitempty"`
+	StaticFiles bool `json:"static_files,omitempty" document:"nonempty"`
 	// Host are host names; *.example.com stands for any name below it. A name
 	// without a port opens only the default port and guards every port.
-	Host StringList `json:"host,omitempty"`
+	Host StringList `json:"host,omitempty" document:"nonempty"`
 	// Method are request methods, case-sensitive.
-	Method StringList `json:"method,omitempty"`
+	Method StringList `json:"method,omitempty" document:"nonempty"`
 }
 
 // Requirement is the conjunction of its keys. Missing data is false.
 type Requirement struct {
 	// Role is a role, or a list any of which will do: org:admin.
-	Role StringList `json:"role,omitempty"`
+	Role StringList `json:"role,omitempty" document:"nonempty"`
 	// Permission is a permission, or a list any of which will do:
 	// org:reports:read.
-	Permission StringList `json:"permission,omitempty"`
+	Permission StringList `json:"permission,omitempty" document:"nonempty"`
 	// Feature is a feature, or a list any of which will do: docs, org:docs,
 	// user:beta.
-	Feature StringList `json:"feature,omitempty"`
+	Feature StringList `json:"feature,omitempty" document:"nonempty"`
 	// Plan is a plan, or a list any of which will do: pro, org:pro.
-	Plan StringList `json:"plan,omitempty"`
+	Plan StringList `json:"plan,omitempty" document:"nonempty"`
 	// Organization is the active organization the request must be made in.
-	Organization *Organization `json:"organization,omitempty"`
+	Organization *Organization `json:"organization,omitempty" document:"nonempty"`
 	// User is a user id, or a list any of which will do; ":name" is the value
 	// of a path parameter.
-	User StringList `json:"user,omitempty"`
+	User StringList `json:"user,omitempty" document:"nonempty"`
 	// Claims maps claim paths (a.b.c) to the value, or the list of values any
 	// of which will do.
-	Claims map[string]any `json:"claims,omitempty"`
+	Claims map[string]any `json:"claims,omitempty" document:"nonempty"`
 	// Actor is "forbidden" to refuse impersonated sessions, "required" to
 	// refuse all others.
-	Actor string `json:"actor,omitempty"`
+	Actor string `json:"actor,omitempty" document:"nonempty"`
 	// Expression is a CEL expression over principal, claims, request and
 	// params that must be true.
-	Expression string `json:"expression,omitempty"`
+	Expression string `json:"expression,omitempty" document:"nonempty"`
 	// Any is met when one of its requirements is.
-	Any []Requirement `json:"any,omitempty"`
+	Any []Requirement `json:"any,omitempty" document:"nonempty"`
 	// All is met when each of its requirements is.
-	All []Requirement `json:"all,omitempty"`
+	All []Requirement `json:"all,omitempty" document:"nonempty"`
 	// Not is met when its requirement is not. What cannot be told is not met
 	// either way.
-	Not *Requirement `json:"not,omitempty"`
+	Not *Requirement `json:"not,omitempty" document:"nonempty"`
 }
 
 // Organization names organizations by id or by slug; ":name" is the value of a
 // path parameter.
 type Organization struct {
-	ID   StringList `json:"id,omitempty"`
-	Slug StringList `json:"slug,omitempty"`
+	ID   StringList `json:"id,omitempty" document:"nonempty"`
+	Slug StringList `json:"slug,omitempty" document:"nonempty"`
 }
 
 // Freshness says how recent things must be.
 type Freshness struct {
 	// MaxTokenAge is the longest time since the token was issued (claim iat).
-	MaxTokenAge Duration `json:"max_token_age,omitempty"`
+	MaxTokenAge Duration `json:"max_token_age,omitempty" document:"nonempty"`
 	// MaxSessionAge is the longest time since the session began.
-	MaxSessionAge Duration `json:"max_session_age,omitempty"`
+	MaxSessionAge Duration `json:"max_session_age,omitempty" document:"nonempty"`
 	// SessionCreatedClaim is the path of a claim holding the Unix time at which
 	// the session began. Default: Clerk's Backend API is asked, and its answer
 	// kept for the life of the session.
-	SessionCreatedClaim string `json:"session_created_claim,omitempty"`
+	SessionCreatedClaim string `json:"session_created_claim,omitempty" document:"nonempty"`
 	// Reverification is a preset (strict_mfa, strict, moderate, lax) or a level
 	// with a time.
-	Reverification *Reverification `json:"reverification,omitempty"`
+	Reverification *Reverification `json:"reverification,omitempty" document:"nonempty"`
 }
 
 // OnForbidden is the answer in place of 403. Exactly one of its keys is set.
 type OnForbidden struct {
 	// Status is 403 or 404.
-	Status int `json:"status,omitempty"`
+	Status int `json:"status,omitempty" document:"nonempty"`
 	// Redirect is where navigations are sent: a path of this site, or an
 	// absolute URL. Others get 403.
-	Redirect string `json:"redirect,omitempty"`
+	Redirect string `json:"redirect,omitempty" document:"nonempty"`
 }
 
 // Limit is a rate limit.
 type Limit struct {
 	// Algorithm is sliding_window or token_bucket. Default: sliding_window.
-	Algorithm Algorithm `json:"algorithm,omitempty"`
+	Algorithm Algorithm `json:"algorithm,omitempty" document:"nonempty"`
 	// Limit is how many requests may pass per Window.
 	Limit int `json:"limit"`
 	// Window is the time Limit counts for.
 	Window Duration `json:"window"`
 	// Burst is how many requests a full token bucket holds. Default: Limit.
-	Burst int `json:"burst,omitempty"`
+	Burst int `json:"burst,omitempty" document:"nonempty"`
 	// Key is what is counted apart: user, session, org, ip, token, rule,
 	// header:<name>, claims.<path>, :<path parameter>. Several are combined.
-	Key StringList `json:"key"`
+	Key StringList `json:"key" document:"nonempty"`
 	// Plans replaces Limit for the principals on a plan; of several plans the
 	// most generous counts.
-	Plans map[string]int `json:"plans,omitempty"`
+	Plans map[string]int `json:"plans,omitempty" document:"nonempty"`
 }
 
 // Default decides what no rule meets.
