@@ -55,6 +55,9 @@ type headerRules struct {
 	identity []identityHeader
 	// owned are the folded names that clients may not send.
 	owned map[string]bool
+	// first are the folded first bytes of owned names: most fields of a request
+	// are told apart by it.
+	first [256]bool
 	// names are the identity headers in wire form: what is removed where there
 	// is no principal.
 	names []string
@@ -100,6 +103,10 @@ func compileHeaders(config map[string]string) (*headerRules, []error) {
 	for _, name := range overrideHeaders {
 		rules.owned[name] = true
 	}
+	for name := range rules.owned {
+		rules.first[name[0]] = true
+	}
+	rules.first['x'] = true // the override prefixes
 	return rules, errs
 }
 
@@ -172,6 +179,9 @@ func (rules *headerRules) prepare(p *Principal) *identityHeaders {
 // isOwned reports whether a client may not send a field of that name, however
 // it is spelt.
 func (rules *headerRules) isOwned(name string) bool {
+	if !rules.first[foldByte(name[0])] {
+		return false
+	}
 	var buf [64]byte
 	if len(name) > len(buf) {
 		return rules.isOwnedFolded(foldName(name))
