@@ -1,9 +1,11 @@
 package session
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
@@ -13,8 +15,26 @@ import (
 // maxKeys bounds how many entries a key set may have.
 const maxKeys = 64
 
+// ParseKeySet reads a JSON Web Key Set that does not change. Entries that cannot
+// verify session tokens are skipped; a set without a usable key is an error.
+func ParseKeySet(data []byte) (KeySet, error) {
+	keys, err := parseKeySet(data, relaxations{})
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
 // keyMap are keys by their id. It is never changed once made.
 type keyMap map[string]*Key
+
+// Key implements [KeySet].
+func (m keyMap) Key(_ context.Context, kid string, _ time.Time) (*Key, error) {
+	if key, ok := m[kid]; ok {
+		return key, nil
+	}
+	return nil, ErrUnknownKey
+}
 
 // parseKeySet reads a JSON Web Key Set (RFC 7517 § 5). Entries that cannot
 // verify session tokens are skipped and do not disturb their neighbours. A set
