@@ -29,7 +29,8 @@ func (p *Pattern) Names() []string {
 }
 
 // Params is [Pattern.Match] with what the parameters took. A repeated parameter
-// has its whole text, such as a/b/c.
+// has its whole text, such as a/b/c. A pattern with look-ahead is matched again on
+// the backtracking engine, so [ErrTimeout] is possible there too.
 func (p *Pattern) Params(path string) (Params, bool, error) {
 	if ok, err := p.Match(path); !ok || err != nil || len(p.params) == 0 {
 		return nil, ok, err

@@ -62,6 +62,7 @@ func (p *parser) next() *SyntaxError {
 	if named || constrained {
 		if !strings.Contains(prefixes, char.text) {
 			p.text.WriteString(char.text)
+			offset += len(char.text)
 			char.text = ""
 		}
 		p.flush()
@@ -143,10 +144,15 @@ func (p *parser) checkRepeat(t token) *SyntaxError {
 	if !t.repeated() || t.expression == "" || t.prefix != "" || t.suffix != "" {
 		return nil
 	}
-	return &SyntaxError{
+	err := &SyntaxError{
 		Pattern: p.pattern, Offset: t.offset,
 		Msg: "only a parameter after a / or ., or a brace group with text in it, can be repeated with " + t.modifier,
 	}
+	if t.inline >= 0 && p.pattern[t.offset] != '{' {
+		before, after := p.pattern[:t.inline], p.pattern[t.inline+len(t.expression):]
+		err.Suggestion = before + "(?:" + t.expression + ")" + t.modifier + ")" + after[len(")")+len(t.modifier):]
+	}
+	return err
 }
 
 // unexpected explains the lexeme that nothing can be made of.
@@ -155,8 +161,10 @@ func (p *parser) unexpected(inBraces bool) *SyntaxError {
 	err := &SyntaxError{Pattern: p.pattern, Offset: l.offset}
 	before, after := p.pattern[:l.offset], p.pattern[l.offset+min(1, len(p.pattern)-l.offset):]
 	switch {
+	case inBraces && l.kind == lexEnd:
+		err.Msg = "a brace is never closed; for a brace itself escape it"
 	case inBraces:
-		err.Msg = "a brace group is text, then at most one parameter, then text, closed by }"
+		err.Msg = "a brace group is text, then at most one parameter, then text"
 	case l.kind == lexClose:
 		err.Msg = "this } closes nothing; for a brace itself escape it"
 		err.Suggestion = before + `\}` + after
@@ -165,13 +173,12 @@ func (p *parser) unexpected(inBraces bool) *SyntaxError {
 		err.Suggestion = strings.TrimSuffix(before, "(.*)") + "(.*)" + strings.TrimLeft(after, "*")
 	case l.text == "?":
 		err.Msg = "a ? stands only after a parameter or a brace group; the query is no part of the path"
-		err.Suggestion = before
+		if after == "" || strings.Contains(after, "=") {
+			err.Suggestion = before
+		}
 	default:
 		err.Msg = "a + stands only after a parameter or a brace group; for a plus itself escape it"
 		err.Suggestion = before + `\+` + after
-	}
-	if l.offset == 0 && err.Suggestion == "" || err.Suggestion == err.Pattern {
-		err.Suggestion = ""
 	}
 	return err
 }

@@ -12,9 +12,9 @@
 // / # ? after its end. There are no globs: a bare * is an error.
 //
 // A pattern means what it means in JavaScript, down to UTF-16 code units and
-// case folding (see package jsregexp). Most run in linear time, without
-// allocation; those with look-around or back-references run on a backtracking
-// engine, under a limit.
+// case folding (see package jsregexp). Nearly all are matched by a table, in
+// linear time and without allocation, look-ahead included; look-behind,
+// back-references and word boundaries run on a backtracking engine, under a limit.
 package pathpattern
 
 import (
@@ -34,7 +34,8 @@ const (
 type Options struct {
 	// Reference is the reference to the letter: the `.` of (.*) stops at LF, CR,
 	// U+2028 and U+2029, so that a path that holds one is not matched. By default
-	// it takes them, and nothing slips past a (.*).
+	// it takes them, and nothing slips past a (.*). In an expression of one's own
+	// that goes for every `.`, those in look-aheads included.
 	Reference bool
 }
 
@@ -43,8 +44,8 @@ type Pattern struct {
 	text   string
 	tokens []token
 	params []param
-	fast   *prefixMatcher // nil when the pattern needs its engine
-	engine engine         // nil when there is nothing that fast does not answer
+	table  *jsregexp.Table // decides a match; nil when the engine has to
+	engine engine          // finds what parameters took; nil without parameters, if there is a table
 }
 
 // param is a parameter of a pattern: its name, and the group that captures it.
@@ -102,8 +103,8 @@ func (p *Pattern) compile(o Options) error {
 			p.params = append(p.params, param{t.name, re.Group(src.groups[len(p.params)])})
 		}
 	}
-	p.fast = newPrefixMatcher(p.tokens, o)
-	if p.fast != nil && len(p.params) == 0 {
+	tabled := false
+	if p.table, tabled = re.Table(); tabled && len(p.params) == 0 {
 		return nil
 	}
 	if p.engine, err = newEngine(re); err != nil {
@@ -124,11 +125,12 @@ func (p *Pattern) expressionError(src *source, err error) error {
 func (p *Pattern) String() string { return p.text }
 
 // Match reports whether the pattern matches a path, as [Normalize] returns it.
-// The error is [ErrTimeout], for which the caller denies; it is always nil for
-// patterns without look-around and back-references.
+// The error is [ErrTimeout], for which the caller denies. It takes an expression
+// with look-behind, a back-reference or a word boundary, or one of great size, to
+// get it.
 func (p *Pattern) Match(path string) (bool, error) {
-	if p.fast != nil {
-		return p.fast.match(path), nil
+	if p.table != nil {
+		return p.table.Match(path), nil
 	}
 	return p.engine.match(path)
 }
@@ -136,9 +138,11 @@ func (p *Pattern) Match(path string) (bool, error) {
 // Literal returns the text of a pattern that has no parameter and no optional
 // part, with its escapes resolved: the one path that it means, but for case and
 // a trailing slash.
-func (p *Pattern) Literal() (string, bool) {
+func (p *Pattern) Literal() (string, bool) { return literal(p.tokens) }
+
+func literal(tokens []token) (string, bool) {
 	var text string
-	for _, t := range p.tokens {
+	for _, t := range tokens {
 		if t.expression != "" || t.modifier != "" {
 			return "", false
 		}

@@ -17,6 +17,13 @@ var expands = set{
 	{0xFB00, 0xFB06}, {0xFB13, 0xFB17},
 }
 
+// later holds the upper-case forms that came with Unicode 16 and 17, after the
+// version of Go's tables.
+var later = map[rune]rune{
+	0x019B: 0xA7DC, 0x0264: 0xA7CB, 0x1C8A: 0x1C89, 0xA7CD: 0xA7CC,
+	0xA7CF: 0xA7CE, 0xA7D3: 0xA7D2, 0xA7D5: 0xA7D4, 0xA7DB: 0xA7DA,
+}
+
 // Canonical returns what r is compared as without regard to case: ECMA-262
 // Canonicalize for flag i without flag u. Two code units are equal when their
 // canonical forms are. A rune beyond U+FFFF is two code units, and neither folds.
@@ -29,6 +36,9 @@ func Canonical(r rune) rune {
 	}
 	if r > maxUnit || expands.contains(r) {
 		return r
+	}
+	if upper, ok := later[r]; ok {
+		return upper
 	}
 	if upper := unicode.ToUpper(r); 0x80 <= upper && upper <= maxUnit {
 		return upper

@@ -38,9 +38,11 @@ var ecmaScript = dialect{
 }
 
 // RE2 writes the expression for package regexp, to be run over text from
-// [Encode]. ok is false when it is not regular, or repeats more than 1000 times.
+// [Encode]. ok is false when it is not regular, when it repeats more than 1000
+// times, or when it repeats what may be empty: JavaScript takes back a repetition
+// that took nothing, which shows in what groups capture.
 func (r *Regexp) RE2() (_ string, ok bool) {
-	if !r.regular || !repeatsFit(r.root) {
+	if !r.regular || !plainRepeats(r.root) {
 		return "", false
 	}
 	w := writer{dialect: re2}
@@ -61,10 +63,28 @@ func (r *Regexp) ECMAScript() string {
 // [Regexp.ECMAScript] has to ignore case.
 func (r *Regexp) Backrefs() bool { return r.backrefs }
 
-// repeatsFit reports whether every count is one that package regexp accepts.
-func repeatsFit(n *node) bool {
+// plainRepeats reports whether package regexp repeats as JavaScript does.
+func plainRepeats(n *node) bool {
 	const most = 1000
-	return n.min <= most && n.max <= most && !slices.ContainsFunc(n.subs, func(sub *node) bool { return !repeatsFit(sub) })
+	if n.op == opRepeat && (n.min > most || n.max > most || nullable(n.subs[0])) {
+		return false
+	}
+	return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !plainRepeats(sub) })
+}
+
+// nullable reports whether n may match without taking anything.
+func nullable(n *node) bool {
+	switch n.op {
+	case opSet:
+		return false
+	case opRepeat:
+		return n.min == 0 || nullable(n.subs[0])
+	case opAlternate:
+		return slices.ContainsFunc(n.subs, nullable)
+	case opConcat, opCapture:
+		return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !nullable(sub) })
+	}
+	return true
 }
 
 func (w *writer) node(n *node) {
