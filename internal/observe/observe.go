@@ -1,0 +1,149 @@
+// Package observe counts decisions for Prometheus. Both adapters use it, so
+// that one dashboard serves them all. Its labels are bounded: rules come from
+// the configuration, outcomes and reasons from the policy's own tables, and
+// nothing that a client chooses becomes one.
+package observe
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// maxSeries bounds the label combinations kept, over all reloads of a policy.
+// Further ones count under the rule "other".
+const maxSeries = 4096
+
+// otherRule stands for the rules beyond the bound.
+const otherRule = "other"
+
+// buckets are upper bounds in seconds: from what a cached decision costs up to
+// what a proxy waits.
+var buckets = []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 150e-3, 250e-3, 1}
+
+// Decisions are the collectors of one adapter. A nil *Decisions counts nothing.
+// It is safe for concurrent use.
+type Decisions struct {
+	total    *prometheus.CounterVec
+	shadow   *prometheus.CounterVec
+	seconds  prometheus.Histogram
+	inFlight prometheus.Gauge
+	panics   prometheus.Counter
+
+	mu sync.RWMutex
+	// series keeps the children of total and shadow, so that counting allocates
+	// nothing. Guarded by mu.
+	series map[seriesKey]prometheus.Counter
+}
+
+// seriesKey names one child of total, or of shadow.
+type seriesKey struct {
+	rule    string
+	outcome policy.Outcome
+	reason  policy.Reason
+	shadow  bool
+}
+
+// New registers the collectors of one adapter ("envoy", "caddy") under its own
+// constant label. Registering the same adapter again at the same registry, as
+// after a reload, goes on counting where it was.
+func New(registry prometheus.Registerer, adapter string) (*Decisions, error) {
+	labels := prometheus.Labels{"adapter": adapter}
+	d := &Decisions{series: map[seriesKey]prometheus.Counter{}}
+	var err error
+	d.total = register(registry, &err, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "clerkgate_decisions_total", Help: "Decisions made, by rule, outcome and reason.", ConstLabels: labels,
+	}, []string{"rule", "outcome", "reason"}))
+	d.shadow = register(registry, &err, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "clerkgate_shadow_total", Help: "Requests that passed only because the policy or the rule is in shadow mode, by the reason it would have refused for.", ConstLabels: labels,
+	}, []string{"rule", "reason"}))
+	d.seconds = register(registry, &err, prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "clerkgate_decision_seconds", Help: "Time from the request's arrival to its decision, in seconds.", ConstLabels: labels, Buckets: buckets,
+	}))
+	d.inFlight = register(registry, &err, prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "clerkgate_decisions_in_flight", Help: "Decisions being made now.", ConstLabels: labels,
+	}))
+	d.panics = register(registry, &err, prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "clerkgate_panics_total", Help: "Panics that became a refusal.", ConstLabels: labels,
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	return d, nil
+}
+
+// register returns collector, or the same one registered before.
+func register[C prometheus.Collector](registry prometheus.Registerer, failed *error, collector C) C {
+	err := registry.Register(collector)
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if existing, ok := already.ExistingCollector.(C); ok {
+			return existing
+		}
+	}
+	*failed = errors.Join(*failed, err)
+	return collector
+}
+
+// Begin counts a decision as being made, until End.
+func (o *Decisions) Begin() {
+	if o != nil {
+		o.inFlight.Inc()
+	}
+}
+
+// End is the counterpart of Begin.
+func (o *Decisions) End() {
+	if o != nil {
+		o.inFlight.Dec()
+	}
+}
+
+// Observe counts a decision that was made, and how long it took.
+func (o *Decisions) Observe(d *policy.Decision, took time.Duration) {
+	if o == nil {
+		return
+	}
+	o.seconds.Observe(took.Seconds())
+	o.counter(seriesKey{d.Rule, d.Outcome, d.Reason, false}).Inc()
+	if d.Shadow != nil {
+		o.counter(seriesKey{d.Rule, d.Shadow.Outcome, d.Shadow.Reason, true}).Inc()
+	}
+	if d.Reason == policy.ReasonPanic || d.Shadow != nil && d.Shadow.Reason == policy.ReasonPanic {
+		o.panics.Inc()
+	}
+}
+
+func (o *Decisions) counter(key seriesKey) prometheus.Counter {
+	o.mu.RLock()
+	counter, ok := o.series[key]
+	o.mu.RUnlock()
+	if ok {
+		return counter
+	}
+	return o.newCounter(key)
+}
+
+func (o *Decisions) newCounter(key seriesKey) prometheus.Counter {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rule := key.rule
+	full := len(o.series) >= maxSeries
+	if full {
+		rule = otherRule
+	}
+	counter := o.total.WithLabelValues
+	labels := []string{rule, key.outcome.String(), string(key.reason)}
+	if key.shadow {
+		counter, labels = o.shadow.WithLabelValues, []string{rule, string(key.reason)}
+	}
+	child := counter(labels...)
+	if !full {
+		o.series[key] = child
+	}
+	return child
+}

@@ -1,0 +1,152 @@
+package observe
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+func newDecisions(tb testing.TB) (*Decisions, *prometheus.Registry) {
+	tb.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	o, err := New(registry, "envoy")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return o, registry
+}
+
+func TestDecisionsAreCountedByRuleOutcomeAndReason(t *testing.T) {
+	t.Parallel()
+	o, registry := newDecisions(t)
+	o.Begin()
+	o.Observe(&policy.Decision{Rule: "admin", Outcome: policy.Deny, Reason: policy.ReasonRoleMissing}, time.Millisecond)
+	o.Observe(&policy.Decision{Rule: "admin", Outcome: policy.Deny, Reason: policy.ReasonRoleMissing}, time.Millisecond)
+	o.Observe(&policy.Decision{Rule: "public", Outcome: policy.Allow, Reason: policy.ReasonShadow,
+		Shadow: &policy.Decision{Reason: policy.ReasonRateLimited}}, time.Millisecond)
+	o.Observe(&policy.Decision{Outcome: policy.Error, Reason: policy.ReasonPanic}, time.Millisecond)
+	want := `
+# HELP clerkgate_decisions_in_flight Decisions being made now.
+# TYPE clerkgate_decisions_in_flight gauge
+clerkgate_decisions_in_flight{adapter="envoy"} 1
+# HELP clerkgate_decisions_total Decisions made, by rule, outcome and reason.
+# TYPE clerkgate_decisions_total counter
+clerkgate_decisions_total{adapter="envoy",outcome="allow",reason="shadow",rule="public"} 1
+clerkgate_decisions_total{adapter="envoy",outcome="deny",reason="role-missing",rule="admin"} 2
+clerkgate_decisions_total{adapter="envoy",outcome="error",reason="internal-error",rule=""} 1
+# HELP clerkgate_panics_total Panics that became a refusal.
+# TYPE clerkgate_panics_total counter
+clerkgate_panics_total{adapter="envoy"} 1
+# HELP clerkgate_shadow_total Requests that passed only because the policy or the rule is in shadow mode, by the reason it would have refused for.
+# TYPE clerkgate_shadow_total counter
+clerkgate_shadow_total{adapter="envoy",reason="rate-limited",rule="public"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want),
+		"clerkgate_decisions_total", "clerkgate_decisions_in_flight", "clerkgate_panics_total", "clerkgate_shadow_total"); err != nil {
+		t.Error(err)
+	}
+	o.End()
+	if got := testutil.ToFloat64(o.inFlight); got != 0 {
+		t.Errorf("in flight %v, want 0", got)
+	}
+}
+
+func TestTimeIsObservedInSeconds(t *testing.T) {
+	t.Parallel()
+	o, registry := newDecisions(t)
+	o.Observe(&policy.Decision{}, 70*time.Microsecond)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "clerkgate_decision_seconds" {
+			continue
+		}
+		h := family.GetMetric()[0].GetHistogram()
+		if h.GetSampleSum() != 70e-6 || h.GetBucket()[0].GetCumulativeCount() != 0 || h.GetBucket()[1].GetCumulativeCount() != 1 {
+			t.Errorf("histogram %v, want one sample between 50 and 100 microseconds", h)
+		}
+		return
+	}
+	t.Error("no histogram")
+}
+
+func TestTwoAdaptersShareARegistryAndAReloadGoesOnCounting(t *testing.T) {
+	t.Parallel()
+	envoy, registry := newDecisions(t)
+	caddy, err := New(registry, "caddy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := New(registry, "envoy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &policy.Decision{Rule: "r", Reason: policy.ReasonRoleMissing}
+	envoy.Observe(d, 0)
+	again.Observe(d, 0)
+	caddy.Observe(d, 0)
+	if got := testutil.ToFloat64(envoy.total.WithLabelValues("r", "deny", "role-missing")); got != 2 {
+		t.Errorf("envoy counted %v, want 2", got)
+	}
+	if got := testutil.ToFloat64(caddy.total.WithLabelValues("r", "deny", "role-missing")); got != 1 {
+		t.Errorf("caddy counted %v, want 1", got)
+	}
+}
+
+func TestAClashOfNamesIsAnError(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "clerkgate_decisions_total", Help: "Somebody else's."}))
+	if _, err := New(registry, "envoy"); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestSeriesAreBounded(t *testing.T) {
+	t.Parallel()
+	o, _ := newDecisions(t)
+	const beyond = 10
+	for i := range maxSeries + beyond {
+		o.Observe(&policy.Decision{Rule: "rule-" + strconv.Itoa(i)}, 0)
+	}
+	if len(o.series) != maxSeries {
+		t.Errorf("%d series kept, want %d", len(o.series), maxSeries)
+	}
+	if got := testutil.ToFloat64(o.total.WithLabelValues(otherRule, "deny", "")); got != beyond {
+		t.Errorf("counted %v under %q, want %d", got, otherRule, beyond)
+	}
+}
+
+func TestNilCountsNothing(t *testing.T) {
+	t.Parallel()
+	var o *Decisions
+	o.Begin()
+	o.Observe(&policy.Decision{}, 0)
+	o.End()
+}
+
+func TestCountingAllocatesNothing(t *testing.T) {
+	o, _ := newDecisions(t)
+	d := &policy.Decision{Rule: "admin", Outcome: policy.Allow, Reason: policy.ReasonShadow, Shadow: &policy.Decision{Reason: policy.ReasonRoleMissing}}
+	o.Observe(d, 0)
+	if n := testing.AllocsPerRun(100, func() { o.Begin(); o.Observe(d, time.Millisecond); o.End() }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	o, _ := newDecisions(b)
+	d := &policy.Decision{Rule: "admin", Outcome: policy.Allow, Reason: policy.ReasonAllowed}
+	b.ReportAllocs()
+	for b.Loop() {
+		o.Observe(d, time.Millisecond)
+	}
+}
