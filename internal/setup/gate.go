@@ -49,10 +49,15 @@ func New(config Config, o Options) (*Gate, error) {
 	deps := policy.Deps{Limiter: o.Limiter, Now: o.Now}
 	if gate.Session != nil {
 		deps.Authenticator = gate.Session
-		deps.Sessions = gate.Session.Sessions()
 		deps.Instance = policy.Instance{SignInURL: gate.Session.SignInURL(), Origins: gate.Session.AuthorizedParties()}
 	} else {
 		deps.Authenticator = nobody{} // so that what is wrong with the policy is reported too
+	}
+	if err == nil && config.Clerk.SecretKey != "" {
+		var sessions *session.Sessions
+		if sessions, err = session.NewSessions(config.Clerk, o.HTTPClient); err == nil {
+			deps.Sessions = sessions
+		}
 	}
 	if deps.Limiter == nil {
 		deps.Limiter = ratelimit.NewMemory(ratelimit.Options{})
