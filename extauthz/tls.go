@@ -1,0 +1,93 @@
+package extauthz
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+)
+
+// TLSFiles name the key material of the server, in PEM.
+type TLSFiles struct {
+	// Cert and Key are the server's certificate chain and its key.
+	Cert, Key string
+	// ClientCA holds the authorities of client certificates. With it, every
+	// client must show a certificate that one of them signed.
+	ClientCA string
+	// ClientSANs are the names a client certificate must have one of: DNS names
+	// or URIs such as spiffe://cluster/envoy, compared exactly. Empty: any
+	// client of the authorities.
+	ClientSANs []string
+}
+
+// Config reads the files. They are read again for each connection, so that
+// renewed certificates take effect; while they cannot be read, the last ones
+// that could stay in force.
+func (f TLSFiles) Config() (*tls.Config, error) {
+	if f.ClientCA == "" && len(f.ClientSANs) > 0 {
+		return nil, errors.New("client names are given, but no client CA to believe them from")
+	}
+	first, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	var last atomic.Pointer[tls.Config]
+	last.Store(first)
+	config := first.Clone()
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if fresh, err := f.load(); err == nil {
+			last.Store(fresh)
+		}
+		return last.Load(), nil
+	}
+	return config, nil
+}
+
+func (f TLSFiles) load() (*tls.Config, error) {
+	certificate, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("reading the server's certificate: %w", err)
+	}
+	config := &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{certificate},
+		NextProtos:   []string{"h2"},
+		// A session resumed would escape a change of the authorities.
+		SessionTicketsDisabled: true,
+	}
+	if f.ClientCA == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(f.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("reading the client CA: %w", err)
+	}
+	config.ClientCAs = x509.NewCertPool()
+	if !config.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("reading the client CA: no certificate in %q", f.ClientCA)
+	}
+	config.ClientAuth = tls.RequireAndVerifyClientCert
+	if len(f.ClientSANs) > 0 {
+		config.VerifyConnection = f.verifyClient
+	}
+	return config, nil
+}
+
+// verifyClient is asked after the chain has been verified.
+func (f TLSFiles) verifyClient(state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return errors.New("no client certificate")
+	}
+	leaf := state.PeerCertificates[0]
+	allowed := slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return slices.Contains(f.ClientSANs, name) })
+	for _, uri := range leaf.URIs {
+		allowed = allowed || slices.Contains(f.ClientSANs, uri.String())
+	}
+	if !allowed {
+		return errors.New("the client certificate has none of the names allowed")
+	}
+	return nil
+}
