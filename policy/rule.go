@@ -221,7 +221,11 @@ func (c *ruleCompiler) forbidden(path string, config *Rule, r *rule) {
 // patternError carries the position and advice of a bad pattern.
 func patternError(path string, err error) error {
 	if syntax, ok := errors.AsType[*pathpattern.SyntaxError](err); ok {
-		return &ConfigError{Path: path, Msg: fmt.Sprintf("bad pattern %q: %s", syntax.Pattern, syntax.Msg), Suggestion: syntax.Suggestion}
+		problem := &ConfigError{Path: path, Msg: fmt.Sprintf("bad pattern %q: %s", syntax.Pattern, syntax.Msg)}
+		if syntax.Suggestion != "" {
+			problem.Suggestion = "write " + quoted(syntax.Suggestion)
+		}
+		return problem
 	}
 	return atPath(path, err)
 }

@@ -85,7 +85,7 @@ func (d *decoder) unknown(c *node, known fields) {
 		Position:   c.keyPos,
 		Path:       c.parent.path(),
 		Msg:        fmt.Sprintf("unknown key %q", c.key),
-		Suggestion: nearest(c.key, known.keys()),
+		Suggestion: didYouMean(nearest(c.key, known.keys())),
 	})
 }
 

@@ -31,7 +31,7 @@ type Error struct {
 	Position   Position
 	Path       string // of the value, or of the mapping that holds the key; empty for the document itself
 	Msg        string
-	Suggestion string // what may have been meant, or empty
+	Suggestion string // what to write instead, as a phrase, or empty
 
 	cause error
 }
@@ -47,7 +47,7 @@ func (e *Error) Error() string {
 		text = at + ": " + text
 	}
 	if e.Suggestion != "" {
-		text += fmt.Sprintf(" (did you mean %q?)", e.Suggestion)
+		text += " (" + e.Suggestion + ")"
 	}
 	return text
 }
@@ -62,7 +62,7 @@ type PathError interface {
 	error
 	ConfigPath() string       // as for [Document.Position]
 	ConfigMessage() string    // what is wrong, without the path
-	ConfigSuggestion() string // what may have been meant, or empty
+	ConfigSuggestion() string // what to write instead, as a phrase, or empty
 }
 
 // problems collects what is wrong. It keeps the first maxShown.

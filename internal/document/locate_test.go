@@ -89,7 +89,7 @@ func TestLocateGivesPositionsToPathErrors(t *testing.T) {
 	)
 	const (
 		lateText  = "conf/gate.yaml:14:12: rules[1].name: is taken"
-		earlyText = `conf/gate.yaml:4:3: limits.per-user.window: is missing (did you mean "10s"?)`
+		earlyText = `conf/gate.yaml:4:3: limits.per-user.window: is missing (10s)`
 	)
 	for name, test := range map[string]struct {
 		err  error

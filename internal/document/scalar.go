@@ -62,7 +62,7 @@ func (d *decoder) notBoolean(n *node, secret bool) {
 		Position:   n.pos,
 		Path:       n.path(),
 		Msg:        "expected true or false, got " + n.describe(secret),
-		Suggestion: word,
+		Suggestion: didYouMean(word),
 	})
 }
 

@@ -120,3 +120,11 @@ func nearest(key string, known []string) string {
 }
 
 func abs(i int) int { return max(i, -i) }
+
+// didYouMean is the phrase that offers a word, or empty without one.
+func didYouMean(word string) string {
+	if word == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", word)
+}

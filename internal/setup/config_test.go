@@ -1,0 +1,128 @@
+package setup
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+const publishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+
+func TestTheWholeDocumentLoads(t *testing.T) {
+	t.Setenv("CLERK_PUBLISHABLE_KEY", publishableKey)
+	t.Setenv("CLERK_SECRET_KEY", "sk_live_0123456789abcdefghij0123456789abcdefghij01")
+	config, warnings, err := LoadFile("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := config.Limits["per-user"]; got.Limit != 10 || got.Window.Std() != 10*time.Second {
+		t.Errorf("limit per-user is %+v", got)
+	}
+	if got := config.Rules[4].Require; got.Organization.Slug[0] != ":slug" || got.Permission[0] != "org:reports:read" {
+		t.Errorf("requirement of rule tenant is %+v", got)
+	}
+	if config.Clerk.PublishableKey != publishableKey || config.Clerk.JWTKey != "" {
+		t.Errorf("clerk section is not what the environment says")
+	}
+	if !strings.Contains(strings.Join(warnings, "\n"), "/admin/:path*") {
+		t.Errorf("no warning that /admin(.*) meets its siblings: %q", warnings)
+	}
+}
+
+func TestErrorsNameTheLineAndTheWayOut(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ document, want string }{
+		"a misspelt key": {
+			"clerk: {publishable_key: " + publishableKey + "}\nrules:\n  - name: a\n    match: {pth: /a}\n",
+			`gate.yaml:4:13: rules[0].match: unknown key "pth" (did you mean "path"?)`,
+		},
+		"a glob": {
+			"clerk: {publishable_key: " + publishableKey + "}\nrules:\n  - name: a\n    match: {path: [/a/*]}\n",
+			"gate.yaml:4:20: rules[0].match.path[0]: bad pattern \"/a/*\"",
+		},
+		"a limit that is not there": {
+			"clerk: {publishable_key: " + publishableKey + "}\nlimits: {per-user: {limit: 1, window: 1s, key: user}}\nrules:\n  - name: a\n    match: {path: /a}\n    limits: [per-usr]\n",
+			`gate.yaml:6:14: rules[0].limits[0]: there is no limit "per-usr" (did you mean "per-user"?)`,
+		},
+		"a role of nothing": {
+			"clerk: {publishable_key: " + publishableKey + "}\nrules:\n  - name: a\n    match: {path: /a}\n    require: {role: \"\"}\n",
+			"gate.yaml:5:21: rules[0].require.role",
+		},
+		"a secret key in the wrong place": {
+			"clerk: {publishable_key: sk_live_abc}\n",
+			"gate.yaml:1:26: clerk.publishable_key",
+		},
+		"a sign-in page behind the gate": {
+			"clerk:\n  publishable_key: " + publishableKey + "\n  sign_in_url: /sign-in\n",
+			`gate.yaml:3:16: clerk.sign_in_url: the sign-in page /sign-in is itself guarded, by default`,
+		},
+		"redis, which is not there yet": {
+			"clerk: {publishable_key: " + publishableKey + "}\nredis: {url: redis://localhost}\n",
+			"gate.yaml:2:14: redis.url",
+		},
+		"trust in everybody": {
+			"clerk: {publishable_key: " + publishableKey + "}\ntrusted_proxies: [0.0.0.0/0]\n",
+			"gate.yaml:2:19: trusted_proxies[0]",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := Load("gate.yaml", []byte(c.document))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v\nwant %s", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "sk_live_abc") {
+				t.Errorf("the error shows a key: %v", err)
+			}
+		})
+	}
+}
+
+func TestEverythingWrongIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, _, err := Load("gate.yaml", []byte("clerk: {publishable_key: nonsense}\nmode: shadw\nrules:\n  - name: a\n    match: {path: /*}\n"))
+	for _, want := range []string{"clerk.publishable_key", `did you mean "shadow"?`, "rules[0].match.path[0]"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nlacks %s", err, want)
+		}
+	}
+}
+
+func TestAGateDecidesAndStops(t *testing.T) {
+	t.Parallel()
+	config, _, err := Load("gate.yaml", []byte("clerk: {publishable_key: "+publishableKey+"}\nrules:\n  - {name: home, match: {path: /}, access: public}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate, err := New(*config, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	if gate.Ready() {
+		t.Error("ready without keys")
+	}
+	for target, want := range map[string]policy.Reason{"/": policy.ReasonPublic, "/dashboard": policy.ReasonSessionMissing} {
+		r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: target}
+		if d := gate.Policy.Decide(t.Context(), r); d.Reason != want {
+			t.Errorf("%s: %s, want %s", target, d.Reason, want)
+		}
+	}
+}
+
+func TestFilesThatAreNotThereOrTooLarge(t *testing.T) {
+	t.Parallel()
+	if _, _, err := LoadFile(t.TempDir() + "/none.yaml"); err == nil {
+		t.Error("a missing file loads")
+	}
+	large := t.TempDir() + "/large.yaml"
+	if err := os.WriteFile(large, make([]byte, maxDocument+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := LoadFile(large); err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
+		t.Errorf("got %v", err)
+	}
+}
