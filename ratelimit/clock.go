@@ -1,0 +1,80 @@
+package ratelimit
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// lateness is how far behind the latest one a time without a monotonic reading
+// may be and still count as a call that took its time to get here. Beyond it
+// the clock was set back.
+const lateness = int64(time.Second)
+
+// maxTime bounds the times that are told apart, in nanoseconds either side of
+// the Unix epoch: the years 1823 to 2116. A window and a full bucket can be added
+// to any of them without overflow.
+const maxTime = 1<<62 - 1
+
+// clock turns the times of callers into nanoseconds since the Unix epoch.
+type clock struct {
+	base atomic.Pointer[time.Time]
+}
+
+// read returns now in nanoseconds. A time with a monotonic reading is steady:
+// it is the first of its kind plus what has really passed since then, whatever
+// became of the wall clock.
+func (c *clock) read(now time.Time) (t int64, steady bool) {
+	if !monotonic(now) {
+		return unixNano(now), false
+	}
+	base := c.base.Load()
+	if base == nil {
+		first := now
+		c.base.CompareAndSwap(nil, &first)
+		base = c.base.Load()
+	}
+	passed := clamp(int64(now.Sub(*base)), maxTime/2)
+	return clamp(unixNano(*base)+passed, maxTime), true
+}
+
+// monotonic reports whether t carries a monotonic reading, which Round(0)
+// removes and == compares.
+func monotonic(t time.Time) bool {
+	return t != t.Round(0)
+}
+
+// unixNano returns t in nanoseconds since the Unix epoch, within maxTime.
+func unixNano(t time.Time) int64 {
+	const maxSeconds = maxTime / int64(time.Second)
+	if s := t.Unix(); s < -maxSeconds || s >= maxSeconds {
+		return clamp(s, 1) * maxTime
+	}
+	return t.UnixNano()
+}
+
+func clamp(n, limit int64) int64 {
+	return min(max(n, -limit), limit)
+}
+
+// passage is time as one shard knows it: it never goes back. The zero passage
+// begins at the epoch, and later if the first call does.
+type passage struct {
+	now    int64
+	offset int64
+}
+
+// advance returns the time of a call at t. A late call counts as of the latest
+// one. Where the clock was set back, time goes on from where it was.
+func (p *passage) advance(t int64, steady bool) int64 {
+	if t > maxTime-p.offset {
+		t = maxTime
+	} else {
+		t += p.offset
+	}
+	late := p.now - t
+	if setBack := late > lateness && !steady; setBack || late > 0 && p.now == 0 {
+		p.offset += late
+	}
+	p.now = max(p.now, t)
+	return p.now
+}

@@ -1,0 +1,153 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"math/bits"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// The defaults of [Options].
+const (
+	DefaultMaxKeys = 1 << 18
+	DefaultShards  = 64
+)
+
+// Options size a [Memory]. The zero value takes the defaults.
+type Options struct {
+	// MaxKeys is how many keys are remembered at most, over all limits. A key is
+	// forgotten when its quota is whole again, or when room is needed. Default,
+	// also for anything below 1: [DefaultMaxKeys].
+	MaxKeys int
+	// Shards is how many parts the table is split into, each with its own lock
+	// and its share of MaxKeys; rounded up to a power of two, and down to
+	// MaxKeys. Default, also for anything below 1: [DefaultShards].
+	Shards int
+}
+
+// Memory is a [policy.Limiter] that counts in this process. It is safe for
+// concurrent use, starts no goroutine and reads no clock; use [NewMemory], for
+// the zero Memory refuses everything with an error.
+//
+// A Memory belongs to no policy. Keep the same one when the configuration is
+// loaded anew: keys are told apart by the name of the limit and the key, so the
+// counts of limits that stay are kept. Where a limit's algorithm or window
+// changed, what a key had used of the old quota, in requests, counts as used of
+// the new one as of now; a reload frees nobody.
+//
+// It never holds more than [Options.MaxKeys] keys. A key whose quota is whole
+// again is forgotten at no loss; Take drops a few as it goes. Where room is
+// still missing, the key that has been idle longest goes, and should it return
+// it starts over with a whole quota. A key that has run out of quota goes only
+// where its shard holds no other, and then the one that is soonest free. So
+// whoever is limited stays limited, whatever else is sent, and washing a limit
+// away before it is reached takes about MaxKeys other keys. Where nearly all of
+// them have run out of quota, those that have not are counted only roughly:
+// choose MaxKeys above the number of keys that are active in a window.
+//
+// Pass the time as [time.Now] gave it. Its monotonic reading is what counts, so
+// setting the clock neither frees nor blocks anybody. (UTC, In, Local and Round
+// remove that reading.) Times without one are taken at their word when they go
+// forward, and when they go back the counts stay as they are and time goes on
+// from there.
+type Memory struct {
+	clock  clock
+	seed   maphash.Seed
+	shift  int
+	shards []shard
+}
+
+// NewMemory returns an empty limiter.
+func NewMemory(o Options) *Memory {
+	maxKeys := o.MaxKeys
+	if maxKeys < 1 {
+		maxKeys = DefaultMaxKeys
+	}
+	count := o.Shards
+	if count < 1 {
+		count = DefaultShards
+	}
+	count = powerOfTwo(count)
+	for count > maxKeys {
+		count /= 2
+	}
+	m := &Memory{
+		seed:   maphash.MakeSeed(),
+		shift:  64 - bits.TrailingZeros(uint(count)),
+		shards: make([]shard, count),
+	}
+	for i := range m.shards {
+		m.shards[i].seed = m.seed
+		m.shards[i].maxKeys = min(maxKeys/count, math.MaxInt32-1)
+	}
+	return m
+}
+
+// Take counts each check as of now, independently of the others, and writes its
+// answer to the result of the same index. A quota with a limit of 0 or less
+// admits nothing. If a check makes no sense, because of an unknown algorithm, a
+// window outside 1 ns to 9 years, a negative burst or a cost below 1, Take
+// returns an error and counts nothing. It never waits, so ctx is not looked at.
+func (m *Memory) Take(_ context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+	if len(m.shards) == 0 {
+		return errors.New("ratelimit: the limiter was not made by NewMemory")
+	}
+	if len(results) != len(checks) {
+		return fmt.Errorf("ratelimit: room for %d results, but %d checks", len(results), len(checks))
+	}
+	clear(results)
+	for i := range checks {
+		if err := validate(&checks[i]); err != nil {
+			return fmt.Errorf("ratelimit: limit %q: %w", checks[i].Name, err)
+		}
+	}
+	t, steady := m.clock.read(now)
+	for i := range checks {
+		c := &checks[i]
+		results[i] = policy.LimitResult{Name: c.Name, Limit: c.Quota.Limit, Window: c.Quota.Window}
+		if c.Quota.Limit > 0 {
+			m.take(c, t, steady, &results[i])
+		}
+	}
+	return nil
+}
+
+func (m *Memory) take(c *policy.LimitCheck, t int64, steady bool, r *policy.LimitResult) {
+	id := id{name: c.Name, key: c.Key}
+	hash := maphash.Comparable(m.seed, id)
+	// The shard is chosen by the high bits, its chain by the low ones. With one
+	// shard the shift is 64, which leaves 0.
+	s := &m.shards[hash>>m.shift]
+	quota := newQuota(&c.Quota)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t = s.advance(t, steady)
+	slot := s.find(id, hash)
+	if slot == 0 {
+		slot = s.insert(id, hash)
+	}
+	a := s.entries[slot].take(quota, t, int64(c.Cost))
+	s.place(slot, t, a.wait)
+	s.sweep(t)
+
+	r.Allowed = a.allowed
+	r.Remaining = int(a.remaining)
+	r.Reset = time.Duration(a.reset)
+	if int64(c.Cost) <= quota.capacity {
+		r.RetryAfter = time.Duration(a.wait)
+	}
+}
+
+// powerOfTwo returns the smallest power of two that is at least n, for n up to
+// 1 << 30, and that where n is greater.
+func powerOfTwo(n int) int {
+	return 1 << bits.Len(uint(min(n, 1<<30)-1))
+}
+
+var _ policy.Limiter = (*Memory)(nil)

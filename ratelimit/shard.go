@@ -1,0 +1,180 @@
+package ratelimit
+
+import (
+	"hash/maphash"
+	"strings"
+	"sync"
+)
+
+// id is whose quota is counted. Two parts compared as two parts: no choice of
+// key can meet the key of another limit.
+type id struct {
+	name, key string
+}
+
+// none is the slot that stands for no entry.
+const none int32 = 0
+
+// entry is one key in a shard's table.
+type entry struct {
+	id
+	counter
+	// chain is the next entry whose hash has the same head, or the next free one.
+	chain int32
+	// older and newer are the neighbours in the order of use of an entry that
+	// has quota left.
+	older, newer int32
+	// rank is the place among the limited entries, counted from 1; 0 of one
+	// that has quota left.
+	rank int32
+}
+
+// shard is a hash table of at most maxKeys entries that knows which to forget.
+type shard struct {
+	seed    maphash.Seed
+	maxKeys int
+
+	mu sync.Mutex
+	passage
+	// entries are addressed by slot; that of none is not used.
+	entries []entry
+	// heads are the first entries of the chains; their number is a power of two.
+	heads []int32
+	// free is the first of the slots that hold nothing.
+	free int32
+	// hand is the slot the next sweep starts from.
+	hand int32
+	recent
+	limited
+}
+
+// find returns the slot of an entry, or none.
+func (s *shard) find(id id, hash uint64) int32 {
+	if len(s.heads) == 0 {
+		return none
+	}
+	slot := s.heads[s.head(hash)]
+	for slot != none && s.entries[slot].id != id {
+		slot = s.entries[slot].chain
+	}
+	return slot
+}
+
+// insert makes an entry that has nothing counted. The key is copied, for it may
+// be a part of something large.
+func (s *shard) insert(id id, hash uint64) int32 {
+	slot := s.vacant()
+	e := &s.entries[slot]
+	e.name, e.key = id.name, strings.Clone(id.key)
+	h := s.head(hash)
+	e.chain, s.heads[h] = s.heads[h], slot
+	s.recent.add(s.entries, slot)
+	return slot
+}
+
+// vacant takes a free slot, or makes one: by growing, and where that is not
+// allowed by forgetting the entry that matters least.
+func (s *shard) vacant() int32 {
+	if s.free == none && len(s.entries) == cap(s.entries) && len(s.entries) <= s.maxKeys {
+		s.grow()
+	}
+	if s.free == none && len(s.entries) < cap(s.entries) {
+		s.entries = append(s.entries, entry{})
+		return int32(len(s.entries) - 1)
+	}
+	if s.free == none {
+		s.remove(s.least())
+	}
+	slot := s.free
+	s.free = s.entries[slot].chain
+	s.entries[slot].chain = none
+	return slot
+}
+
+// least returns the entry to forget: the one with quota left that has been idle
+// longest; where there is none, the limited one that is soonest free.
+func (s *shard) least() int32 {
+	if s.oldest != none {
+		return s.oldest
+	}
+	return s.limited[0].slot
+}
+
+// place files an entry by whether it must wait.
+func (s *shard) place(slot int32, t, wait int64) {
+	limited := s.entries[slot].rank != 0
+	switch {
+	case wait > 0 && limited:
+		s.limited.move(s.entries, slot, t+wait)
+	case wait > 0:
+		s.recent.remove(s.entries, slot)
+		s.limited.add(s.entries, slot, t+wait)
+	case limited:
+		s.limited.remove(s.entries, slot)
+		s.recent.add(s.entries, slot)
+	default:
+		s.recent.remove(s.entries, slot)
+		s.recent.add(s.entries, slot)
+	}
+}
+
+// sweep looks at a few entries: those that were limited and are free again by
+// now, and the next in the table, which go if their quota is whole.
+func (s *shard) sweep(t int64) {
+	const steps = 2
+	for range steps {
+		if len(s.limited) == 0 || s.limited[0].until > t {
+			break
+		}
+		s.place(s.limited[0].slot, t, 0)
+	}
+	for range min(steps, len(s.entries)) {
+		s.hand++
+		if int(s.hand) >= len(s.entries) {
+			s.hand = none + 1
+		}
+		if e := &s.entries[s.hand]; e.period != 0 && e.whole(t) {
+			s.remove(s.hand)
+		}
+	}
+}
+
+// remove forgets an entry and frees its slot.
+func (s *shard) remove(slot int32) {
+	e := &s.entries[slot]
+	link := &s.heads[s.head(s.hash(e.id))]
+	for *link != slot {
+		link = &s.entries[*link].chain
+	}
+	*link = e.chain
+	if e.rank != 0 {
+		s.limited.remove(s.entries, slot)
+	} else {
+		s.recent.remove(s.entries, slot)
+	}
+	*e = entry{chain: s.free}
+	s.free = slot
+}
+
+// grow doubles the table, up to maxKeys.
+func (s *shard) grow() {
+	used := max(1, len(s.entries))
+	keys := min(max(16, 2*(used-1)), s.maxKeys)
+	entries := make([]entry, used, keys+1)
+	copy(entries, s.entries)
+	s.entries = entries
+	s.heads = make([]int32, powerOfTwo(keys))
+	for i := 1; i < len(entries); i++ {
+		e := &entries[i]
+		h := s.head(s.hash(e.id))
+		e.chain, s.heads[h] = s.heads[h], int32(i)
+	}
+}
+
+func (s *shard) head(hash uint64) uint64 {
+	return hash & uint64(len(s.heads)-1)
+}
+
+func (s *shard) hash(id id) uint64 {
+	return maphash.Comparable(s.seed, id)
+}
