@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"github.com/clerkgate/clerkgate/extauthz"
+	"github.com/clerkgate/clerkgate/internal/observe"
+)
+
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	config     string
+	grpc       string
+	admin      string
+	tls        extauthz.TLSFiles
+	timeout    time.Duration
+	drain      time.Duration
+	reflection bool
+	outage     bool
+	logLevel   slog.Level
+	logText    bool
+}
+
+// stopLimit is how long checks under way may take once the drain is over.
+const stopLimit = 10 * time.Second
+
+// readyInterval is how often readiness is looked at.
+const readyInterval = 250 * time.Millisecond
+
+func serveCommand() *cobra.Command {
+	var o serveOptions
+	var level string
+	cmd := &cobra.Command{
+		Use:   "serve --config <file>",
+		Short: "Answer Envoy's ext_authz checks",
+		Long: `serve answers envoy.service.auth.v3.Authorization by a policy document.
+
+It reports health as grpc.health.v1, for the server and for the service, and on
+the admin address: /healthz, /readyz, /metrics, /buildinfo. On SIGHUP it reads the
+document again, and goes on with the old one where the new one is wrong. On SIGTERM
+it reports NOT_SERVING, waits for the drain, finishes what is under way and stops.`,
+		Example: `  clerkgate serve --config clerkgate.yaml
+  clerkgate serve --config clerkgate.yaml --grpc unix:/run/clerkgate/grpc.sock
+  clerkgate serve --config clerkgate.yaml --grpc :9000 \
+      --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt --tls-client-san envoy.internal`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.logLevel.UnmarshalText([]byte(level)); err != nil {
+				return fmt.Errorf("--log-level %q: write debug, info, warn or error", level)
+			}
+			return serve(cmd.Context(), &o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.config, "config", "clerkgate.yaml", "the policy document")
+	f.StringVar(&o.grpc, "grpc", "127.0.0.1:9000", "where to listen for checks: host:port or unix:/path")
+	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "where to serve health and metrics; empty: nowhere")
+	f.StringVar(&o.tls.Cert, "tls-cert", "", "certificate chain of the server, PEM")
+	f.StringVar(&o.tls.Key, "tls-key", "", "its key, PEM")
+	f.StringVar(&o.tls.ClientCA, "tls-client-ca", "", "authorities of client certificates, PEM; with it clients must show one")
+	f.StringSliceVar(&o.tls.ClientSANs, "tls-client-san", nil, "names a client certificate must have one of")
+	f.DurationVar(&o.timeout, "timeout", 150*time.Millisecond, "time for one check; keep it below Envoy's")
+	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to report NOT_SERVING before stopping")
+	f.BoolVar(&o.reflection, "reflection", false, "let tools list the gRPC services")
+	f.BoolVar(&o.outage, "outage-as-error", false, "answer outages as ext_authz errors, which failure_mode_allow lets pass")
+	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	f.BoolVar(&o.logText, "log-text", false, "log as text in place of JSON")
+	return cmd
+}
+
+func (o *serveOptions) logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: o.logLevel}
+	if o.logText {
+		return slog.New(slog.NewTextHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+}
+
+// serve runs until ctx ends.
+func serve(ctx context.Context, o *serveOptions) error {
+	logger := o.logger()
+	registry := newRegistry()
+	gates, err := openGates(ctx, o.config, logger)
+	if err != nil {
+		return err
+	}
+	defer gates.close()
+	authz, err := o.authz(gates, registry, logger)
+	if err != nil {
+		return err
+	}
+	options := extauthz.ServeOptions{Local: extauthz.IsLocal(o.grpc), Reflection: o.reflection, Logger: logger}
+	if o.tls.Cert != "" || o.tls.Key != "" || o.tls.ClientCA != "" {
+		if options.TLS, err = o.tls.Config(); err != nil {
+			return err
+		}
+	}
+	server, health := extauthz.NewGRPC(options)
+	authz.Register(server)
+	listener, err := extauthz.Listen(ctx, o.grpc)
+	if err != nil {
+		return err
+	}
+	admin, err := startAdmin(ctx, o.admin, gates.ready, registry)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer admin.close()
+
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	go watchReadiness(running, gates.ready, func(ready bool) {
+		logger.Info("readiness", "ready", ready)
+		extauthz.Ready(health, ready)
+	})
+	go reloadOnHangup(running, gates, authz, logger)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "tls", options.TLS != nil, "version", readBuild().Version)
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	logger.Info("draining", "for", o.drain.String())
+	gates.drain()
+	stop()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain+stopLimit)
+	defer cancel()
+	extauthz.Shutdown(limit, server, health, o.drain)
+	logger.Info("stopped")
+	return nil
+}
+
+// authz is the ext_authz server for the policy in force.
+func (o *serveOptions) authz(gates *gates, registry *prometheus.Registry, logger *slog.Logger) (*extauthz.Server, error) {
+	decisions, err := observe.New(registry, "envoy")
+	if err != nil {
+		return nil, err
+	}
+	return extauthz.New(gates.policy(), extauthz.Options{Logger: logger, Decisions: decisions, Timeout: o.timeout, OutageAsError: o.outage})
+}
+
+// watchReadiness calls changed at first and whenever readiness changes.
+func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) {
+	ticker := time.NewTicker(readyInterval)
+	defer ticker.Stop()
+	last := ready()
+	changed(last)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if now := ready(); now != last {
+				last = now
+				changed(now)
+			}
+		}
+	}
+}
+
+// reloadOnHangup reads the document again on SIGHUP.
+func reloadOnHangup(ctx context.Context, gates *gates, authz *extauthz.Server, logger *slog.Logger) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+		}
+		if err := gates.reload(); err != nil {
+			logger.Error("the new document is not valid; the old policy stays in force", "errors", errorLines(err))
+			continue
+		}
+		authz.SetPolicy(gates.policy())
+		logger.Info("reloaded")
+	}
+}
+
+// errorLines splits joined errors, so that each is one entry of the log.
+func errorLines(err error) []string {
+	if err == nil {
+		err = errors.New("unknown")
+	}
+	return strings.Split(err.Error(), "\n")
+}
