@@ -36,8 +36,9 @@ func (l *patternList) UnmarshalJSON(data []byte) error {
 func TestRouteMatcher(t *testing.T) {
 	t.Parallel()
 	count := tally{family: "route_matcher"}
+	reference := newRouteMatcher(pathpattern.Options{Reference: true})
 	for _, v := range loadVectors[routeInput, routeAnswer](t, "route_matcher") {
-		got := matchRoute(v.Input, pathpattern.Options{Reference: true})
+		got := reference.match(v.Input)
 		count.add(v.ID, v.Quirk(), judgeRoute(got, v.Expect), v.Input, got)
 	}
 	count.report(t)
@@ -47,10 +48,12 @@ func TestRouteMatcher(t *testing.T) {
 // not get a path past (.*).
 func TestRouteMatcherDefaultModeDiffersOnlyAtLineTerminators(t *testing.T) {
 	t.Parallel()
+	reference := newRouteMatcher(pathpattern.Options{Reference: true})
+	byDefault := newRouteMatcher(pathpattern.Options{})
 	differing := 0
 	for _, v := range loadVectors[routeInput, routeAnswer](t, "route_matcher") {
-		got := matchRoute(v.Input, pathpattern.Options{})
-		if got == matchRoute(v.Input, pathpattern.Options{Reference: true}) {
+		got := byDefault.match(v.Input)
+		if got == reference.match(v.Input) {
 			continue
 		}
 		differing++
@@ -61,15 +64,37 @@ func TestRouteMatcherDefaultModeDiffersOnlyAtLineTerminators(t *testing.T) {
 	t.Logf("%d of the vectors have a line terminator that the default matches", differing)
 }
 
-// matchRoute does what the reference's createPathMatcher does: empty patterns are
-// dropped, the others compiled, and the path is read only if there are any.
-func matchRoute(in routeInput, o pathpattern.Options) routeAnswer {
+// routeMatcher stands for the reference's createPathMatcher. It compiles each
+// pattern once.
+type routeMatcher struct {
+	options  pathpattern.Options
+	compiled map[string]*pathpattern.Pattern
+}
+
+func newRouteMatcher(o pathpattern.Options) routeMatcher {
+	return routeMatcher{o, map[string]*pathpattern.Pattern{}}
+}
+
+func (m routeMatcher) compile(text string) (_ *pathpattern.Pattern, err error) {
+	p, known := m.compiled[text]
+	if !known {
+		if p, err = pathpattern.Compile(text, m.options); err != nil {
+			return nil, err
+		}
+		m.compiled[text] = p
+	}
+	return p, nil
+}
+
+// match drops empty patterns, compiles the others, and reads the path only if
+// there are any.
+func (m routeMatcher) match(in routeInput) routeAnswer {
 	var patterns []*pathpattern.Pattern
 	for _, text := range in.Patterns {
 		if text == "" {
 			continue
 		}
-		p, err := pathpattern.Compile(text, o)
+		p, err := m.compile(text)
 		if err != nil {
 			return routeAnswer{Stage: "compile"}
 		}

@@ -18,6 +18,7 @@
 package pathpattern
 
 import (
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -39,7 +40,8 @@ type Options struct {
 	Reference bool
 }
 
-// Pattern is a compiled pattern, safe for concurrent use.
+// Pattern is a compiled pattern, safe for concurrent use. The zero Pattern answers
+// every path with an error.
 type Pattern struct {
 	text   string
 	tokens []token
@@ -53,6 +55,8 @@ type param struct {
 	name  string
 	group int
 }
+
+var errNotCompiled = errors.New("path pattern was not compiled")
 
 // Compile reads a pattern. Its error is a [*SyntaxError].
 func Compile(pattern string, o Options) (*Pattern, error) {
@@ -115,7 +119,7 @@ func (p *Pattern) compile(o Options) error {
 
 func (p *Pattern) expressionError(src *source, err error) error {
 	e := &SyntaxError{Pattern: p.text, Msg: "in the expression: " + err.Error()}
-	if at, ok := err.(*jsregexp.Error); ok {
+	if at, ok := errors.AsType[*jsregexp.Error](err); ok {
 		e.Offset = src.origin(at.Offset)
 	}
 	return e
@@ -129,10 +133,13 @@ func (p *Pattern) String() string { return p.text }
 // with look-behind, a back-reference or a word boundary, or one of great size, to
 // get it.
 func (p *Pattern) Match(path string) (bool, error) {
-	if p.table != nil {
+	switch {
+	case p.table != nil:
 		return p.table.Match(path), nil
+	case p.engine != nil:
+		return p.engine.match(path)
 	}
-	return p.engine.match(path)
+	return false, errNotCompiled
 }
 
 // Literal returns the text of a pattern that has no parameter and no optional

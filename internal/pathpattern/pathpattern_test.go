@@ -259,6 +259,17 @@ func TestAnExpressionTooLargeForATableStillMatches(t *testing.T) {
 	}
 }
 
+func TestTheZeroPatternIsAnError(t *testing.T) {
+	t.Parallel()
+	var p Pattern
+	if ok, err := p.Match("/"); ok || err == nil {
+		t.Errorf("Match = %v, %v", ok, err)
+	}
+	if params, ok, err := p.Params("/"); params != nil || ok || err == nil {
+		t.Errorf("Params = %v, %v, %v", params, ok, err)
+	}
+}
+
 func TestMatchDoesNotAllocate(t *testing.T) {
 	for _, pattern := range []string{"/a/b", "/a(.*)", "/:a/:b", "/a/:path*", nextMatcher} {
 		p := mustCompile(t, pattern, Options{})

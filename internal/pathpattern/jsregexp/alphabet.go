@@ -21,7 +21,10 @@ func newAlphabet(p *program) (_ *alphabet, members [][]bool, ok bool) {
 	a := &alphabet{bounds: []rune{0}}
 	for _, i := range p.insts {
 		for _, r := range i.set {
-			a.bounds = append(a.bounds, r.lo, r.hi+1)
+			a.bounds = append(a.bounds, r.lo)
+			if r.hi < maxUnit {
+				a.bounds = append(a.bounds, r.hi+1)
+			}
 		}
 	}
 	slices.Sort(a.bounds)

@@ -123,6 +123,26 @@ func TestATableFindsAPrefix(t *testing.T) {
 	}
 }
 
+// Behind a wildcard there is nothing left to read, and after a miss neither.
+func TestATableKnowsWhenAllThatFollowsIsTheSame(t *testing.T) {
+	t.Parallel()
+	re, err := Parse(`^\/a(.*)[\/#\?]?$`, Options{DotAll: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, ok := re.Table()
+	if !ok {
+		t.Fatal("no table")
+	}
+	start := int(table.start)
+	if state := table.step(table.step(start, '/'), 'A'); state != accepted {
+		t.Errorf("after /A the state is %d", state)
+	}
+	if state := table.step(start, 'x'); state != rejected {
+		t.Errorf("after x the state is %d", state)
+	}
+}
+
 func TestGroupNumbersFollowTheSource(t *testing.T) {
 	t.Parallel()
 	re, err := Parse(`(a)(?:b)((?<n>c)[(])`, Options{})

@@ -4,13 +4,13 @@
 // and with flag s.
 //
 //   npm install path-to-regexp@6.3.0
-//   node record.mjs 1 4000 | gzip -9n > recorded.jsonl.gz
+//   node record.mjs 42 2500 | gzip -9n > recorded.jsonl.gz
 //
 // The arguments are a seed and a number of patterns. Made with Node 20.20.2.
 import { pathToRegexp } from "path-to-regexp";
 
-let state = BigInt(process.argv[2] ?? 1);
-const count = Number(process.argv[3] ?? 4000);
+let state = BigInt(process.argv[2] ?? 42);
+const count = Number(process.argv[3] ?? 2500);
 
 // random is SplitMix64, as a number below 1.
 function random() {
