@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -9,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
 )
 
 // pathInput is the input of a case in paths.jsonl.
@@ -89,9 +93,14 @@ type observed struct {
 	status int
 	// forwarded: the upstream got the request, with these fields.
 	forwarded bool
+	target    string
 	headers   []policy.Header
 	signedIn  bool
 	rule      string
+	// client is the address the request was attributed to.
+	client string
+	// response are the fields of the answer.
+	response http.Header
 }
 
 // outcomes are the words for what came, in the attack files' vocabulary.
@@ -142,21 +151,121 @@ func foldHeader(name string) string {
 func TestAttackPaths(t *testing.T) {
 	cases := loadAttacks[pathInput](t, "paths")
 	t.Run("policy", func(t *testing.T) {
-		sum := score{name: "paths through policy"}
-		for i := range cases {
-			a := &cases[i]
-			if !slices.Contains(a.Input.Surfaces, "core") || a.Input.ForwardAuth != nil {
-				continue
-			}
-			o := decidePath(t, a)
-			ok := judgePath(a, o)
-			sum.add(a.mustRefuse(), a.mustPass(), ok)
-			if !ok {
-				t.Errorf("%s: %s %s as %s: got %v (%d), want %s or %v: %s", a.ID, a.Input.Request.Method, strconv.Quote(a.Input.Request.Target), a.Input.Caller, o.outcomes(), o.status, a.expected(), a.AlsoOK, a.Why)
-			}
-		}
-		sum.report(t)
+		runPaths(t, "policy", "core", cases, func(a *attack[pathInput]) *observed { return decidePath(t, a) })
 	})
+	signer := newSigner(t)
+	gates := newPathGates(t, cases, signer)
+	for name, start := range surfaces {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, gates.configs, startUpstream(t))
+			runPaths(t, s.name(), strings.TrimSuffix(name, "-hardened"), cases, func(a *attack[pathInput]) *observed {
+				o := exchange(t, s.address(gates.of(t, a)), "", rawRequest(t, &a.Input.Request, gates.credentials(a.Input.Caller)...))
+				o.signedIn = headerOf(o.headers, "X-User-Id") != ""
+				if o.forwarded && o.target != textOr64(t, a.Input.Request.Target, a.Input.Request.TargetB64) {
+					return decideRewritten(t, a, o)
+				}
+				return o
+			})
+		})
+	}
+}
+
+// decideRewritten judges a request whose target the proxy normalized before it
+// asked, by what it forwarded: the policy must pass that target for that caller.
+// Then the case's own target never reached the upstream, which is a refusal.
+func decideRewritten(t *testing.T, a *attack[pathInput], o *observed) *observed {
+	t.Helper()
+	forwarded := *a
+	forwarded.Input.Request.Target, forwarded.Input.Request.TargetB64 = o.target, ""
+	if d := decidePath(t, &forwarded); !d.forwarded || d.signedIn != o.signedIn {
+		t.Errorf("%s: the upstream received %q, which the policy refuses", a.ID, o.target)
+	}
+	if a.mustRefuse() {
+		return &observed{status: http.StatusBadRequest}
+	}
+	return o
+}
+
+// runPaths runs the cases that name a surface, and sums them up.
+func runPaths(t *testing.T, title, surface string, cases []attack[pathInput], do func(*attack[pathInput]) *observed) {
+	sum := score{name: "paths through " + title}
+	for i := range cases {
+		a := &cases[i]
+		if !slices.Contains(a.Input.Surfaces, surface) || a.Input.ForwardAuth != nil {
+			continue
+		}
+		o := do(a)
+		ok := judgePath(a, o)
+		sum.add(a.mustRefuse(), a.mustPass(), ok)
+		if !ok {
+			t.Errorf("%s: %s %s as %s: got %v (%d), want %s or %v: %s", a.ID, a.Input.Request.Method, strconv.Quote(a.Input.Request.Target), a.Input.Caller, o.outcomes(), o.status, a.expected(), a.AlsoOK, a.Why)
+		}
+	}
+	sum.report(t)
+}
+
+// pathGates are the policies of the cases, each a gate of its own, and tokens
+// for the callers.
+type pathGates struct {
+	configs []setup.Config
+	numbers map[string]int
+	tokens  map[string]string
+}
+
+func newPathGates(t *testing.T, cases []attack[pathInput], s *signer) *pathGates {
+	t.Helper()
+	g := &pathGates{numbers: map[string]int{}, tokens: map[string]string{}}
+	for i := range cases {
+		key := policyKey(t, &cases[i])
+		if _, known := g.numbers[key]; !known {
+			g.numbers[key] = len(g.configs)
+			g.configs = append(g.configs, setup.Config{
+				Clerk:  session.Config{PublishableKey: attackPublishableKey, JWTKey: s.publicPEM(t)},
+				Config: cases[i].Input.Policy.config(),
+			})
+		}
+	}
+	now := time.Now().Unix()
+	for name, p := range callers {
+		g.tokens[name] = s.sign(t, s.key, map[string]any{"alg": "RS256", "typ": "JWT", "kid": "ins_test"}, map[string]any{
+			"iss": attackIssuer, "sub": p.UserID, "sid": p.SessionID, "sts": "active", "v": 2, "iat": now - 1, "nbf": now - 10, "exp": now + 3600,
+			"o": map[string]any{"id": p.OrgID, "slg": p.OrgSlug, "rol": strings.TrimPrefix(p.OrgRole, "org:")},
+		})
+	}
+	return g
+}
+
+// The instance that the cases' tokens come from.
+const (
+	attackPublishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+	attackIssuer         = "https://clerk.example.com"
+)
+
+func policyKey(t *testing.T, a *attack[pathInput]) string {
+	t.Helper()
+	data, err := json.Marshal(a.Input.Policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func (g *pathGates) of(t *testing.T, a *attack[pathInput]) int { return g.numbers[policyKey(t, a)] }
+
+func (g *pathGates) credentials(caller string) []policy.Header {
+	if token := g.tokens[caller]; token != "" {
+		return []policy.Header{{Name: "Authorization", Value: "Bearer " + token}}
+	}
+	return nil
+}
+
+func headerOf(headers []policy.Header, name string) string {
+	for _, h := range headers {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
+		}
+	}
+	return ""
 }
 
 // decidePath asks the policy itself.

@@ -55,8 +55,7 @@ const maxAttackLine = 1 << 20
 // CLERKGATE_ATTACKS names another directory of the same form.
 func loadAttacks[I any](t *testing.T, name string) []attack[I] {
 	t.Helper()
-	dir := cmp.Or(os.Getenv("CLERKGATE_ATTACKS"), filepath.Join("testdata", "attacks"))
-	s := bufio.NewScanner(bytes.NewReader(readPacked(t, filepath.Join(dir, name+".jsonl"))))
+	s := bufio.NewScanner(bytes.NewReader(readPacked(t, attackFile(name))))
 	s.Buffer(nil, maxAttackLine)
 	var cases []attack[I]
 	for s.Scan() {
@@ -70,6 +69,10 @@ func loadAttacks[I any](t *testing.T, name string) []attack[I] {
 		t.Fatalf("%s: %d cases, %v", name, len(cases), err)
 	}
 	return cases
+}
+
+func attackFile(name string) string {
+	return filepath.Join(cmp.Or(os.Getenv("CLERKGATE_ATTACKS"), filepath.Join("testdata", "attacks")), name+".jsonl")
 }
 
 // readPacked returns the content of a file that may be compressed.
