@@ -196,7 +196,7 @@ func runPaths(t *testing.T, title, surface string, cases []attack[pathInput], do
 		}
 		o := do(a)
 		ok := judgePath(a, o)
-		sum.add(a.mustRefuse(), a.mustPass(), ok)
+		sum.add(a.mustRefuse(), a.mustPass(), ok, o.forwarded)
 		if !ok {
 			t.Errorf("%s: %s %s as %s: got %v (%d), want %s or %v: %s", a.ID, a.Input.Request.Method, strconv.Quote(a.Input.Request.Target), a.Input.Caller, o.outcomes(), o.status, a.expected(), a.AlsoOK, a.Why)
 		}

@@ -46,7 +46,7 @@ func TestAttackTokens(t *testing.T) {
 	for _, file := range []string{"tokens", "tokens-wycheproof"} {
 		for _, c := range loadTokenAttacks(t, file) {
 			err := c.judge(t)
-			count.add(c.expected() == "reject", c.expected() == "accept", err == nil)
+			count.add(c.expected() == "reject", c.expected() == "accept", err == nil, false)
 			if err != nil {
 				t.Errorf("%s: %v (%s)", c.ID, err, c.Why)
 			}

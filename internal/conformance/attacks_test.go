@@ -104,10 +104,12 @@ type score struct {
 	refused, toRefuse  int
 	accepted, toAccept int
 	other, others      int
+	// passed of the others were let pass.
+	passed int
 }
 
-// add counts one case, and whether it came out as it may.
-func (s *score) add(mustRefuse, mustPass, ok bool) {
+// add counts one case: whether it came out as it may, and whether it passed.
+func (s *score) add(mustRefuse, mustPass, ok, passed bool) {
 	count := func(all, good *int) {
 		*all++
 		if ok {
@@ -121,13 +123,16 @@ func (s *score) add(mustRefuse, mustPass, ok bool) {
 		count(&s.toAccept, &s.accepted)
 	default:
 		count(&s.others, &s.other)
+		if passed {
+			s.passed++
+		}
 	}
 }
 
 func (s *score) report(t *testing.T) {
 	t.Helper()
-	fmt.Fprintf(t.Output(), "%s: refusals %d/%d, acceptances %d/%d, either way %d/%d\n",
-		s.name, s.refused, s.toRefuse, s.accepted, s.toAccept, s.other, s.others)
+	fmt.Fprintf(t.Output(), "%s: refusals %d/%d, acceptances %d/%d, either way %d/%d (%d passed)\n",
+		s.name, s.refused, s.toRefuse, s.accepted, s.toAccept, s.other, s.others, s.passed)
 	if s.toRefuse+s.toAccept+s.others == 0 {
 		t.Errorf("%s: no cases", s.name)
 	}

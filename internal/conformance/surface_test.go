@@ -26,6 +26,7 @@ type surface interface {
 // surfaces start the proxies that cases run through. The hardened ones have the
 // settings that the examples recommend, the others the proxy's own defaults.
 var surfaces = map[string]func(t *testing.T, configs []setup.Config, upstream string) surface{
+	"caddy": startCaddy,
 	"envoy": func(t *testing.T, configs []setup.Config, upstream string) surface {
 		return startEnvoy(t, "Envoy", "", configs, upstream)
 	},
