@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -125,7 +124,10 @@ func serve(ctx context.Context, o *serveOptions) error {
 		logger.Info("readiness", "ready", ready)
 		extauthz.Ready(health, ready)
 	})
-	go reloadOnHangup(running, gates, authz, logger)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	go reloadOn(running, hangup, gates, authz, logger)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "tls", options.TLS != nil, "version", readBuild().Version)
@@ -173,11 +175,8 @@ func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) 
 	}
 }
 
-// reloadOnHangup reads the document again on SIGHUP.
-func reloadOnHangup(ctx context.Context, gates *gates, authz *extauthz.Server, logger *slog.Logger) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// reloadOn reads the document again on each signal.
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, authz *extauthz.Server, logger *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -185,18 +184,10 @@ func reloadOnHangup(ctx context.Context, gates *gates, authz *extauthz.Server, l
 		case <-hangup:
 		}
 		if err := gates.reload(); err != nil {
-			logger.Error("the new document is not valid; the old policy stays in force", "errors", errorLines(err))
+			logger.Error("the new document is not valid; the old policy stays in force", "errors", strings.Split(err.Error(), "\n"))
 			continue
 		}
 		authz.SetPolicy(gates.policy())
 		logger.Info("reloaded")
 	}
-}
-
-// errorLines splits joined errors, so that each is one entry of the log.
-func errorLines(err error) []string {
-	if err == nil {
-		err = errors.New("unknown")
-	}
-	return strings.Split(err.Error(), "\n")
 }

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const publishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+
+// document writes a policy document with an offline key.
+func document(t *testing.T, rest string) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted, err := json.Marshal(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "clerkgate.yaml")
+	write(t, path, fmt.Sprintf("clerk: {publishable_key: %s, jwt_key: %s, authorized_parties: https://app.example.com}\n%s", publishableKey, quoted, rest))
+	return path
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs the command line and returns what it printed.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := command()
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestValidateNamesWhatIsWrongAndWhere(t *testing.T) {
+	t.Parallel()
+	good := document(t, "rules:\n  - {name: docs, match: {path: /docs/:path*}, access: public}\n")
+	if out, err := run(t, "validate", good); err != nil || !strings.Contains(out, "valid, 1 rule, 0 warnings") {
+		t.Errorf("%v: %s", err, out)
+	}
+	bad := document(t, "rules:\n  - {name: docs, match: {paths: /docs}}\n")
+	out, err := run(t, "validate", good, bad)
+	if err == nil || !strings.Contains(out, bad+`:3:26: rules[0].match: unknown key "paths" (did you mean "path"?)`) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestStrictValidationCountsWarnings(t *testing.T) {
+	t.Parallel()
+	doubtful := document(t, "rules:\n  - {name: admin, match: {path: /admin(.*)}}\n")
+	if out, err := run(t, "validate", doubtful); err != nil || !strings.Contains(out, "warning: rule \"admin\"") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := run(t, "validate", "--strict", doubtful); err == nil {
+		t.Errorf("a warning passes --strict: %s", out)
+	}
+}
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range command().Commands() {
+		if cmd.Name() == "version" {
+			continue
+		}
+		if out, err := run(t, cmd.Name(), "--help"); err != nil || !strings.Contains(out, "Examples:") {
+			t.Errorf("%s --help: %v\n%s", cmd.Name(), err, out)
+		}
+	}
+	if out, err := run(t, "version"); err != nil || !strings.HasPrefix(out, "clerkgate ") {
+		t.Errorf("version: %v: %s", err, out)
+	}
+}
+
+func TestAdminAnswersHealthAndNothingElse(t *testing.T) {
+	t.Parallel()
+	ready := false
+	server := httptest.NewServer(adminHandler(func() bool { return ready }, newRegistry()))
+	defer server.Close()
+	for _, c := range []struct {
+		method, path string
+		ready        bool
+		status       int
+		body         string
+	}{
+		{"GET", "/healthz", false, 200, "alive"},
+		{"GET", "/readyz", false, 503, "not ready"},
+		{"GET", "/readyz", true, 200, "ready"},
+		{"GET", "/metrics", true, 200, "go_goroutines"},
+		{"GET", "/buildinfo", true, 200, `"go":"go1.`},
+		{"GET", "/debug/pprof/", true, 404, ""},
+		{"POST", "/readyz", true, 405, ""},
+	} {
+		ready = c.ready
+		r, err := http.NewRequestWithContext(t.Context(), c.method, server.URL+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if response.StatusCode != c.status || !strings.Contains(string(body), c.body) {
+			t.Errorf("%s %s: %d %.80q, want %d %q", c.method, c.path, response.StatusCode, body, c.status, c.body)
+		}
+	}
+}
+
+func TestServeBecomesReadyReloadsAndDrains(t *testing.T) {
+	path := document(t, "default: {access: deny}\n")
+	ctx, stop := context.WithCancel(t.Context())
+	o := &serveOptions{config: path, grpc: "unix:" + filepath.Join(t.TempDir(), "grpc.sock"), admin: "127.0.0.1:0", timeout: 100 * time.Millisecond}
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, o) }()
+	socket := strings.TrimPrefix(o.grpc, "unix:")
+	eventually(t, func() bool { _, err := os.Stat(socket); return err == nil })
+	stop()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(socket); err == nil {
+		t.Error("the socket is still there")
+	}
+}
+
+func TestServeRefusesAWrongDocument(t *testing.T) {
+	t.Parallel()
+	if _, err := run(t, "serve", "--config", document(t, "rules: [{name: a}]\n")); err == nil || !strings.Contains(err.Error(), "rules[0]") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := run(t, "serve", "--config", document(t, ""), "--log-level", "loud"); err == nil || !strings.Contains(err.Error(), "loud") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestReloadKeepsTheOldPolicyWhereTheNewOneIsWrong(t *testing.T) {
+	t.Parallel()
+	path := document(t, "default: {access: deny}\n")
+	g, err := openGates(t.Context(), path, (&serveOptions{}).logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	before, session := g.policy(), g.session
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(good)+"mode: shadw\n")
+	if err := g.reload(); err == nil || g.policy() != before {
+		t.Errorf("a wrong document took effect: %v", err)
+	}
+	write(t, path, string(good)+"mode: shadow\n")
+	if err := g.reload(); err != nil || g.policy() == before {
+		t.Errorf("a good document did not take effect: %v", err)
+	}
+	if g.session != session {
+		t.Error("the keys were dropped, though the clerk section is the same")
+	}
+}
+
+func TestHangupReadsTheDocumentAgain(t *testing.T) {
+	path := document(t, "default: {access: deny}\n")
+	logger := (&serveOptions{}).logger()
+	g, err := openGates(t.Context(), path, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	authz, err := (&serveOptions{timeout: time.Second}).authz(g, prometheus.NewRegistry(), logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	hangup := make(chan os.Signal, 1)
+	done := make(chan struct{})
+	go func() { defer close(done); reloadOn(ctx, hangup, g, authz, logger) }()
+	before := g.policy()
+	hangup <- syscall.SIGHUP
+	eventually(t, func() bool { return g.policy() != before })
+	stop()
+	<-done
+}
+
+// eventually waits for what another goroutine does.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatal("it does not come to pass")
+		case <-tick.C:
+		}
+	}
+}
