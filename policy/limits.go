@@ -29,6 +29,8 @@ type limitKey struct {
 	kind  byte
 	early bool
 	read  func(s *subject) string
+	// param is the path parameter that is read.
+	param string
 }
 
 // kinds of key parts.
@@ -91,7 +93,7 @@ func compileLimitKey(text string) (limitKey, bool) {
 		})}, true
 	}
 	if name, ok := strings.CutPrefix(text, ":"); ok && name != "" {
-		return limitKey{kind: keyParam, early: true, read: func(s *subject) string {
+		return limitKey{kind: keyParam, early: true, param: name, read: func(s *subject) string {
 			value, _ := s.params.Get(name)
 			return value
 		}}, true

@@ -63,17 +63,22 @@ func (m *matcher) meetsPath(reading string) (bool, error) {
 	return false, nil
 }
 
+// maxExtensions is how many file extensions are looked behind: /admin.tar.gz
+// has two. Each is one more match, so that their number must be bounded.
+const maxExtensions = 4
+
 // guardsVariant extends a guarding pattern to the paths that upstreams serve
 // the same: with a slash at the end, and with file extensions.
 func guardsVariant(pattern *pathpattern.Pattern, reading string) (bool, error) {
 	start := strings.LastIndexByte(reading, '/') + 1
-	for i := len(reading) - 1; i > start; i-- {
+	for i, left := len(reading)-1, maxExtensions; i > start && left > 0; i-- {
 		if reading[i] != '.' {
 			continue
 		}
 		if met, err := pattern.Match(reading[:i]); met || err != nil {
 			return met, err
 		}
+		left--
 	}
 	if start == len(reading) || !endsInSlash(pattern.String()) {
 		return false, nil

@@ -191,7 +191,12 @@ func (c *ruleCompiler) limitsOf(path string, config *Rule, r *rule) {
 		case r.access == Bypass || r.access == DenyAccess:
 			c.errorf(at, "remove it, or make the rule public", "a rule with access %q counts nothing", r.access)
 		}
-		r.usesParams = r.usesParams || slices.ContainsFunc(l.keys, func(k limitKey) bool { return k.kind == keyParam })
+		for _, key := range l.keys {
+			r.usesParams = r.usesParams || key.param != ""
+			if key.param != "" && !slices.Contains(commonParams(r.matcher.paths), key.param) {
+				c.errorf(at, "every path of the rule must have it, as in /orgs/:"+key.param, "the limit counts by %q, which the rule's paths do not have", ":"+key.param)
+			}
+		}
 		if l.early {
 			r.early = append(r.early, l)
 		} else {

@@ -6,8 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxTarget bounds the request target, in bytes.
-const maxTarget = 16 << 10
+// maxTarget bounds the request target, and maxPath the path in it, in bytes:
+// what can be read in many ways must be short enough to be read in all of them.
+const (
+	maxTarget = 16 << 10
+	maxPath   = 8 << 10
+)
 
 // target is a request target in its canonical form. It is computed once, by
 // this parser alone, from the bytes the client sent, for every adapter.
@@ -46,6 +50,9 @@ func parseTarget(rawTarget, rawHost, scheme string) (target, Reason) {
 		return target{}, reason
 	}
 	t.path, t.query, _ = strings.Cut(t.raw, "?")
+	if len(t.path) > maxPath {
+		return target{}, ReasonTargetTooLong
+	}
 	if !plainQuery(t.query) {
 		return target{}, ReasonTargetMalformed
 	}
