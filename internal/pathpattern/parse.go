@@ -24,9 +24,6 @@ type token struct {
 	modifier       string // "", "?", "*" or "+"
 }
 
-// optional reports whether the token may be absent.
-func (t token) optional() bool { return t.modifier == "?" || t.modifier == "*" }
-
 // repeated reports whether the token may occur more than once.
 func (t token) repeated() bool { return t.modifier == "+" || t.modifier == "*" }
 
