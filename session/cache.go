@@ -11,8 +11,8 @@ import (
 const (
 	// maxCached bounds how many tokens a cache remembers.
 	maxCached = 16384
-	// maxCachedToken bounds the tokens it remembers, in bytes. Browsers send no
-	// longer ones.
+	// maxCachedToken bounds the tokens it remembers, in bytes. Browsers keep no
+	// longer cookies.
 	maxCachedToken = 4 << 10
 )
 
@@ -21,7 +21,7 @@ const (
 // times, rules and keys are looked at each time. It is bounded and safe for
 // concurrent use, and may be shared by verifiers.
 type Cache struct {
-	tokens *otter.Cache[[sha256.Size]byte, *verified]
+	tokens *otter.Cache[fingerprint, *verified]
 }
 
 // verified is what a token said, and the key and strictness under which it did.
@@ -30,26 +30,38 @@ type verified struct {
 	kid       string
 	key       *Key
 	relaxed   relaxations
+	size      int // of the token, in bytes
 }
 
 // NewCache returns an empty cache.
 func NewCache() *Cache {
-	return &Cache{otter.Must(&otter.Options[[sha256.Size]byte, *verified]{MaximumSize: maxCached})}
+	return &Cache{otter.Must(&otter.Options[fingerprint, *verified]{MaximumSize: maxCached})}
+}
+
+// fingerprint identifies a token. Nobody can make two tokens of one fingerprint,
+// and the cache holds nothing that could be presented in place of a token.
+type fingerprint [sha256.Size]byte
+
+func fingerprintOf(text string) fingerprint {
+	var buf [maxCachedToken]byte // on the stack, where a conversion would allocate
+	if len(text) <= len(buf) {
+		return sha256.Sum256(buf[:copy(buf[:], text)])
+	}
+	return sha256.Sum256([]byte(text))
 }
 
 // get returns what is known of a token, or nil.
-func (c *Cache) get(text string) *verified {
-	if c == nil || len(text) > maxCachedToken {
+func (c *Cache) get(id fingerprint) *verified {
+	if c == nil {
 		return nil
 	}
-	known, _ := c.tokens.GetIfPresent(sha256.Sum256([]byte(text)))
+	known, _ := c.tokens.GetIfPresent(id)
 	return known
 }
 
 // put remembers a token whose signature was verified.
-func (c *Cache) put(text string, v *verified) {
-	if c == nil || len(text) > maxCachedToken {
-		return
+func (c *Cache) put(id fingerprint, v *verified) {
+	if c != nil && v.size <= maxCachedToken {
+		c.tokens.Set(id, v)
 	}
-	c.tokens.Set(sha256.Sum256([]byte(text)), v)
 }

@@ -1,8 +1,8 @@
 package session
 
 import (
+	"bytes"
 	"errors"
-	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,34 +15,31 @@ const maxDepth = 64
 // without a byte-order mark, no unpaired surrogate, no member twice at any
 // depth, names taken byte for byte, numbers as float64.
 func decodeObject(data []byte, r relaxations) (map[string]any, error) {
-	var object map[string]any
-	err := json.Unmarshal(data, &object, jsontext.AllowDuplicateNames(r.json), jsontext.AllowInvalidUTF8(r.json))
-	switch {
-	case err != nil:
-		return nil, errors.New("not a well-formed JSON object") // the library's text may quote a claim
-	case object == nil:
-		return nil, errors.New("null in place of a JSON object")
-	case !r.json && deeperThan(object, maxDepth):
+	if !r.json && nestsDeep(data) {
 		return nil, errors.New("JSON nested too deep")
+	}
+	var value any // into any, which is decoded faster than into a map
+	if err := json.Unmarshal(data, &value, jsontext.AllowDuplicateNames(r.json), jsontext.AllowInvalidUTF8(r.json)); err != nil {
+		return nil, errors.New("not well-formed JSON") // the library's text may quote a claim
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, errors.New("not a JSON object")
 	}
 	return object, nil
 }
 
-// deeperThan reports whether a decoded value nests objects and arrays in more
-// than so many levels.
-func deeperThan(value any, levels int) bool {
-	switch v := value.(type) {
-	case map[string]any:
-		if levels == 0 {
-			return true
-		}
-		for _, member := range v {
-			if deeperThan(member, levels-1) {
-				return true
-			}
-		}
-	case []any:
-		return levels == 0 || slices.ContainsFunc(v, func(element any) bool { return deeperThan(element, levels-1) })
+// nestsDeep reports whether objects and arrays nest in more than [maxDepth]
+// levels, before anything is allocated for them. Text that is not JSON does not.
+func nestsDeep(data []byte) bool {
+	if bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= maxDepth {
+		return false
 	}
-	return false
+	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
+	for d.StackDepth() <= maxDepth {
+		if _, err := d.ReadToken(); err != nil {
+			return false
+		}
+	}
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -90,6 +91,9 @@ func grants(features []feature, names, masks []string, place func(feature) int) 
 
 // parseMask reads a mask of decimal digits, of any size.
 func parseMask(digits string) (*big.Int, bool) {
+	if small, err := strconv.ParseUint(digits, 10, 64); err == nil {
+		return new(big.Int).SetUint64(small), true
+	}
 	if strings.Trim(digits, "0123456789") != "" {
 		return nil, false
 	}

@@ -68,7 +68,11 @@ func NewVerifier(rules Rules, keys KeySet, cache *Cache) *Verifier {
 // [Authenticator]. It does not know whether the session was revoked after the
 // token was minted.
 func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*policy.Principal, error) {
-	if known := v.cache.get(text); known != nil && v.holds(ctx, known, now) {
+	if len(text) > maxToken {
+		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
+	}
+	id := fingerprintOf(text)
+	if known := v.cache.get(id); known != nil && v.holds(ctx, known, now) {
 		if err := v.rules.checkClaims(known.principal.Claims, now); err != nil {
 			return nil, err
 		}
@@ -92,7 +96,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if err != nil {
 		return nil, &Error{policy.ReasonTokenVerification, err}
 	}
-	v.cache.put(text, &verified{principal, t.kid(), key, v.rules.relaxed})
+	v.cache.put(id, &verified{principal, t.kid(), key, v.rules.relaxed, len(text)})
 	return principal, nil
 }
 

@@ -1,0 +1,191 @@
+package session
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+)
+
+func TestParseKeySetSkipsWhatItCannotUse(t *testing.T) {
+	t.Parallel()
+	public := &signingKey().PublicKey
+	good := jwkOf("ins_good", public)
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	even := &rsa.PublicKey{N: new(big.Int).Sub(public.N, big.NewInt(1)), E: public.E}
+	huge := &rsa.PublicKey{N: new(big.Int).SetBit(new(big.Int).Lsh(public.N, 7000), 0, 1), E: public.E}
+	tests := map[string]object{
+		"another kind":                 {"kty": "EC"},
+		"no kind":                      {"kty": nil},
+		"no id":                        {"kid": nil},
+		"an empty id":                  {"kid": ""},
+		"an id that is a number":       {"kid": 7},
+		"for encryption":               {"use": "enc"},
+		"an empty use":                 {"use": ""},
+		"for signing alone":            {"key_ops": []string{"sign"}},
+		"for nothing":                  {"key_ops": []string{}},
+		"another algorithm":            {"alg": "RS512"},
+		"an empty algorithm":           {"alg": ""},
+		"private":                      {"d": "AQAB"},
+		"symmetric as well":            {"k": "AQAB"},
+		"no exponent":                  {"e": nil},
+		"an exponent that is one":      {"e": "AQ"},
+		"an even exponent":             {"e": "AQAA"},
+		"an exponent too large":        {"e": "AQAAAAE"},
+		"an exponent that wraps":       {"e": "AQAAAAAAAQAB"},
+		"an exponent that is a number": {"e": 65537},
+		"no modulus":                   {"n": nil},
+		"an even modulus":              jwkOf("", even),
+		"a modulus too small":          jwkOf("", &small.PublicKey),
+		"a modulus too large":          jwkOf("", huge),
+	}
+	for name, changes := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bad := with(good, object{"kid": "ins_bad"})
+			for member, value := range changes {
+				if member != "kid" || value != "" || name == "an empty id" {
+					bad = with(bad, object{member: value})
+				}
+			}
+			keys, err := ParseKeySet(keySetOf(t, bad, good))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := keys.Key(t.Context(), "ins_good", now); err != nil {
+				t.Errorf("the neighbour is gone: %v", err)
+			}
+			for _, kid := range []string{"ins_bad", "", "7"} {
+				if _, err := keys.Key(t.Context(), kid, now); !errors.Is(err, ErrUnknownKey) {
+					t.Errorf("key %q is used: %v", kid, err)
+				}
+			}
+			if _, err := ParseKeySet(keySetOf(t, bad)); err == nil {
+				t.Error("a set of it alone is a set")
+			}
+		})
+	}
+}
+
+func TestParseKeySetUsesWhatIsLeftOpen(t *testing.T) {
+	t.Parallel()
+	for name, changes := range map[string]object{
+		"no algorithm":             {"alg": nil},
+		"no use":                   {"use": nil},
+		"for verifying among more": {"key_ops": []string{"sign", "verify"}},
+		"members nobody knows":     {"note": object{"y": 1}},
+	} {
+		keys, err := ParseKeySet(keySetOf(t, with(jwkOf(testKid, &signingKey().PublicKey), changes)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, err := keys.Key(t.Context(), testKid, now); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestParseKeySetUsesNoneOfTwoKeysWithOneID(t *testing.T) {
+	t.Parallel()
+	one, other := jwkOf(testKid, &signingKey().PublicKey), jwkOf(testKid, &otherKey().PublicKey)
+	for _, second := range []object{other, with(other, object{"use": "enc"}), one} {
+		if _, err := ParseKeySet(keySetOf(t, one, second)); err == nil {
+			t.Error("an ambiguous key is used")
+		}
+	}
+	keys, err := parseKeySet(keySetOf(t, one, other), reference)
+	if err != nil || !keys[testKid].Public.Equal(&otherKey().PublicKey) {
+		t.Errorf("in the reference the last counts: %v", err)
+	}
+}
+
+func TestParseKeySetRefusesWhatIsNone(t *testing.T) {
+	t.Parallel()
+	many := make([]object, maxKeys+1)
+	for i := range many {
+		many[i] = jwkOf(testKid+strings.Repeat("x", i), &signingKey().PublicKey)
+	}
+	for name, text := range map[string]string{
+		"nothing": "", "text": "not found", "an empty object": "{}", "no keys": `{"keys":[]}`, "keys that are none": `{"keys":[1,null,"x",{}]}`,
+		"a list": "[]", "too many": string(keySetOf(t, many...)), "cut short": `{"keys":[{"kty":"RSA"`,
+	} {
+		if _, err := ParseKeySet([]byte(text)); err == nil {
+			t.Errorf("%s is a key set", name)
+		}
+	}
+}
+
+func TestStaticKeySet(t *testing.T) {
+	t.Parallel()
+	der, err := x509.MarshalPKIXPublicKey(&signingKey().PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	for name, form := range map[string]string{
+		"PEM":                      text,
+		"PEM on one line":          strings.ReplaceAll(text, "\n", `\n`),
+		"PEM with space around":    "\n  " + text + "\n\n",
+		"the body alone":           base64.StdEncoding.EncodeToString(der),
+		"the body, over two lines": base64.StdEncoding.EncodeToString(der[:150]) + "\n" + base64.StdEncoding.EncodeToString(der[150:]),
+	} {
+		keys, err := NewStaticKeySet(form)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, kid := range []any{nil, "ins_any"} {
+			token := mintWith(t, with(testHeader, object{"kid": kid}), testClaims())
+			if _, err := NewVerifier(testRules, keys, nil).Verify(t.Context(), token, now); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		token := mintWith(t, with(testHeader, object{"kid": 7}), testClaims())
+		if _, err := NewVerifier(testRules, keys, nil).Verify(t.Context(), token, now); err == nil {
+			t.Errorf("%s: a key id that is a number", name)
+		}
+	}
+}
+
+func TestStaticKeySetRefuses(t *testing.T) {
+	t.Parallel()
+	encode := func(kind string, key any) string {
+		der, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"nothing":       "",
+		"text":          "not a key",
+		"another curve": encode("PUBLIC KEY", &curve.PublicKey),
+		"a small key":   encode("PUBLIC KEY", &small.PublicKey),
+		"another label": encode("CERTIFICATE", &signingKey().PublicKey),
+		"two keys":      encode("PUBLIC KEY", &signingKey().PublicKey) + encode("PUBLIC KEY", &otherKey().PublicKey),
+		"cut short":     encode("PUBLIC KEY", &signingKey().PublicKey)[:200],
+	} {
+		if _, err := NewStaticKeySet(text); err == nil {
+			t.Errorf("%s is a key", name)
+		}
+	}
+}
