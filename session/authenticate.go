@@ -113,7 +113,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, acc
 		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
 	case !accept.Has(policy.SessionToken):
 		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: c.presented()}
-	case c.bearer && isMachineToken(c.token):
+	case c.bearer && isMachineToken(c.token) && !a.relaxed.credentials:
 		return failed(refuse(policy.ReasonTokenType, "a machine token"))
 	case c.bearer:
 		return a.byToken(ctx, c.token, now)

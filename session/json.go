@@ -18,6 +18,9 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 	if !r.json && nestsDeep(data) {
 		return nil, errors.New("JSON nested too deep")
 	}
+	if r.json {
+		data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	}
 	var value any // into any, which is decoded faster than into a map
 	if err := json.Unmarshal(data, &value, jsontext.AllowDuplicateNames(r.json), jsontext.AllowInvalidUTF8(r.json)); err != nil {
 		return nil, errors.New("not well-formed JSON") // the library's text may quote a claim

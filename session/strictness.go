@@ -6,8 +6,8 @@ type relaxations struct {
 	// spelling: a token's segments may be empty or padded, so that one token
 	// has several spellings.
 	spelling bool
-	// json: members may repeat, text need not be UTF-8, nesting has no bound of
-	// ours.
+	// json: members may repeat, text need not be UTF-8 and may begin with a
+	// byte-order mark, nesting has no bound of ours.
 	json bool
 	// header: critical, unencoded, compressed, encrypted and nested content is
 	// not looked for, and an unknown key is reported before a bad header.

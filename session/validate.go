@@ -120,14 +120,13 @@ func (v *validator) jwtKey() {
 }
 
 func (v *validator) tokens() {
-	skew := v.skew()
-	if skew > maxSkew {
-		v.fail("clock_skew", "synchronize the clock instead", "%v is more than %v", skew, maxSkew)
-	}
 	if v.ReferenceCompat {
 		return
 	}
-	if skew < 0 {
+	switch skew := v.skew(); {
+	case skew > maxSkew:
+		v.fail("clock_skew", "synchronize the clock instead", "%v is more than %v", skew, maxSkew)
+	case skew < 0:
 		v.fail("clock_skew", "", "%v is less than nothing", skew)
 	}
 	for i, party := range v.AuthorizedParties {
