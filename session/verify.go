@@ -96,6 +96,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if err != nil {
 		return nil, &Error{policy.ReasonTokenVerification, err}
 	}
+	principal.TokenDigest = string(id[:])
 	v.cache.put(id, &verified{principal, t.kid(), key, v.rules.relaxed, len(text)})
 	return principal, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/sha512"
 	"errors"
 	"strings"
@@ -45,7 +46,7 @@ func TestVerifyReadsAnOrdinaryToken(t *testing.T) {
 		Factors:        policy.FactorAges{First: 5, Second: -1, Known: true},
 		IssuedAt:       now, ExpiresAt: now.Add(time.Minute),
 	}
-	ignored := []cmp.Option{cmpopts.IgnoreUnexported(policy.Principal{}), cmpopts.IgnoreFields(policy.Principal{}, "Claims")}
+	ignored := []cmp.Option{cmpopts.IgnoreUnexported(policy.Principal{}), cmpopts.IgnoreFields(policy.Principal{}, "TokenDigest", "Claims")}
 	if diff := cmp.Diff(want, got, ignored...); diff != "" {
 		t.Error(diff)
 	}
@@ -358,5 +359,25 @@ func TestVerifyInTheReferenceAsTheKeySays(t *testing.T) {
 		v := NewVerifier(Rules{Leeway: defaultSkew, relaxed: reference}, keys, nil)
 		expectReason(t, v, token, tt.short)
 		expectReason(t, v, long, tt.longer)
+	}
+}
+
+// Limits tell tokens apart by their digest, which is no token itself.
+func TestVerifyGivesEachTokenItsDigest(t *testing.T) {
+	t.Parallel()
+	v := testVerifier(t)
+	digests := map[string]bool{}
+	for _, sid := range []string{"sess_1", "sess_2"} {
+		token := mint(t, object{"sid": sid})
+		for range 2 { // the second time from the cache
+			p, err := v.Verify(t.Context(), token, now)
+			if err != nil || len(p.TokenDigest) != sha256.Size || strings.Contains(token, p.TokenDigest) {
+				t.Fatalf("digest %x, %v", p.TokenDigest, err)
+			}
+			digests[p.TokenDigest] = true
+		}
+	}
+	if len(digests) != 2 {
+		t.Errorf("%d digests of two tokens", len(digests))
 	}
 }
