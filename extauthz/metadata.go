@@ -9,10 +9,10 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// metadata is what other filters and the access log may know of a decision:
+// dynamicMetadata is what other filters and the access log may know of a decision:
 // %DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision_id)%. It holds ids and
 // words of ours; no token, no claim.
-func metadata(d *policy.Decision, id uint64) *structpb.Struct {
+func dynamicMetadata(d *policy.Decision, id uint64) *structpb.Struct {
 	fields := make(map[string]*structpb.Value, 10)
 	put := func(key, value string) {
 		if value != "" {

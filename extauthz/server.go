@@ -152,6 +152,6 @@ func (x *exchange) respond(d *policy.Decision) *authv3.CheckResponse {
 	default:
 		response = denied(d)
 	}
-	response.DynamicMetadata = metadata(d, x.id)
+	response.DynamicMetadata = dynamicMetadata(d, x.id)
 	return response
 }

@@ -1,0 +1,274 @@
+// Package testenvoy runs a real Envoy in tests.
+package testenvoy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The environment: where Envoy is, and whether a test may do without.
+const (
+	binaryVariable = "CLERKGATE_ENVOY"
+	fullVariable   = "CLERKGATE_FULL"
+)
+
+// Patience with a process on a busy machine, and the pause between two looks.
+const (
+	patience = 30 * time.Second
+	pause    = 20 * time.Millisecond
+)
+
+// Envoy is a running process. It ends with the test.
+type Envoy struct {
+	// Admin is the host and port of the admin interface.
+	Admin string
+
+	log       *buffer
+	accessLog *buffer
+	exited    chan struct{}
+}
+
+// Binary finds Envoy: by CLERKGATE_ENVOY, then on the PATH. Without one the
+// test is skipped, or fails where CLERKGATE_FULL is 1.
+func Binary(tb testing.TB) string {
+	tb.Helper()
+	if path := os.Getenv(binaryVariable); path != "" {
+		return path
+	}
+	path, err := exec.LookPath("envoy")
+	if err == nil {
+		return path
+	}
+	const missing = "there is no Envoy: set " + binaryVariable + " to the binary, or put envoy on the PATH"
+	if os.Getenv(fullVariable) == "1" {
+		tb.Fatal(missing)
+	}
+	tb.Skip(missing)
+	return ""
+}
+
+// Start runs Envoy with a bootstrap in YAML and waits until it is ready. Ports
+// may be 0; see Listener. The bootstrap must have an admin address.
+func Start(tb testing.TB, bootstrap string) *Envoy {
+	tb.Helper()
+	binary, dir := Binary(tb), tb.TempDir()
+	adminFile := filepath.Join(dir, "admin")
+	e := &Envoy{log: &buffer{}, accessLog: &buffer{}, exited: make(chan struct{})}
+	cmd := exec.Command(binary, "-c", write(tb, dir, bootstrap), "--admin-address-path", adminFile,
+		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--drain-time-s", "1")
+	cmd.Stdout, cmd.Stderr = e.accessLog, e.log
+	if err := cmd.Start(); err != nil {
+		tb.Fatalf("starting Envoy: %v", err)
+	}
+	go func() {
+		defer close(e.exited)
+		cmd.Wait() // how it ended shows in the log
+	}()
+	tb.Cleanup(func() { e.stop(tb, cmd.Process) })
+	e.waitUntilReady(tb, adminFile)
+	return e
+}
+
+// Validate checks a bootstrap without running it, and returns what Envoy says
+// against it.
+func Validate(tb testing.TB, bootstrap string) error {
+	tb.Helper()
+	out, err := exec.CommandContext(tb.Context(), Binary(tb), "--mode", "validate", "-c", write(tb, tb.TempDir(), bootstrap)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+}
+
+// Listener returns the address a listener is bound to.
+func (e *Envoy) Listener(tb testing.TB, name string) string {
+	tb.Helper()
+	var list struct {
+		ListenerStatuses []struct {
+			Name         string `json:"name"`
+			LocalAddress struct {
+				SocketAddress struct {
+					Address   string `json:"address"`
+					PortValue int    `json:"port_value"`
+				} `json:"socket_address"`
+			} `json:"local_address"`
+		} `json:"listener_statuses"`
+	}
+	if err := json.Unmarshal(e.Get(tb, "/listeners?format=json"), &list); err != nil {
+		tb.Fatalf("reading the listeners: %v", err)
+	}
+	for _, l := range list.ListenerStatuses {
+		if at := l.LocalAddress.SocketAddress; l.Name == name {
+			return net.JoinHostPort(at.Address, strconv.Itoa(at.PortValue))
+		}
+	}
+	tb.Fatalf("no listener %q", name)
+	return ""
+}
+
+// Get reads a page of the admin interface.
+func (e *Envoy) Get(tb testing.TB, path string) []byte {
+	tb.Helper()
+	body, err := e.get(path)
+	if err != nil {
+		tb.Fatalf("asking Envoy for %s: %v", path, err)
+	}
+	return body
+}
+
+func (e *Envoy) get(path string) ([]byte, error) {
+	client := http.Client{Timeout: patience}
+	response, err := client.Get("http://" + e.Admin + path)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return body, err
+}
+
+// Stat returns the value of a counter or gauge.
+func (e *Envoy) Stat(tb testing.TB, name string) int {
+	tb.Helper()
+	for line := range strings.Lines(string(e.Get(tb, "/stats?filter=^"+regexp.QuoteMeta(name)+"$"))) {
+		if found, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && found == name {
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				tb.Fatalf("stat %s is %q", name, value)
+			}
+			return n
+		}
+	}
+	tb.Fatalf("no stat %q", name)
+	return 0
+}
+
+// AccessLog waits for the line on standard output that holds text.
+func (e *Envoy) AccessLog(tb testing.TB, text string) string {
+	tb.Helper()
+	var found string
+	err := poll(func() error {
+		for line := range strings.Lines(e.accessLog.String()) {
+			if strings.Contains(line, text) {
+				found = line
+				return nil
+			}
+		}
+		return fmt.Errorf("no line with %q in the access log:\n%s", text, e.accessLog)
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return found
+}
+
+func (e *Envoy) waitUntilReady(tb testing.TB, adminFile string) {
+	tb.Helper()
+	err := poll(func() error {
+		select {
+		case <-e.exited:
+			tb.Fatalf("Envoy ended:\n%s", e.log)
+		default:
+		}
+		address, err := os.ReadFile(adminFile)
+		if err != nil || len(address) == 0 {
+			return errors.Join(errors.New("no admin address yet"), err)
+		}
+		e.Admin = string(address)
+		_, err = e.get("/ready")
+		return err
+	})
+	if err != nil {
+		tb.Fatalf("Envoy does not get ready: %v", err)
+	}
+}
+
+func (e *Envoy) stop(tb testing.TB, process *os.Process) {
+	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		tb.Errorf("stopping Envoy: %v", err)
+	}
+	select {
+	case <-e.exited:
+	case <-time.After(patience):
+		process.Kill()
+		<-e.exited
+		tb.Error("Envoy did not stop when told to")
+	}
+	if tb.Failed() {
+		tb.Logf("Envoy's log:\n%s", e.log)
+	}
+}
+
+// FreeAddress returns a loopback address that nobody listens on.
+func FreeAddress(tb testing.TB) string {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// poll tries until there is no error, or patience ends.
+func poll(try func() error) error {
+	deadline := time.After(patience)
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			return err
+		}
+	}
+}
+
+func write(tb testing.TB, dir, bootstrap string) string {
+	tb.Helper()
+	path := filepath.Join(dir, "envoy.yaml")
+	if err := os.WriteFile(path, []byte(bootstrap), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// buffer is a bytes.Buffer for a writer and readers at once.
+type buffer struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.String()
+}
