@@ -1,0 +1,117 @@
+package caddyplugin
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/session"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+	httpcaddyfile.RegisterGlobalOption("clerk", parseGlobalOption)
+}
+
+// App holds what all clerk_auth handlers share. A handler that names an
+// instance of its own (`publishable_key`) takes nothing of `clerk` from here;
+// every other one takes what it does not say itself.
+type App struct {
+	// The instance: keys, parties, sign-in.
+	Clerk session.Config `json:"clerk"`
+
+	// The store in which instances share their counts. Default: each process
+	// counts for itself.
+	Redis setup.Redis `json:"redis,omitzero"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "clerk",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Start does nothing: the handlers start what they need.
+func (*App) Start() error { return nil }
+
+// Stop does nothing.
+func (*App) Stop() error { return nil }
+
+// parseGlobalOption sets up the app from the global option. Syntax:
+//
+//	clerk {
+//		<key> <values...>     # the words of the clerk section, as in clerk_auth
+//		redis <url>
+//	}
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("the global option clerk is already specified")
+	}
+	d.Next()
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	app := new(App)
+	words := clerkWords(&app.Clerk)
+	words["redis"] = redisWord(&app.Redis)
+	if err := words.block(d, "clerk"); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "clerk", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// document returns the configuration in force: the file's, or the inline one
+// with what the app adds, and with Caddy's placeholders replaced.
+func (h *Handler) document(ctx caddy.Context) (*setup.Config, error) {
+	if h.File != "" {
+		return h.load()
+	}
+	config := h.Config
+	app, err := ctx.AppIfConfigured("clerk")
+	switch {
+	case err == nil:
+		inherit(&config, app.(*App))
+	case !errors.Is(err, caddy.ErrNotConfigured):
+		return nil, err
+	}
+	return expand(config)
+}
+
+// load reads the document at File.
+func (h *Handler) load() (*setup.Config, error) {
+	if !reflect.DeepEqual(h.Config, setup.Config{}) {
+		return nil, fmt.Errorf("the policy comes from %s; nothing else can be configured beside it", h.File)
+	}
+	path, err := replaceKnown(h.File)
+	if err != nil {
+		return nil, fmt.Errorf("file: %w", err)
+	}
+	config, _, err := setup.LoadFile(path) // Provision logs the warnings
+	return config, err
+}
+
+// inherit fills in what a handler does not say.
+func inherit(config *setup.Config, app *App) {
+	if config.Clerk.PublishableKey == "" {
+		own, shared := reflect.ValueOf(&config.Clerk).Elem(), reflect.ValueOf(app.Clerk)
+		for i := range own.NumField() {
+			if own.Field(i).IsZero() {
+				own.Field(i).Set(shared.Field(i))
+			}
+		}
+	}
+	if config.Redis == (setup.Redis{}) {
+		config.Redis = app.Redis
+	}
+}
+
+// Interface guards
+var _ caddy.App = (*App)(nil)

@@ -1,0 +1,211 @@
+package caddyplugin
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("clerk_auth", parseDirective)
+	// After rewrite, uri and try_files, so that what is judged is what is served;
+	// before everything that serves, and before request_header, so that its
+	// edits can use the identity.
+	httpcaddyfile.RegisterDirectiveOrder("clerk_auth", httpcaddyfile.Before, "basicauth")
+}
+
+// parseDirective sets up the handler, with the matcher before it if there is
+// one. A first argument that names a document is not a path matcher.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next()
+	isFile := h.NextArg() && namesDocument(h.Val())
+	h.Reset()
+	h.Next()
+	var matchers caddy.ModuleMap
+	if !isFile {
+		var err error
+		if matchers, err = h.ExtractMatcherSet(); err != nil {
+			return nil, err
+		}
+	}
+	handler := new(Handler)
+	if isFile {
+		h.Reset()
+	}
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matchers, handler), nil
+}
+
+// namesDocument reports whether an argument is the file of a policy document.
+func namesDocument(arg string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(arg)))
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	clerk_auth [<matcher>] [<file.yaml|file.yml|file.json>] {
+//		file                <path>            # the same, whatever its ending
+//
+//		publishable_key     <key>
+//		secret_key          <key>
+//		jwt_key             <pem>
+//		authorized_parties  <origins...>
+//		audience            <values...>
+//		clock_skew          <duration>
+//		sign_in_url         <url>
+//		sign_up_url         <url>
+//		webhook_secret      <secret>
+//		proxy_url           <url>
+//		domain              <host>
+//		satellite
+//		satellite_auto_sync
+//		organization_sync   organization|personal <patterns...>
+//		machine_secret_key  <key>
+//		api_url             <url>
+//		reference_compat
+//		redis               <url>
+//
+//		trusted_proxies     <addresses...>
+//		mode                enforce|shadow
+//		preflight           pass|judge
+//		identity_header     <name> <source>   # the first one replaces the default set
+//		limit               <name> <n> per <window> by <keys...> {
+//			algorithm sliding_window|token_bucket
+//			burst     <n>
+//			plan      <slug> <n>
+//		}
+//
+//		bypass  [static_files] [<paths...>]
+//		public  [static_files] [<paths...>]
+//		deny    [static_files] [<paths...>]
+//		rule <name> {
+//			path   <patterns...>
+//			host   <names...>
+//			method <methods...>
+//			static_files
+//			access protected|public|bypass|deny
+//			accept session_token|api_key|m2m_token|oauth_token|any...
+//
+//			<requirements, as of the matcher clerk>
+//
+//			max_token_age         <duration>
+//			max_session_age       <duration>
+//			session_created_claim <claim>
+//			reverification        strict_mfa|strict|moderate|lax
+//			reverification        first_factor|second_factor|multi_factor <duration>
+//
+//			limits       <names...>
+//			on_forbidden redirect <url>
+//			on_forbidden status 403|404
+//			mode         enforce|shadow
+//		}
+//		default protected|public|deny
+//	}
+//
+// Rules are tried in the order of their lines, the first that meets the request
+// decides. Where a word takes several values, any of them will do; all words of
+// a rule must be met.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	at := place(d)
+	if args := d.RemainingArgs(); len(args) == 1 && args[0] != "" {
+		h.File = args[0]
+	} else if len(args) > 0 {
+		return d.ArgErr()
+	}
+	reader := &reader{Handler: h, places: places{"": at}}
+	if err := reader.words().block(d, "clerk_auth"); err != nil {
+		return err
+	}
+	return reader.check()
+}
+
+// reader reads one clerk_auth directive.
+type reader struct {
+	*Handler
+	places places
+}
+
+// words are the subdirectives of clerk_auth.
+func (r *reader) words() words {
+	w := clerkWords(&r.Clerk)
+	w["file"] = once(func(d *caddyfile.Dispenser) (err error) {
+		if r.File != "" {
+			return d.Err("the file is already specified")
+		}
+		r.File, err = argument(d)
+		return err
+	})
+	w["redis"] = redisWord(&r.Redis)
+	w["trusted_proxies"] = list(&r.TrustedProxies)
+	w["mode"] = text(&r.Mode)
+	w["preflight"] = text(&r.Preflight)
+	w["default"] = text(&r.Default.Access)
+	w["identity_header"] = often(r.identityHeader)
+	w["limit"] = often(r.limit)
+	w["rule"] = often(r.rule)
+	w["bypass"] = often(r.paths(policy.Bypass))
+	w["public"] = often(r.paths(policy.Public))
+	w["deny"] = often(r.paths(policy.DenyAccess))
+	return r.places.noting(w, "")
+}
+
+// identityHeader reads: identity_header <name> <source>
+func (r *reader) identityHeader(d *caddyfile.Dispenser) error {
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	if len(args) != 2 {
+		return d.ArgErr()
+	}
+	if _, again := r.IdentityHeaders[args[0]]; again {
+		return d.Errf("identity_header %s is already specified", args[0])
+	}
+	if r.IdentityHeaders == nil {
+		r.IdentityHeaders = map[string]string{}
+	}
+	r.IdentityHeaders[args[0]] = args[1]
+	return nil
+}
+
+// paths reads: bypass|public|deny [static_files] [<paths...>]
+func (r *reader) paths(access policy.Access) func(d *caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		at := place(d)
+		args, err := arguments(d)
+		if err != nil {
+			return err
+		}
+		rule := policy.Rule{Name: r.freeName(string(access)), Access: access}
+		for _, arg := range args {
+			if arg == "static_files" {
+				rule.Match.StaticFiles = true
+			} else {
+				rule.Match.Path = append(rule.Match.Path, arg)
+			}
+		}
+		r.places[fmt.Sprintf("rule %q", rule.Name)] = at
+		r.Rules = append(r.Rules, rule)
+		return nil
+	}
+}
+
+// freeName makes the name of a rule that was written without one.
+func (r *reader) freeName(base string) string {
+	name := base
+	for n := 2; slices.ContainsFunc(r.Rules, func(rule policy.Rule) bool { return rule.Name == name }); n++ {
+		name = base + "-" + strconv.Itoa(n)
+	}
+	return name
+}

@@ -1,0 +1,183 @@
+package caddyplugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// rule reads: rule <name> { ... }
+func (r *reader) rule(d *caddyfile.Dispenser) error {
+	at := place(d)
+	name, err := argument(d)
+	if err != nil {
+		return err
+	}
+	of := fmt.Sprintf("rule %q", name)
+	r.places[of] = at
+	rule := policy.Rule{Name: name}
+	var require policy.Requirement
+	var fresh policy.Freshness
+	w := requirementWords(&require)
+	w["path"] = list(&rule.Match.Path)
+	w["host"] = list(&rule.Match.Host)
+	w["method"] = list(&rule.Match.Method)
+	w["static_files"] = flag(&rule.Match.StaticFiles)
+	w["access"] = text(&rule.Access)
+	w["accept"] = once(func(d *caddyfile.Dispenser) error { return readAccept(d, &rule.Accept) })
+	w["max_token_age"] = duration(&fresh.MaxTokenAge)
+	w["max_session_age"] = duration(&fresh.MaxSessionAge)
+	w["session_created_claim"] = text(&fresh.SessionCreatedClaim)
+	w["reverification"] = once(func(d *caddyfile.Dispenser) error { return readReverification(d, &fresh) })
+	w["limits"] = list(&rule.Limits)
+	w["on_forbidden"] = once(func(d *caddyfile.Dispenser) error { return readOnForbidden(d, &rule) })
+	w["mode"] = text(&rule.Mode)
+	if err := r.places.noting(w, of+": ").block(d, of); err != nil {
+		return err
+	}
+	if !reflect.ValueOf(require).IsZero() {
+		rule.Require = &require
+	}
+	if fresh != (policy.Freshness{}) {
+		rule.Freshness = &fresh
+	}
+	r.Rules = append(r.Rules, rule)
+	return nil
+}
+
+// readAccept reads: accept <token types...>
+func readAccept(d *caddyfile.Dispenser, accept *policy.TokenTypes) error {
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	quoted, err := json.Marshal(args)
+	if err != nil {
+		return d.WrapErr(err)
+	}
+	if err := accept.UnmarshalJSON(quoted); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// readReverification reads: reverification <preset> | <level> <after>
+func readReverification(d *caddyfile.Dispenser, fresh *policy.Freshness) error {
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	switch len(args) {
+	case 1:
+		fresh.Reverification = &policy.Reverification{Preset: args[0]}
+	case 2:
+		after, err := policy.ParseDuration(args[1])
+		if err != nil {
+			return d.WrapErr(err)
+		}
+		fresh.Reverification = &policy.Reverification{Level: args[0], After: after}
+	default:
+		return d.ArgErr()
+	}
+	return nil
+}
+
+// readOnForbidden reads: on_forbidden redirect <url> | status 403|404
+func readOnForbidden(d *caddyfile.Dispenser, rule *policy.Rule) error {
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	if len(args) != 2 {
+		return d.ArgErr()
+	}
+	switch args[0] {
+	case "redirect":
+		rule.OnForbidden = &policy.OnForbidden{Redirect: args[1]}
+	case "status":
+		status, err := strconv.Atoi(args[1])
+		if err != nil || status == 0 {
+			return d.Errf("%q is not a status; write 403 or 404", args[1])
+		}
+		rule.OnForbidden = &policy.OnForbidden{Status: status}
+	default:
+		return d.Errf("expected redirect or status, got %q", args[0])
+	}
+	return nil
+}
+
+// limit reads: limit <name> <n> per <window> by <keys...> { ... }
+func (r *reader) limit(d *caddyfile.Dispenser) error {
+	at := place(d)
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	if len(args) < 6 || args[2] != "per" || args[4] != "by" {
+		return d.Err("expected: limit <name> <n> per <window> by <keys...>")
+	}
+	name := args[0]
+	if _, again := r.Limits[name]; again {
+		return d.Errf("limit %q is already specified", name)
+	}
+	limit := policy.Limit{Key: args[5:]}
+	if limit.Limit, err = number(d, args[1]); err != nil {
+		return err
+	}
+	if limit.Window, err = policy.ParseDuration(args[3]); err != nil {
+		return d.WrapErr(err)
+	}
+	of := fmt.Sprintf("limit %q", name)
+	r.places[of] = at
+	if err := r.places.noting(limitWords(&limit), of+": ").block(d, of); err != nil {
+		return err
+	}
+	if r.Limits == nil {
+		r.Limits = map[string]policy.Limit{}
+	}
+	r.Limits[name] = limit
+	return nil
+}
+
+// limitWords are the subdirectives of a limit.
+func limitWords(limit *policy.Limit) words {
+	return words{
+		"algorithm": text(&limit.Algorithm),
+		"burst": once(func(d *caddyfile.Dispenser) error {
+			value, err := argument(d)
+			if err == nil {
+				limit.Burst, err = number(d, value)
+			}
+			return err
+		}),
+		"plan": often(func(d *caddyfile.Dispenser) error { return readLimitPlan(d, limit) }),
+	}
+}
+
+// readLimitPlan reads: plan <slug> <n>
+func readLimitPlan(d *caddyfile.Dispenser, limit *policy.Limit) error {
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	if len(args) != 2 {
+		return d.ArgErr()
+	}
+	if _, again := limit.Plans[args[0]]; again {
+		return d.Errf("plan %s is already specified", args[0])
+	}
+	n, err := number(d, args[1])
+	if err != nil {
+		return err
+	}
+	if limit.Plans == nil {
+		limit.Plans = map[string]int{}
+	}
+	limit.Plans[args[0]] = n
+	return nil
+}

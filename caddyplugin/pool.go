@@ -1,0 +1,97 @@
+package caddyplugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/ratelimit"
+	"github.com/clerkgate/clerkgate/session"
+)
+
+// shared holds what outlives a configuration: authenticators with their keys
+// and verified tokens, and the counts of limits.
+var shared = caddy.NewUsagePool()
+
+// The keys of the pool.
+type (
+	// sessionKey is a hash of the clerk section.
+	sessionKey [sha256.Size]byte
+	// limiterKey is the same for all: a limit counts for the whole process, by
+	// its name.
+	limiterKey struct{}
+)
+
+// leases are the keys that one handler took, each once.
+type leases []any
+
+// take returns the value of a key, made if it is not there.
+func (l *leases) take(key any, construct caddy.Constructor) (any, error) {
+	value, _, err := shared.LoadOrNew(key, construct)
+	if err == nil {
+		*l = append(*l, key)
+	}
+	return value, err
+}
+
+// release gives back everything that was taken.
+func (l *leases) release() error {
+	var errs []error
+	for _, key := range *l {
+		_, err := shared.Delete(key)
+		errs = append(errs, err)
+	}
+	*l = nil
+	return errors.Join(errs...)
+}
+
+// session returns the authenticator of a clerk section.
+func (l *leases) session(config session.Config) (*session.Authenticator, error) {
+	text, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("hashing the clerk section: %w", err)
+	}
+	value, err := l.take(sessionKey(sha256.Sum256(text)), func() (caddy.Destructor, error) {
+		authenticator, err := setup.NewSession(config, setup.Options{Logger: newLiveLog()})
+		if err != nil {
+			return nil, err
+		}
+		authenticator.Start(context.Background()) // not the configuration's: Destruct ends it
+		return &pooledSession{authenticator}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*pooledSession).Authenticator, nil
+}
+
+// limiter returns the counts of this process.
+func (l *leases) limiter() (*ratelimit.Memory, error) {
+	value, err := l.take(limiterKey{}, func() (caddy.Destructor, error) {
+		return &pooledLimiter{ratelimit.NewMemory(ratelimit.Options{})}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*pooledLimiter).Memory, nil
+}
+
+// pooledSession is an authenticator whose background ends with its last user.
+type pooledSession struct{ *session.Authenticator }
+
+// Destruct stops fetching keys.
+func (s *pooledSession) Destruct() error {
+	s.Close()
+	return nil
+}
+
+// pooledLimiter is a limiter that nothing needs to end.
+type pooledLimiter struct{ *ratelimit.Memory }
+
+// Destruct does nothing.
+func (*pooledLimiter) Destruct() error { return nil }

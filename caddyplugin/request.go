@@ -1,0 +1,143 @@
+package caddyplugin
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// policyRequest copies the facts of a request as the next handler will forward
+// it.
+func policyRequest(r *http.Request) *policy.Request {
+	return &policy.Request{
+		Method:  forwardedMethod(r),
+		Scheme:  scheme(r),
+		Host:    r.Host,
+		Target:  forwardedTarget(r),
+		Headers: fields(r),
+		Peer:    peer(r),
+		Client:  client(r),
+	}
+}
+
+// forwardedTarget is the target as Caddy's handlers send it on: written out from
+// r.URL. That is what the client sent, except where an earlier handler rewrote
+// it, and where it held bytes that a URL cannot, which Go escapes. Only if
+// somebody changed r.URL and r.RequestURI apart from each other is there no
+// telling what will be served; the policy refuses the empty target.
+func forwardedTarget(r *http.Request) string {
+	target := r.URL.RequestURI()
+	if target == r.RequestURI {
+		return target
+	}
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && u.RequestURI() == target {
+		return target // absolute form, or escaped by Go
+	}
+	return ""
+}
+
+// forwardedMethod is GET for a WebSocket opened by extended CONNECT (RFC 8441,
+// RFC 9220), since that is what reverse_proxy makes of it.
+func forwardedMethod(r *http.Request) string {
+	if r.Method != http.MethodConnect || r.ProtoMajor < 2 {
+		return r.Method
+	}
+	if r.Header.Get(":protocol") == "websocket" || r.Proto == "websocket" {
+		return http.MethodGet
+	}
+	return r.Method
+}
+
+// scheme is that of the connection, or what a proxy that the server trusts
+// says.
+func scheme(r *http.Request) string {
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		if proto := r.Header["X-Forwarded-Proto"]; len(proto) == 1 && (proto[0] == "https" || proto[0] == "http") {
+			return proto[0]
+		}
+	}
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// fields lists the header fields, and the announced trailers by name, so that
+// the policy says which of those are ours as well.
+func fields(r *http.Request) []policy.Header {
+	n := len(r.Trailer)
+	for _, values := range r.Header {
+		n += len(values)
+	}
+	list := make([]policy.Header, 0, n)
+	for name, values := range r.Header {
+		for _, value := range values {
+			list = append(list, policy.Header{Name: name, Value: value})
+		}
+	}
+	for name := range r.Trailer {
+		list = append(list, policy.Header{Name: name})
+	}
+	return list
+}
+
+// peer is the address of the connection; invalid for a Unix socket.
+func peer(r *http.Request) netip.Addr {
+	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return addr.Addr()
+}
+
+// client is the address that Caddy has established from its trusted proxies.
+func client(r *http.Request) netip.Addr {
+	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	addr, _ := netip.ParseAddr(text)
+	return addr
+}
+
+// editFields makes the policy's edits to the request. Names compare without
+// case, over the map's own keys: earlier handlers may have put in some that are
+// not canonical.
+func editFields(r *http.Request, d *policy.Decision) {
+	edited := func(name string, _ []string) bool {
+		same := func(other string) bool { return len(other) == len(name) && strings.EqualFold(other, name) }
+		return slices.ContainsFunc(d.RemoveHeaders, same) ||
+			slices.ContainsFunc(d.SetHeaders, func(h policy.Header) bool { return same(h.Name) })
+	}
+	maps.DeleteFunc(r.Header, edited)
+	values := make([]string, len(d.SetHeaders))
+	for i, field := range d.SetHeaders {
+		values[i] = field.Value
+		r.Header[field.Name] = values[i : i+1 : i+1]
+	}
+	if r.Trailer != nil {
+		maps.DeleteFunc(r.Trailer, edited)
+		r.Body = &announcedTrailers{ReadCloser: r.Body, trailer: r.Trailer, announced: maps.Clone(r.Trailer)}
+	}
+}
+
+// announcedTrailers drops the trailers that were not announced, and so not
+// judged. net/http puts all that come into the same map as the body ends.
+type announcedTrailers struct {
+	io.ReadCloser
+	trailer, announced http.Header
+}
+
+// Read reads the body.
+func (b *announcedTrailers) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		maps.DeleteFunc(b.trailer, func(name string, _ []string) bool {
+			_, ok := b.announced[name]
+			return !ok
+		})
+	}
+	return n, err
+}
