@@ -42,7 +42,7 @@ func (a *Authenticator) byReferenceCookies(ctx context.Context, jar *cookieJar, 
 	case uat == 0:
 		return failed(refuse(policy.ReasonSessionNoUAT, "there is no client_uat cookie, or it says signed out"))
 	}
-	t, err := decodeToken(token, a.relaxed)
+	t, err := decodeToken(token, a.relaxed, nil)
 	switch {
 	case err != nil:
 		return failed(&Error{policy.ReasonTokenInvalid, err})
@@ -67,7 +67,7 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 	plain, suffixed := jar.plain.session(), jar.suffixed.session()
 	plainUAT, suffixedUAT := jar.plain.uat(), jar.suffixed.uat()
 	if plain != "" {
-		t, err := decodeToken(plain, a.relaxed)
+		t, err := decodeToken(plain, a.relaxed, nil)
 		if err != nil || isFalsy(t.claims["iss"]) {
 			return false
 		}
@@ -91,7 +91,7 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 
 // unverified returns a number that a token claims, or otherwise.
 func (a *Authenticator) unverified(token, claim string, otherwise float64) float64 {
-	t, err := decodeToken(token, a.relaxed)
+	t, err := decodeToken(token, a.relaxed, nil)
 	if err != nil {
 		return otherwise
 	}

@@ -18,8 +18,15 @@ type token struct {
 	signature []byte
 }
 
-// decodeToken takes a token apart. Nothing is trimmed.
-func decodeToken(text string, r relaxations) (*token, error) {
+// knownHeader is a header decoded before. Those of an instance's tokens are all
+// the same, so that one is worth remembering.
+type knownHeader struct {
+	segment string
+	header  map[string]any // never changed
+}
+
+// decodeToken takes a token apart. Nothing is trimmed. known may be nil.
+func decodeToken(text string, r relaxations, known *knownHeader) (*token, error) {
 	if len(text) > maxToken {
 		return nil, errors.New("the token is longer than 16 KiB")
 	}
@@ -30,7 +37,9 @@ func decodeToken(text string, r relaxations) (*token, error) {
 	}
 	t := &token{signed: text[:len(header)+1+len(payload)]}
 	var err error
-	if t.header, err = decodeJSONSegment(header, r); err != nil {
+	if known != nil && known.segment == header {
+		t.header = known.header
+	} else if t.header, err = decodeJSONSegment(header, r); err != nil {
 		return nil, err
 	}
 	if t.claims, err = decodeJSONSegment(payload, r); err != nil {
@@ -40,6 +49,16 @@ func decodeToken(text string, r relaxations) (*token, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// remember returns what is worth keeping of the token's header, or known where
+// that says it already.
+func (t *token) remember(known *knownHeader) *knownHeader {
+	segment, _, _ := strings.Cut(t.signed, ".")
+	if known != nil && known.segment == segment {
+		return known
+	}
+	return &knownHeader{strings.Clone(segment), t.header}
 }
 
 func decodeJSONSegment(segment string, r relaxations) (map[string]any, error) {

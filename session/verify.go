@@ -7,6 +7,7 @@ import (
 	_ "crypto/sha256" // the hashes of RS256, RS384 and RS512
 	_ "crypto/sha512"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -51,6 +52,8 @@ type Verifier struct {
 	rules Rules
 	keys  KeySet
 	cache *Cache
+	// header is that of the last token that verified.
+	header atomic.Pointer[knownHeader]
 }
 
 // NewVerifier returns a verifier that takes tokens by the rules under keys. The
@@ -78,7 +81,8 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 		}
 		return known.principal, nil
 	}
-	t, err := decodeToken(text, v.rules.relaxed)
+	header := v.header.Load()
+	t, err := decodeToken(text, v.rules.relaxed, header)
 	if err != nil {
 		return nil, &Error{policy.ReasonTokenInvalid, err}
 	}
@@ -97,6 +101,9 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 		return nil, &Error{policy.ReasonTokenVerification, err}
 	}
 	principal.TokenDigest = string(id[:])
+	if fresh := t.remember(header); fresh != header {
+		v.header.Store(fresh)
+	}
 	v.cache.put(id, &verified{principal, t.kid(), key, v.rules.relaxed, len(text)})
 	return principal, nil
 }
