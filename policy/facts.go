@@ -66,6 +66,9 @@ func (f *facts) read(name, value string, rules *headerRules) Reason {
 			if f.authorization != "" && f.authorization != value {
 				return ReasonAuthorizationTwice
 			}
+			if !oneToken(value) {
+				return ReasonAuthorizationForm
+			}
 			f.authorization = value
 		}
 	case len("Sec-Fetch-Dest"): // and Sec-Fetch-Mode
@@ -83,6 +86,14 @@ func (f *facts) read(name, value string, rules *headerRules) Reason {
 		setIf(&f.requestMethod, name, "Access-Control-Request-Method", value)
 	}
 	return ""
+}
+
+// oneToken reports whether an Authorization field of scheme Bearer holds one
+// token (RFC 6750 § 2.1). More is a mistake, or a folded line that hides another
+// field.
+func oneToken(authorization string) bool {
+	scheme, token, _ := strings.Cut(strings.Trim(authorization, " \t"), " ")
+	return !strings.EqualFold(scheme, "Bearer") || !strings.ContainsAny(strings.Trim(token, " \t"), " \t")
 }
 
 // setIf keeps the first value of a field.

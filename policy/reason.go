@@ -32,6 +32,7 @@ const (
 	ReasonHeadersTooMany      Reason = "headers-too-many"
 	ReasonConnectionMalformed Reason = "connection-malformed"
 	ReasonAuthorizationTwice  Reason = "authorization-repeated"
+	ReasonAuthorizationForm   Reason = "authorization-malformed"
 )
 
 // Reasons why nobody is signed in, in Clerk's words.
@@ -132,6 +133,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonHeaderMalformed:     {http.StatusBadRequest, "A header of this request is not well formed."},
 	ReasonHeadersTooMany:      {http.StatusRequestHeaderFieldsTooLarge, "This request has too many headers."},
 	ReasonConnectionMalformed: {http.StatusBadRequest, "The Connection header of this request names a header it may not."},
+	ReasonAuthorizationForm:   {http.StatusBadRequest, "The Authorization header of this request holds more than one token."},
 	ReasonAuthorizationTwice:  {http.StatusBadRequest, "This request has more than one Authorization header."},
 
 	ReasonSessionMissing:       {http.StatusUnauthorized, signInDetail},
