@@ -57,8 +57,8 @@ build() {
 	say "building Caddy with xcaddy from this checkout"
 	# Plain build flags, so that what vet and build compiled is used again.
 	go build -modfile=tools/xcaddy/go.mod -o "$cache/bin/xcaddy" github.com/caddyserver/xcaddy/cmd/xcaddy
-	XCADDY_DEBUG=1 XCADDY_SKIP_CLEANUP=0 "$cache/bin/xcaddy" build "$(caddy_version)" \
-		--output "$CLERKGATE_CADDY" --with "github.com/clerkgate/clerkgate/caddyplugin@v0.0.0=$PWD" ||
+	XCADDY_GO_BUILD_FLAGS=-buildvcs=false "$cache/bin/xcaddy" build "$(caddy_version)" \
+		--output "$CLERKGATE_CADDY" --with "github.com/clerkgate/clerkgate@v0.0.0=$PWD" ||
 		die "xcaddy could not build Caddy"
 	"$CLERKGATE_CADDY" list-modules | grep -q '^http.handlers.clerk_auth$' || die "the built Caddy lacks the module"
 }
