@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -81,23 +82,21 @@ func parseOrigin(text string) (origin, error) {
 // ownPage returns the path and host of the sign-in page where it is a page of
 // the site itself, and "" where it is not.
 func (s *signIn) ownPage() (path, host string) {
-	if s.target == nil {
+	switch {
+	case s.target == nil:
 		return "", ""
-	}
-	own := s.target.Host == ""
-	host = "localhost"
-	for _, o := range s.origins {
-		if own {
-			host = o.host
-			break
+	case s.target.Host != "":
+		page, err := parseOrigin(s.target.Scheme + "://" + s.target.Host)
+		if err != nil || !slices.Contains(s.origins, page) {
+			return "", ""
 		}
-		own = strings.EqualFold(s.target.Hostname(), o.host)
-		host = o.host
+		host = page.host
+	case len(s.origins) > 0:
+		host = s.origins[0].host
+	default:
+		host = "localhost" // no origin is known; rules for certain hosts cannot be told
 	}
-	if !own {
-		return "", ""
-	}
-	return s.target.EscapedPath(), host
+	return cmp.Or(s.target.EscapedPath(), "/"), host
 }
 
 // originOf returns the origin that the request was made to, as configured. With
