@@ -1,0 +1,182 @@
+// Package repotest holds what is true of the repository as a whole: which
+// package may depend on which, and the habits that no compiler checks. It has
+// tests only.
+package repotest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/clerkgate/clerkgate"
+
+// root is the top of the repository.
+var root = filepath.Join("..", "..")
+
+// pkg is what the go command says of a package.
+type pkg struct {
+	ImportPath   string
+	Dir          string
+	Doc          string
+	GoFiles      []string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Deps         []string
+}
+
+// path is the import path below the module; "." for the root.
+func (p *pkg) path() string {
+	if p.ImportPath == module {
+		return "."
+	}
+	return strings.TrimPrefix(p.ImportPath, module+"/")
+}
+
+// packages lists all packages of the module.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,Doc,GoFiles,Imports,TestImports,XTestImports,Deps", "./...")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 10 {
+		t.Fatalf("only %d packages", len(all))
+	}
+	return all
+}
+
+// The direction: adapters -> internal/setup -> session, ratelimit -> policy.
+func TestDependenciesPointOneWay(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []struct {
+		of     string
+		may    []string
+		reason string
+	}{
+		{"policy", []string{"internal/pathpattern", "internal/pathpattern/jsregexp"}, "the core knows no proxy, no network and no store"},
+		{"session", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "who is asking does not depend on what is allowed, nor on any proxy"},
+		{"ratelimit", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "counting depends on the core's types alone"},
+		{"internal/pathpattern", []string{"internal/pathpattern/jsregexp"}, "patterns stand alone"},
+		{"internal/document", nil, "reading documents knows nothing of policies"},
+		{"internal/setup", []string{"policy", "session", "ratelimit", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "setup joins the pieces and knows no proxy"},
+	} {
+		p := find(t, rule.of)
+		for _, dep := range p.Deps {
+			ours, ok := strings.CutPrefix(dep, module+"/")
+			if ok && !slices.Contains(rule.may, ours) {
+				t.Errorf("%s depends on %s: %s", rule.of, ours, rule.reason)
+			}
+		}
+	}
+}
+
+// What the core may use beside the standard library.
+func TestThePolicyDependsOnNothingThatReachesOut(t *testing.T) {
+	t.Parallel()
+	p := find(t, "policy")
+	for _, dep := range p.Deps {
+		for _, bad := range []string{"caddyserver", "google.golang.org/grpc", "go-control-plane", "go-redis", "clerk-sdk", "net/http/httputil", "database/sql", "os/exec"} {
+			if strings.Contains(dep, bad) {
+				t.Errorf("policy depends on %s", dep)
+			}
+		}
+	}
+	allowed := regexp.MustCompile(`^(bytes|cmp|context|crypto/sha256|encoding/(binary|json)|errors|fmt|html/template|log/slog|maps|math|net/(http|netip|url)|runtime/debug|slices|strconv|strings|sync(/atomic)?|time|unicode(/utf8)?)$`)
+	libraries := []string{"cel.dev/cel-go/cel", "cel.dev/cel-go/common/types", "github.com/agnivade/levenshtein", "github.com/munnerz/goautoneg",
+		"golang.org/x/text/unicode/norm", module + "/internal/pathpattern"}
+	for _, imported := range p.Imports {
+		if !allowed.MatchString(imported) && !slices.Contains(libraries, imported) {
+			t.Errorf("policy imports %s: add it here if the core really needs it", imported)
+		}
+	}
+}
+
+// Only these import the hosts directly.
+func TestHostsStayInTheirAdapters(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []struct {
+		prefixes []string
+		may      []string
+	}{
+		{[]string{"github.com/caddyserver/"}, []string{"caddyplugin", "cmd/caddy", "examples/demo"}},
+		{[]string{"google.golang.org/grpc", "github.com/envoyproxy/", "google.golang.org/protobuf"}, []string{"extauthz", "internal/testenvoy"}},
+		{[]string{"github.com/clerk/"}, []string{"session"}},
+	} {
+		for _, p := range packages(t) {
+			for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+				if slices.ContainsFunc(rule.prefixes, func(prefix string) bool { return strings.HasPrefix(imported, prefix) }) && !slices.Contains(rule.may, p.path()) {
+					t.Errorf("%s imports %s; only %v may", p.path(), imported, rule.may)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && p.Doc == "" {
+			t.Errorf("%s has no package comment", p.path())
+		}
+	}
+}
+
+func TestTheModuleReplacesNothing(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte("\nreplace ")) {
+		t.Error("go.mod has a replace, which users of the module do not get")
+	}
+}
+
+// Files hold one idea and fit on a few screens.
+func TestFilesAreShort(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lines := bytes.Count(text, []byte("\n")); lines > 500 {
+				t.Errorf("%s/%s has %d lines", p.path(), name, lines)
+			}
+		}
+	}
+}
+
+// find returns one package.
+func find(t *testing.T, path string) *pkg {
+	t.Helper()
+	all := packages(t)
+	i := slices.IndexFunc(all, func(p pkg) bool { return p.path() == path })
+	if i < 0 {
+		t.Fatalf("there is no package %s", path)
+	}
+	return &all[i]
+}
