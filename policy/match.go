@@ -70,17 +70,18 @@ const maxExtensions = 4
 // guardsVariant extends a guarding pattern to the paths that upstreams serve
 // the same: with a slash at the end, and with file extensions.
 func guardsVariant(pattern *pathpattern.Pattern, reading string) (bool, error) {
-	start := strings.LastIndexByte(reading, '/') + 1
-	for i, left := len(reading)-1, maxExtensions; i > start && left > 0; i-- {
-		if reading[i] != '.' {
+	bare := strings.TrimRight(reading, "/")
+	start := strings.LastIndexByte(bare, '/') + 1
+	for i, left := len(bare)-1, maxExtensions; i >= start && left > 0; i-- {
+		if bare[i] != '.' {
 			continue
 		}
-		if met, err := pattern.Match(reading[:i]); met || err != nil {
+		if met, err := pattern.Match(strings.TrimRight(bare[:i], ". ")); met || err != nil {
 			return met, err
 		}
 		left--
 	}
-	if start == len(reading) || !endsInSlash(pattern.String()) {
+	if bare != reading || !endsInSlash(pattern.String()) {
 		return false, nil
 	}
 	return pattern.Match(reading + "/")

@@ -114,12 +114,13 @@ func checkDecoded(decoded string) Reason {
 	return ""
 }
 
-// hasDotSegment reports whether a segment is "." or ".." once parameters and
-// trailing spaces are read away.
+// hasDotSegment reports whether a segment is "." or "..", or would be to those
+// who read parameters and trailing dots and spaces away: one of dots and spaces
+// alone.
 func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		name, _, _ := strings.Cut(segment, ";")
-		if name = strings.TrimRight(name, " "); name == "." || name == ".." {
+		if strings.HasPrefix(name, ".") && strings.Trim(name, ". ") == "" {
 			return true
 		}
 	}
@@ -246,12 +247,13 @@ func mergeSlashes(path string) string {
 	return string(b)
 }
 
-// dropAuthority reads "//host/path" as an authority and a path.
+// dropAuthority reads "//host/path" as an authority and a path. Further slashes
+// before the host make no difference to URL parsers of the WHATWG kind.
 func dropAuthority(path string) string {
-	rest, ok := strings.CutPrefix(path, "//")
-	if !ok {
+	if !strings.HasPrefix(path, "//") {
 		return path
 	}
+	rest := strings.TrimLeft(path, "/")
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		return rest[i:]
 	}
