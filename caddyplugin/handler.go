@@ -59,7 +59,10 @@ type Handler struct {
 	// out comes from the app `clerk`, where there is one.
 	setup.Config
 
-	policy  *policy.Policy
+	policy *policy.Policy
+	// cleaner lets everything pass without an identity: it says which fields of
+	// a refused request error routes must not see.
+	cleaner *policy.Policy
 	metrics *observe.Decisions
 	logger  *zap.Logger
 	leases  leases
@@ -95,6 +98,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return explain(config, err)
 	}
 	h.policy = gate.Policy
+	if h.cleaner, err = newCleaner(config.IdentityHeaders); err != nil {
+		return err
+	}
 	for _, warning := range append(config.Clerk.Warnings(), gate.Policy.Warnings()...) {
 		h.logger.Warn(warning)
 	}
@@ -112,10 +118,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := &visit.decision
 	h.metrics.Observe(d, time.Since(began))
 	visit.log(h.logger)
-	editFields(r, d)
 	if !d.Allowed() {
-		return refuse(w, r, d)
+		return h.refuse(w, r, d)
 	}
+	editFields(r, d)
 	addFields(w.Header(), d.ResponseHeaders)
 	return next.ServeHTTP(w, r)
 }

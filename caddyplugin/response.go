@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -14,19 +15,32 @@ import (
 
 // refuse answers a request that may not pass, or hands it to the site's error
 // routes.
-func refuse(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
-	if d.GRPC != nil {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
+	switch {
+	case d.GRPC != nil:
 		return answerGRPC(w, d)
+	case d.Outcome == policy.Redirect:
+		return answer(w, r, d)
 	}
-	if d.Outcome != policy.Redirect {
-		err := caddyhttp.Error(d.Status, refusal(d))
-		if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server != nil && server.Errors != nil {
-			if takesError(server.Errors.Routes, server.Errors.WithError(r, err)) {
-				replaceFields(w.Header(), d.ResponseHeaders, aboutBody)
-				return err
-			}
-		}
+	err := caddyhttp.Error(d.Status, refusal(d))
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if server == nil || server.Errors == nil || !takesError(server.Errors.Routes, server.Errors.WithError(r, err)) {
+		return answer(w, r, d)
 	}
+	clean := h.cleaner.Decide(r.Context(), policyRequest(r))
+	editFields(r, &clean)
+	replaceFields(w.Header(), d.ResponseHeaders, aboutBody)
+	return err
+}
+
+// newCleaner makes a policy that lets everything pass as nobody.
+func newCleaner(identityHeaders map[string]string) (*policy.Policy, error) {
+	return policy.New(policy.Config{Mode: policy.Shadow, IdentityHeaders: identityHeaders},
+		policy.Deps{Authenticator: known{}, Now: time.Now})
+}
+
+// answer writes the decision's own answer.
+func answer(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
 	replaceFields(w.Header(), d.ResponseHeaders, nil)
 	w.WriteHeader(d.Status)
 	if r.Method == http.MethodHead {
