@@ -251,13 +251,11 @@ func TestGRPCCallersGetAStatus(t *testing.T) {
 func TestOurFieldsReplaceThoseThatContradictThem(t *testing.T) {
 	t.Parallel()
 	r := get(t, "/admin")
-	o := outcome{}
-	h := newHandler(t, testRules, as("org:member"))
-	o = serve(caddyhttpChain(h, func(w http.ResponseWriter) {
+	o := serve(chained{newHandler(t, testRules, as("org:member")), func(w http.ResponseWriter) {
 		w.Header().Set("Cache-Control", "public, max-age=60")
 		w.Header().Set("Set-Cookie", "a=b")
 		w.Header().Set("Vary", "Accept-Encoding")
-	}), r)
+	}}, r)
 	if got := o.Header().Values("Cache-Control"); !cmp.Equal(got, []string{"no-store"}) {
 		t.Errorf("Cache-Control %q", got)
 	}
@@ -266,11 +264,7 @@ func TestOurFieldsReplaceThoseThatContradictThem(t *testing.T) {
 	}
 }
 
-// caddyhttpChain is a handler that comes before another one.
-func caddyhttpChain(h *Handler, before func(w http.ResponseWriter)) caddyhttp.MiddlewareHandler {
-	return chained{h, before}
-}
-
+// chained is our handler with something before it.
 type chained struct {
 	*Handler
 	before func(w http.ResponseWriter)
@@ -291,12 +285,12 @@ func TestErrorRoutesTakeWhatTheyMatch(t *testing.T) {
 		returned int
 		message  string
 	}{
-		"a route for everything":    {"/admin", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{}}}}, 403, "You do not have access to this."},
-		"a route inside a subroute": {"/admin", caddyhttp.RouteList{subroute("*", subroute("*"))}, 0, ""},
-		"a route of another site":   {"/admin", caddyhttp.RouteList{subroute("other.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{}}})}, 0, ""},
-		"a route of this site":      {"/admin", caddyhttp.RouteList{subroute("app.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{}}})}, 403, "You do not have access to this."},
-		"no routes":                 {"/admin", nil, 0, ""},
-		"what is hidden stays so":   {"/hidden", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{}}}}, 404, "Not Found"},
+		"a route for everything":   {"/admin", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{}}}}, 403, "You do not have access to this."},
+		"a route without handlers": {"/admin", caddyhttp.RouteList{subroute("*", subroute("*"))}, 0, ""},
+		"a route of another site":  {"/admin", caddyhttp.RouteList{subroute("other.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{}}})}, 0, ""},
+		"a route of this site":     {"/admin", caddyhttp.RouteList{subroute("app.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{}}})}, 403, "You do not have access to this."},
+		"no routes":                {"/admin", nil, 0, ""},
+		"what is hidden stays so":  {"/hidden", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{}}}}, 404, "Not Found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
