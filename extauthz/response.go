@@ -1,5 +1,7 @@
 package extauthz
 
+//lint:file-ignore SA1019 released Envoys disagree on what append_action says without the deprecated append
+
 import (
 	"net/http"
 	"slices"
@@ -116,14 +118,17 @@ func clientStatus(status int) int {
 // says it in the way that comes out the same in all of them.
 type action func(*corev3.HeaderValueOption)
 
+// Shared by all responses, and never changed.
+var appendFalse, appendTrue = wrapperspb.Bool(false), wrapperspb.Bool(true)
+
 // overwrite replaces what the client sent.
 func overwrite(o *corev3.HeaderValueOption) {
-	o.Append = wrapperspb.Bool(false)
+	o.Append = appendFalse
 	o.AppendAction = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
 }
 
 // add keeps what the upstream sent, and every entry of ours.
-func add(o *corev3.HeaderValueOption) { o.Append = wrapperspb.Bool(true) }
+func add(o *corev3.HeaderValueOption) { o.Append = appendTrue }
 
 // replace puts all entries of ours in place of Envoy's own. With append true,
 // Envoy would drop them.

@@ -1,5 +1,7 @@
 package extauthz
 
+//lint:file-ignore SA1019 released Envoys read the deprecated fields, so the tests look at them
+
 import (
 	"go/ast"
 	"go/parser"

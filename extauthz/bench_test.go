@@ -1,0 +1,118 @@
+package extauthz
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"testing"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// alwaysOK is the least that an ext_authz server can do.
+type alwaysOK struct {
+	authv3.UnimplementedAuthorizationServer
+}
+
+func (alwaysOK) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	return &authv3.CheckResponse{Status: &rpcstatus.Status{}, HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{}}}, nil
+}
+
+// benchCheck is what Envoy sends for a page that a browser loads.
+func benchCheck(path, user string) *authv3.CheckRequest {
+	r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: path, Headers: []policy.Header{
+		{Name: "accept", Value: "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"},
+		{Name: "accept-encoding", Value: "gzip, deflate, br, zstd"}, {Name: "accept-language", Value: "en-GB,en;q=0.5"},
+		{Name: "cache-control", Value: "no-cache"}, {Name: "cookie", Value: "theme=dark; __client_uat=1767225500; lang=en"},
+		{Name: "priority", Value: "u=0, i"}, {Name: "referer", Value: "https://app.example.com/"},
+		{Name: "sec-fetch-dest", Value: "document"}, {Name: "sec-fetch-mode", Value: "navigate"}, {Name: "sec-fetch-site", Value: "same-origin"},
+		{Name: "user-agent", Value: "Mozilla/5.0 (X11; Linux x86_64)"}, {Name: "x-forwarded-for", Value: "203.0.113.5"},
+		{Name: "x-forwarded-proto", Value: "https"}, {Name: "x-request-id", Value: "4a1c8d6e-2f8e-4b25-9d60-0d1f3cbd9a11"},
+	}}
+	if user != "" {
+		r.Headers = append(r.Headers, policy.Header{Name: "authorization", Value: "Bearer " + user})
+	}
+	return askedCheck(r)
+}
+
+// BenchmarkCheck measures whole calls over a Unix socket, against a server that
+// says yes to everything. Compare within one run.
+func BenchmarkCheck(b *testing.B) {
+	p := newPolicy(b, policy.Config{Rules: []policy.Rule{
+		{Name: "home", Match: policy.Match{Path: policy.StringList{"/"}}, Access: policy.Public},
+		{Name: "admin", Match: policy.Match{Path: policy.StringList{"/admin(.*)"}}, Require: &policy.Requirement{Role: policy.StringList{"org:admin"}}},
+	}}, bearers{"member": signedIn("user_1")})
+	for _, c := range []struct {
+		name  string
+		ok    bool
+		check *authv3.CheckRequest
+	}{
+		{"always-ok", true, benchCheck("/dashboard", "member")},
+		{"cached", false, benchCheck("/dashboard", "member")},
+		{"public", false, benchCheck("/", "")},
+		{"denied", false, benchCheck("/admin", "member")},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			g, h := NewGRPC(ServeOptions{Local: true})
+			if c.ok {
+				authv3.RegisterAuthorizationServer(g, alwaysOK{})
+			} else {
+				newServer(b, p, Options{}).Register(g)
+			}
+			Ready(h, true)
+			address := "unix:" + filepath.Join(b.TempDir(), "authz.sock")
+			listener, err := Listen(b.Context(), address)
+			if err != nil {
+				b.Fatal(err)
+			}
+			conn := benchConn(b, g, listener, address)
+			encoded, err := proto.Marshal(c.check)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if err := conn.Invoke(context.Background(), authv3.Authorization_Check_FullMethodName, encoded, nil, grpc.ForceCodecV2(rawCodec{})); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+// benchConn serves until the benchmark ends, and connects.
+func benchConn(b *testing.B, g *grpc.Server, listener net.Listener, address string) *grpc.ClientConn {
+	b.Helper()
+	done := make(chan error, 1)
+	go func() { done <- g.Serve(listener) }()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		conn.Close()
+		g.Stop()
+		<-done
+	})
+	return conn
+}
+
+// rawCodec sends messages that are encoded already and leaves answers as they
+// are: what a client spends on them is Envoy's, and not the server's.
+type rawCodec struct{}
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(v.([]byte))}, nil
+}
+func (rawCodec) Unmarshal(mem.BufferSlice, any) error { return nil }
+func (rawCodec) Name() string                         { return "proto" }
