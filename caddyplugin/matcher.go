@@ -131,7 +131,6 @@ func (known) Authenticate(ctx context.Context, _ *policy.Request, _ policy.Token
 // Interface guards
 var (
 	_ caddy.Provisioner                 = (*Matcher)(nil)
-	_ caddyhttp.RequestMatcher          = (*Matcher)(nil)
 	_ caddyhttp.RequestMatcherWithError = (*Matcher)(nil)
 	_ caddyfile.Unmarshaler             = (*Matcher)(nil)
 )
