@@ -60,13 +60,14 @@ const echoMark = "X-Upstream-Echo"
 // startUpstream starts an upstream that answers with what it received.
 func startUpstream(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that trailers arrive
 		e := echo{Method: r.Method, Target: r.RequestURI, Headers: flatten(r.Header), Trailers: flatten(r.Trailer)}
 		w.Header().Set(echoMark, "1")
 		_ = json.NewEncoder(w).Encode(e)
 	}))
 	server.Config.MaxHeaderBytes = 4 << 20
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
 }
