@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 ENVOY_VERSION=1.40.0
-FUZZTIME=${FUZZTIME:-5s}
+FUZZTIME=${FUZZTIME:-3s}
 cache=$PWD/.cache
 export CLERKGATE_FULL=1 # what is missing is a failure, not a skip
 export CLERKGATE_CADDY=$cache/bin/caddy

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -89,9 +90,15 @@ func checkShapes(claims map[string]any) error {
 		if !ok || len(texts(list)) != len(elements) {
 			return errors.New("claim org_permissions is not a list of texts")
 		}
+		if slices.Contains(elements, any("org:")) {
+			return errors.New("claim org_permissions holds what names no permission")
+		}
 	}
 	if fva, present := claims["fva"]; present && !factorAges(fva).Known {
 		return errors.New("claim fva is not a pair of ages")
+	}
+	if claims["org_role"] == "org:" {
+		return errors.New("claim org_role names no role")
 	}
 	if act, present := claims["act"]; present {
 		if object, ok := act.(map[string]any); !ok || !isIdentifier(object["sub"]) {
