@@ -52,10 +52,10 @@ func (*App) Stop() error { return nil }
 //		redis <url>
 //	}
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
-	if existing != nil {
-		return nil, d.Err("the global option clerk is already specified")
-	}
 	d.Next()
+	if existing != nil {
+		return nil, d.Err("clerk is already specified")
+	}
 	if d.NextArg() {
 		return nil, d.ArgErr()
 	}
@@ -87,8 +87,8 @@ func (h *Handler) document(ctx caddy.Context) (*setup.Config, error) {
 
 // load reads the document at File.
 func (h *Handler) load() (*setup.Config, error) {
-	if !reflect.DeepEqual(h.Config, setup.Config{}) {
-		return nil, fmt.Errorf("the policy comes from %s; nothing else can be configured beside it", h.File)
+	if err := h.standsAlone(); err != nil {
+		return nil, err
 	}
 	path, err := replaceKnown(h.File)
 	if err != nil {
@@ -96,6 +96,14 @@ func (h *Handler) load() (*setup.Config, error) {
 	}
 	config, _, err := setup.LoadFile(path) // Provision logs the warnings
 	return config, err
+}
+
+// standsAlone refuses a configuration beside a file.
+func (h *Handler) standsAlone() error {
+	if h.File != "" && !reflect.DeepEqual(h.Config, setup.Config{}) {
+		return fmt.Errorf("the policy comes from %s; nothing else can be configured beside it", h.File)
+	}
+	return nil
 }
 
 // inherit fills in what a handler does not say.

@@ -25,12 +25,12 @@ func clerkWords(c *session.Config) words {
 		"webhook_secret":      text(&c.WebhookSecret),
 		"proxy_url":           text(&c.ProxyURL),
 		"domain":              text(&c.Domain),
-		"satellite":           flag(&c.Satellite),
-		"satellite_auto_sync": flag(&c.SatelliteAutoSync),
+		"satellite":           bare(&c.Satellite),
+		"satellite_auto_sync": bare(&c.SatelliteAutoSync),
 		"organization_sync":   often(func(d *caddyfile.Dispenser) error { return readOrganizationSync(d, c) }),
 		"machine_secret_key":  text(&c.MachineSecretKey),
 		"api_url":             text(&c.APIURL),
-		"reference_compat":    flag(&c.ReferenceCompat),
+		"reference_compat":    bare(&c.ReferenceCompat),
 	}
 }
 

@@ -19,6 +19,9 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 		return err
 	}
 	of := fmt.Sprintf("rule %q", name)
+	if r.freeName(name) != name {
+		return d.Errf("%s is already specified", of)
+	}
 	r.places[of] = at
 	rule := policy.Rule{Name: name}
 	var require policy.Requirement
@@ -27,7 +30,7 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 	w["path"] = list(&rule.Match.Path)
 	w["host"] = list(&rule.Match.Host)
 	w["method"] = list(&rule.Match.Method)
-	w["static_files"] = flag(&rule.Match.StaticFiles)
+	w["static_files"] = bare(&rule.Match.StaticFiles)
 	w["access"] = text(&rule.Access)
 	w["accept"] = once(func(d *caddyfile.Dispenser) error { return readAccept(d, &rule.Accept) })
 	w["max_token_age"] = duration(&fresh.MaxTokenAge)
@@ -94,7 +97,7 @@ func readOnForbidden(d *caddyfile.Dispenser, rule *policy.Rule) error {
 		return err
 	}
 	if len(args) != 2 {
-		return d.ArgErr()
+		return d.Err("expected: on_forbidden redirect <url>, or: on_forbidden status 403|404")
 	}
 	switch args[0] {
 	case "redirect":

@@ -39,35 +39,34 @@ func problems(err error) []error {
 
 var (
 	ruleIndex = regexp.MustCompile(`^rules\[(\d+)\]\.?`)
-	sections  = regexp.MustCompile(`^(clerk|match|require|freshness)\.`)
+	limitName = regexp.MustCompile(`^limits\.(.+)\.(algorithm|limit|window|burst|key|plans)\b`)
+	sections  = regexp.MustCompile(`^(clerk|match|require|freshness)(\.|$)`)
+	// plurals are the keys of mappings that a Caddyfile writes line by line.
+	plurals = strings.NewReplacer("identity_headers", "identity_header", "claims", "claim", "plans", "plan")
 )
 
 // readable writes the path of a policy document as a place in a Caddyfile:
 // rules[2].require.role[0] is rule "admin": role.
 func readable(config *policy.Config, path string) string {
-	place := ""
+	owner := ""
 	if m := ruleIndex.FindStringSubmatch(path); m != nil {
-		i, _ := strconv.Atoi(m[1])
-		place, path = "rule "+m[1], path[len(m[0]):]
-		if i < len(config.Rules) && config.Rules[i].Name != "" {
-			place = fmt.Sprintf("rule %q", config.Rules[i].Name)
+		owner, path = "rule "+m[1], path[len(m[0]):]
+		if i, err := strconv.Atoi(m[1]); err == nil && i < len(config.Rules) && config.Rules[i].Name != "" {
+			owner = fmt.Sprintf("rule %q", config.Rules[i].Name)
 		}
-	}
-	if name, ok := strings.CutPrefix(path, "limits."); ok {
-		place = "limit"
-		path = name
+	} else if m := limitName.FindStringSubmatch(path); m != nil {
+		owner, path = fmt.Sprintf("limit %q", m[1]), m[2]
 	}
 	path = sections.ReplaceAllString(path, "")
 	if i := strings.IndexByte(path, '['); i > 0 {
 		path = path[:i]
 	}
+	path = plurals.Replace(path)
 	switch {
-	case place == "":
+	case owner == "":
 		return path
 	case path == "":
-		return place
-	case place == "limit":
-		return "limit " + path
+		return owner
 	}
-	return place + ": " + path
+	return owner + ": " + path
 }

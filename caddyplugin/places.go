@@ -46,13 +46,16 @@ func (p places) of(what string) string {
 // line what is wrong. Values that are known only when the server runs are left
 // to Provision.
 func (r *reader) check() error {
+	if err := r.standsAlone(); err != nil {
+		return fmt.Errorf("%w, at %s", err, r.places[""])
+	}
 	written, err := json.Marshal(r.Config.Config)
 	if err != nil || r.File != "" || hasPlaceholder(string(written)) {
 		return err
 	}
 	config := new(setup.Config) // as Caddy will read it
 	if err := json.Unmarshal(written, config); err != nil {
-		return fmt.Errorf("clerk_auth: %w, at %s", err, r.places[""])
+		return fmt.Errorf("%w, at %s", err, r.places[""])
 	}
 	var errs []error
 	_, err = policy.New(config.Config, policy.Deps{Authenticator: someone{}, Limiter: someone{}, Sessions: someone{}, Now: time.Now})
@@ -64,7 +67,7 @@ func (r *reader) check() error {
 		if wrong, ok := errors.AsType[*policy.ConfigError](problem); ok {
 			what = wrong.Path
 		}
-		errs = append(errs, fmt.Errorf("clerk_auth: %w, at %s", problem, r.places.of(what)))
+		errs = append(errs, fmt.Errorf("%w, at %s", problem, r.places.of(what)))
 	}
 	return errors.Join(errs...)
 }

@@ -84,8 +84,8 @@ func list(into *policy.StringList) word {
 	})
 }
 
-// flag reads a word that says all by itself.
-func flag(into *bool) word {
+// bare reads a word that says all by itself.
+func bare(into *bool) word {
 	return once(func(d *caddyfile.Dispenser) error {
 		*into = true
 		return noMore(d)
@@ -106,14 +106,16 @@ func duration(into *policy.Duration) word {
 	})
 }
 
-// argument reads the only value on the line.
+// argument reads the only value on the line. The error does not repeat it: it
+// may be a key.
 func argument(d *caddyfile.Dispenser) (string, error) {
+	name := d.Val()
 	values, err := arguments(d)
-	if err == nil && len(values) != 1 {
-		return "", d.ArgErr()
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case len(values) > 1:
+		return "", d.Errf("%s takes one value, not %d", name, len(values))
 	}
 	return values[0], nil
 }
