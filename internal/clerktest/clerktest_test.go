@@ -3,8 +3,10 @@ package clerktest
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -60,6 +62,9 @@ func TestTokensHoldForARealAuthenticator(t *testing.T) {
 	}{
 		"expired":   {Token{Age: time.Hour}, policy.ReasonSessionExpired},
 		"stranger":  {Token{Stranger: true}, policy.ReasonTokenSignature},
+		"unsigned":  {Token{Unsigned: true}, policy.ReasonTokenInvalid},
+		"no kid":    {Token{Header: map[string]any{"kid": nil}}, policy.ReasonKidMismatch},
+		"no exp":    {Token{Claims: map[string]any{"exp": nil}}, policy.ReasonTokenVerification},
 		"other azp": {Token{Claims: map[string]any{"azp": "https://other.example"}}, policy.ReasonTokenParties},
 		"template":  {Token{Header: map[string]any{"cat": "cl_B7d4PD222AAA"}}, policy.ReasonTokenType},
 		"pending":   {Token{Claims: map[string]any{"sts": "pending"}}, policy.ReasonSessionPending},
@@ -141,6 +146,159 @@ func TestSigningInSetsCookiesAndReturnsToTheAppAlone(t *testing.T) {
 	}
 	if state := a.Authenticate(t.Context(), &policy.Request{Headers: header}, policy.TokenTypes{policy.SessionToken}, time.Now()); state.Status != policy.SignedIn {
 		t.Errorf("the cookies sign nobody in: %+v", state)
+	}
+}
+
+func TestAFormOfAnotherSiteSignsNobodyIn(t *testing.T) {
+	t.Parallel()
+	i := Start(t, Options{Origins: []string{"http://localhost:8080"}})
+	for origin, want := range map[string]int{
+		"":                      http.StatusSeeOther, // no browser
+		i.URL():                 http.StatusSeeOther,
+		"http://localhost:8080": http.StatusSeeOther,
+		"https://evil.example":  http.StatusForbidden,
+		"null":                  http.StatusForbidden,
+	} {
+		r := httptest.NewRequest(http.MethodPost, i.SignInURL(), strings.NewReader("user=user_ada"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		w := httptest.NewRecorder()
+		i.server.Handler.ServeHTTP(w, r)
+		if w.Code != want || (len(w.Result().Cookies()) > 0) != (want == http.StatusSeeOther) {
+			t.Errorf("%q: %d with cookies %v", origin, w.Code, w.Result().Cookies())
+		}
+	}
+}
+
+func TestTheFormIsBounded(t *testing.T) {
+	t.Parallel()
+	i := Start(t, Options{})
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, i.SignInURL(), strings.NewReader("user=user_ada&x="+strings.Repeat("x", maxForm)))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if i.server.Handler.ServeHTTP(w, r); w.Code != http.StatusBadRequest || len(w.Result().Cookies()) > 0 {
+		t.Errorf("%d with cookies %v", w.Code, w.Result().Cookies())
+	}
+}
+
+func TestSigningOutLeavesNoSession(t *testing.T) {
+	t.Parallel()
+	i := Start(t, Options{})
+	w := httptest.NewRecorder()
+	i.server.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, i.URL()+"/sign-out", nil))
+	left := map[string]string{}
+	for _, c := range w.Result().Cookies() {
+		if c.Domain != "" || c.Path != "/" || c.SameSite != http.SameSiteLaxMode {
+			t.Errorf("cookie %v", c)
+		}
+		if c.MaxAge >= 0 {
+			left[c.Name] = c.Value
+		}
+	}
+	if want := map[string]string{"__client_uat": "0"}; !maps.Equal(left, want) {
+		t.Errorf("left with %v", left)
+	}
+}
+
+func TestThePageListsThePeopleAndEscapesWhatItIsGiven(t *testing.T) {
+	t.Parallel()
+	i := Start(t, Options{Origins: []string{"http://localhost:8080"}})
+	w := httptest.NewRecorder()
+	back := url.QueryEscape(`http://localhost:8080/"><script>`)
+	i.server.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, i.SignInURL()+"?redirect_url="+back, nil))
+	page := w.Body.String()
+	for _, u := range i.Users() {
+		if !strings.Contains(page, `value="`+u.ID+`"`) {
+			t.Errorf("%s is not on the page", u.ID)
+		}
+	}
+	if strings.Contains(page, "<script") {
+		t.Error("the address is on the page as it came")
+	}
+}
+
+func TestTheGateLearnsWhenASessionBegan(t *testing.T) {
+	t.Parallel()
+	began := time.UnixMilli(1_750_000_000_123)
+	i := Start(t, Options{Now: func() time.Time { return began }})
+	s, err := i.SignIn("user_ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := session.NewSessions(session.Config{PublishableKey: i.PublishableKey(), SecretKey: i.SecretKey(), APIURL: i.URL()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := sessions.CreatedAt(t.Context(), s.ID); err != nil || !got.Equal(began) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := sessions.CreatedAt(t.Context(), "sess_none"); err == nil {
+		t.Error("a session that is not there began")
+	}
+	if n := i.Calls("GET /v1/sessions/{id}"); n != 2 {
+		t.Errorf("%d calls were counted", n)
+	}
+	i.EndSession(s.ID)
+	if _, status := i.session(s.ID); status != "ended" {
+		t.Errorf("status %q", status)
+	}
+}
+
+func TestSessionsAreBounded(t *testing.T) {
+	t.Parallel()
+	i := Start(t, Options{})
+	first, _ := i.SignIn("user_ada")
+	for range maxSessions {
+		if _, err := i.SignIn("user_sol"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, _ := i.session(first.ID); s != nil || len(i.sessions) != maxSessions {
+		t.Errorf("%d sessions are kept", len(i.sessions))
+	}
+}
+
+func TestWhatMakesNoInstance(t *testing.T) {
+	t.Parallel()
+	taken := Start(t, Options{})
+	for name, o := range map[string]Options{
+		"an origin with a path": {Origins: []string{"http://localhost:8080/"}},
+		"an origin of no site":  {Origins: []string{"localhost:8080"}},
+		"a taken address":       {Addr: strings.TrimPrefix(taken.URL(), "http://")},
+	} {
+		if i, err := New(o); err == nil {
+			i.Close()
+			t.Errorf("%s makes an instance", name)
+		}
+	}
+	if _, err := taken.SignIn("user_none"); err == nil {
+		t.Error("somebody who is not there signs in")
+	}
+}
+
+func TestCallsThatCannotHappenAreNotCounted(t *testing.T) {
+	t.Parallel()
+	i := Start(t, Options{})
+	defer func() {
+		if recover() == nil {
+			t.Error("an endpoint that is not there was counted")
+		}
+	}()
+	i.Calls("GET /v1/jwsk")
+}
+
+func TestARemovedKeyIsFoundByNobody(t *testing.T) {
+	t.Parallel()
+	i := Start(t, Options{})
+	i.RemoveKey(i.RotateKey())
+	s, err := i.SignIn("user_ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state := authenticate(t, newAuthenticator(t, i, nil), i.Mint(s, Token{})); state.Reason != policy.ReasonKidMismatch {
+		t.Errorf("%+v", state)
 	}
 }
 

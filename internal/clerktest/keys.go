@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -15,6 +14,8 @@ import (
 type signingKey struct {
 	id      string
 	private *rsa.PrivateKey
+	// removed keys are not published.
+	removed bool
 }
 
 // keyBits is the size of Clerk's keys.
@@ -25,7 +26,7 @@ func newSigningKey() (signingKey, error) {
 	if err != nil {
 		return signingKey{}, fmt.Errorf("making a signing key: %w", err)
 	}
-	return signingKey{"ins_" + rand.Text(), private}, nil
+	return signingKey{id: "ins_" + rand.Text(), private: private}, nil
 }
 
 // mustSigningKey panics where newSigningKey fails: with Go's own source of
@@ -57,14 +58,13 @@ func (i *Instance) RotateKey() string {
 	return key.id
 }
 
-// RemoveKey no longer publishes a key. The one that signs goes on signing when
-// it is the last, so that there are tokens under a key that nobody finds: see
-// [Instance.JWKS].
+// RemoveKey stops publishing a key. If it is the one that signs, it goes on
+// signing: so there are tokens under a key that nobody finds.
 func (i *Instance) RemoveKey(id string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.keys) > 1 {
-		i.keys = slices.DeleteFunc(i.keys, func(k signingKey) bool { return k.id == id })
+	for n := range i.keys {
+		i.keys[n].removed = i.keys[n].removed || i.keys[n].id == id
 	}
 }
 
@@ -72,9 +72,11 @@ func (i *Instance) RemoveKey(id string) {
 func (i *Instance) JWKS() jose.JSONWebKeySet {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	var set jose.JSONWebKeySet
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, key := range i.keys {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.private.Public(), KeyID: key.id, Algorithm: string(jose.RS256), Use: "sig"})
+		if !key.removed {
+			set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.private.Public(), KeyID: key.id, Algorithm: string(jose.RS256), Use: "sig"})
+		}
 	}
 	return set
 }

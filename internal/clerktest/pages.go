@@ -6,12 +6,26 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 )
+
+// fromApps refuses forms that pages elsewhere submit: nobody is to sign a visitor
+// in as somebody else.
+func (i *Instance) fromApps(next http.HandlerFunc) http.HandlerFunc {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range i.options.Origins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			panic(err) // the options were checked
+		}
+	}
+	return protection.Handler(next).ServeHTTP
+}
 
 // serveSignIn shows the people to be.
 func (i *Instance) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Security-Policy", i.pagePolicy())
 	_ = signInPage.Execute(w, map[string]any{ // the browser may be gone
 		"Users":    i.options.Users,
 		"Back":     i.safeReturn(r.FormValue("redirect_url")),
@@ -19,22 +33,37 @@ func (i *Instance) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// pagePolicy lets the page do no more than submit its forms, whose answers lead
+// to the apps.
+func (i *Instance) pagePolicy() string {
+	return "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " +
+		strings.Join(i.options.Origins, " ")
+}
+
 // doSignIn begins a session and sends the browser back.
 func (i *Instance) doSignIn(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	s, err := i.SignIn(r.PostFormValue("user"))
 	if err != nil {
 		http.Error(w, "there is no such user", http.StatusBadRequest)
 		return
 	}
-	setCookie(w, "__session", i.Mint(s, Token{}), true)
+	back := i.safeReturn(r.PostFormValue("redirect_url"))
+	setCookie(w, "__session", i.Mint(s, tokenFor(back)), true)
 	setCookie(w, "__client_uat", strconv.FormatInt(s.CreatedAt.Unix(), 10), false)
-	http.Redirect(w, r, i.safeReturn(r.PostFormValue("redirect_url")), http.StatusSeeOther)
+	http.Redirect(w, r, back, http.StatusSeeOther)
+}
+
+// tokenFor is a token of the app that the browser goes back to (claim azp).
+func tokenFor(back string) Token {
+	u, ok := parseWebURL(back)
+	if !ok {
+		return Token{}
+	}
+	return Token{Claims: map[string]any{"azp": originOf(u)}}
 }
 
 // doSignOut forgets the browser's session.
 func (i *Instance) doSignOut(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	setCookie(w, "__session", "", true)
 	setCookie(w, "__client_uat", "0", false)
 	http.Redirect(w, r, i.safeReturn(r.PostFormValue("redirect_url")), http.StatusSeeOther)
@@ -86,7 +115,7 @@ body{margin:0;min-height:100vh;display:grid;place-items:center;font:1rem/1.5 sys
 main{width:min(26rem,100% - 2rem)}
 h1{font-size:1.5rem;margin:0 0 1rem}
 button{display:block;width:100%;margin:.5rem 0;padding:.75rem 1rem;font:inherit;text-align:left;border:1px solid GrayText;border-radius:.5rem;background:ButtonFace;color:ButtonText;cursor:pointer}
-button:hover,button:focus-visible{outline:2px solid Highlight}
+button:hover,button:focus-visible{outline:2px solid Highlight;outline-offset:1px}
 small{opacity:.75}
 </style>
 </head>
@@ -98,6 +127,10 @@ small{opacity:.75}
 {{range .Users}}<button name="user" value="{{.ID}}"><strong>{{.Name}}</strong><br>
 <small>{{range .Memberships}}{{.Role}} of {{.Organization.Name}}{{else}}in no organization{{end}}</small></button>
 {{end}}</form>
+<form method="post" action="/sign-out">
+<input type="hidden" name="redirect_url" value="{{.Back}}">
+<button>Nobody: sign out</button>
+</form>
 <p><small>This is a local Clerk instance for trying things out. Tokens last {{.Lifetime}} here, since nothing renews them yet.</small></p>
 </main>
 </body>
