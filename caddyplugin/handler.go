@@ -21,8 +21,9 @@ func init() {
 // Handler lets requests pass, or not, by a policy over who is signed in with
 // Clerk. What no rule opens is closed, and whatever goes wrong refuses.
 //
-// The target that is judged is the one that the next handler forwards: rewrites
-// come first. Requests that pass carry the identity in the configured headers;
+// The target that is judged is the one that the next handler forwards: `rewrite`,
+// `uri` and `try_files` come first. What `handle_path` strips is still there,
+// unless the handler is inside its block. Requests that pass carry the identity in the configured headers;
 // what the client sent under those names, or under names that fold to them, is
 // removed. Requests that do not pass are answered here, unless the site has
 // error routes (`handle_errors`) that take the status: then those answer.
