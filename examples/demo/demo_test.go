@@ -1,39 +1,46 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/clerkgate/clerkgate/policy"
 )
 
-// The requests of the README come out as it says, on every way.
-func TestCheck(t *testing.T) {
-	if _, err := exec.LookPath("envoy"); err != nil && os.Getenv("CLERKGATE_ENVOY") == "" {
-		if os.Getenv("CLERKGATE_FULL") == "1" {
-			t.Fatal("there is no Envoy: set CLERKGATE_ENVOY to the binary, or put envoy on the PATH")
-		}
-		t.Log("there is no Envoy: checking Caddy and ext_authz only")
+// The demo runs a Caddy, of which a process has one: no test here is parallel.
+
+func TestTheRequestsOfTheREADMEComeOutAsItSays(t *testing.T) {
+	binary, err := envoyBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range []string{"XDG_DATA_HOME", "XDG_CONFIG_HOME"} {
-		t.Setenv(name, t.TempDir()) // restored after the demo has set its own
+	if binary == "" && os.Getenv("CLERKGATE_FULL") == "1" {
+		t.Fatal("there is no Envoy: set CLERKGATE_ENVOY to the binary, or put envoy on the PATH")
 	}
 	var out strings.Builder
-	err := run(t.Context(), &out, true, true)
+	err = run(t.Context(), &out, true, true)
 	t.Log("\n" + out.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines := strings.Count(out.String(), "ok   "); lines < 2*len(requests) {
-		t.Errorf("only %d requests were checked", lines)
+	ways := 2
+	if binary != "" {
+		ways = 3
+	}
+	want := ways*len(requests) + ways - 1 // and signing in, which the ext_authz way has not
+	if lines := strings.Count(out.String(), "ok   "); lines != want {
+		t.Errorf("%d requests came out right, want %d", lines, want)
 	}
 }
 
-// Everything that show prints is there, tokens included.
-func TestShow(t *testing.T) {
-	for _, name := range []string{"XDG_DATA_HOME", "XDG_CONFIG_HOME"} {
-		t.Setenv(name, t.TempDir())
-	}
+func TestWhatIsShownComesOutAsItSays(t *testing.T) {
 	s, err := start(true)
 	if err != nil {
 		t.Fatal(err)
@@ -41,9 +48,76 @@ func TestShow(t *testing.T) {
 	defer s.close()
 	var out strings.Builder
 	s.show(&out)
-	for _, want := range []string{origin(s.ports.Caddy), s.clerk.SignInURL(), "Bearer eyJ", "# 429"} {
+	for _, want := range []string{origin(s.ports.Caddy), s.clerk.SignInURL(), address(s.ports.Authz), "Ctrl-C"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, out.String())
 		}
+	}
+	for _, try := range tries {
+		if shown := fmt.Sprintf("# %d %s\n", try.status, try.what); !strings.Contains(out.String(), shown) {
+			t.Errorf("lacks %q", shown)
+		}
+		r := request{target: try.target, token: try.token, times: try.times}
+		ask := func(ctx context.Context, r *request, fields []policy.Header) (answer, error) {
+			for _, field := range try.fields {
+				name, value, _ := strings.Cut(field, ": ")
+				fields = append(fields, policy.Header{Name: name, Value: value})
+			}
+			return through(origin(s.ports.Caddy))(ctx, r, fields)
+		}
+		got, err := s.repeat(t.Context(), way{ask: ask}, &r)
+		if err != nil || got.status != try.status {
+			t.Errorf("%d %s: got %d, %v", try.status, try.what, got.status, err)
+		}
+	}
+}
+
+func TestTheAppShowsPeopleWhoTheyAre(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "http://localhost:8080/dashboard?x=%22%3E%3Cb%3E", nil)
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("X-User-Id", "user_ada")
+	w := httptest.NewRecorder()
+	upstream("http://localhost:5500").ServeHTTP(w, r)
+	page := w.Body.String()
+	for _, want := range []string{"X-User-Id", "user_ada", "/sign-out", `href="/admin"`, "sign-in?redirect_url=http%3a%2f%2flocalhost%3a8080%2fdashboard"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "<b>") {
+		t.Error("the address is on the page as it came")
+	}
+}
+
+func TestATakenPortIsNamed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	taken := listener.Addr().(*net.TCPAddr).Port
+	if _, err = listenable(ports{Authz: taken}); err == nil || !strings.Contains(err.Error(), "for the ext_authz server, is taken") || !strings.Contains(err.Error(), "-free-ports") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheDemoLeavesNothingBehind(t *testing.T) {
+	temp, home := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("HOME", home)
+	before := os.Environ()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := run(ctx, io.Discard, false, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{temp, home} {
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) > 0 {
+			t.Errorf("left %v, %v", left, err)
+		}
+	}
+	if after := os.Environ(); len(after) != len(before) {
+		t.Errorf("%d variables became %d", len(before), len(after))
 	}
 }

@@ -3,42 +3,81 @@ package main
 import (
 	"fmt"
 	"io"
-
-	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"slices"
+	"strings"
+	"text/tabwriter"
 )
 
 // show prints what to open and what to try.
 func (s *stack) show(out io.Writer) {
-	app := origin(s.ports.Caddy)
-	fmt.Fprintf(out, "\n  Open      %s   the app, through Caddy\n", app)
-	if s.envoy {
-		fmt.Fprintf(out, "            %s   the app, through Envoy\n", origin(s.ports.Envoy))
-	} else {
-		fmt.Fprintf(out, "            (no envoy on the PATH: the ext_authz server runs without one)\n")
+	s.showAddresses(out)
+	fmt.Fprintf(out, "\nTry, within %.0f minutes:\n", tokenLifetime.Minutes())
+	for _, t := range tries {
+		fmt.Fprintf(out, "\n# %d %s\n%s\n", t.status, t.what, t.command(s))
 	}
-	fmt.Fprintf(out, "            %s   sign in as Ada (admin), Max (member) or Sol (no organization)\n", s.clerk.SignInURL())
-	fmt.Fprintf(out, "  Behind    %s the app itself, %s ext_authz (gRPC)\n", address(s.ports.Upstream), address(s.ports.Authz))
-	fmt.Fprintf(out, "\n  Try, within %s:\n\n", tokenLifetime)
-	ada, max := s.token("user_ada"), s.token("user_max")
-	for _, line := range []struct{ what, command string }{
-		{"200 anonymous", "curl -i " + app + "/"},
-		{"200 as Ada, an admin", "curl -i -H 'Authorization: Bearer " + ada + "' " + app + "/admin"},
-		{"403 as Max, a member", "curl -i -H 'Authorization: Bearer " + max + "' " + app + "/admin"},
-		{"401 without a token", "curl -i " + app + "/dashboard"},
-		{"307 in a browser", "curl -i -H 'Accept: text/html' " + app + "/dashboard"},
-		{"400 in disguise", "curl -i " + app + "/%2561dmin"},
-		{"429 after five", "for i in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{http_code} ' -H 'Authorization: Bearer " + max + "' " + app + "/api/items; done; echo"},
-	} {
-		fmt.Fprintf(out, "  # %s\n  %s\n\n", line.what, line.command)
-	}
-	fmt.Fprintln(out, "  Ctrl-C stops it all.")
+	fmt.Fprintln(out, "\nCtrl-C stops it all.")
 }
 
-// token signs somebody in and returns the session token.
-func (s *stack) token(user string) string {
-	session, err := s.clerk.SignIn(user)
-	if err != nil {
-		panic(err) // the people are those of clerktest
+func (s *stack) showAddresses(out io.Writer) {
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	row := func(what, address, note string) { fmt.Fprintf(table, "%s\t%s\t%s\n", what, address, note) }
+	fmt.Fprintln(table)
+	row("Open", origin(s.ports.Caddy), "the app, through Caddy")
+	if s.envoy {
+		row("", origin(s.ports.Envoy), "the app, through Envoy")
+	} else {
+		row("", "(no Envoy)", "put envoy on the PATH, and it runs the same policy")
 	}
-	return s.clerk.Mint(session, clerktest.Token{})
+	row("", s.clerk.SignInURL(), "sign in as Ada (admin), Max (member) or Sol (no organization)")
+	row("Behind", address(s.ports.Upstream), "the app itself: it believes what it is told")
+	row("", address(s.ports.Authz), "the ext_authz server (gRPC)")
+	row("", s.clerk.URL(), "the local Clerk instance")
+	table.Flush() //nolint:errcheck // as with every line here
+}
+
+// try is a request for people to make.
+type try struct {
+	status int // of the answer, the last one
+	what   string
+	target string
+	fields []string // of the header
+	token  func(*stack) string
+	times  int
+}
+
+var tries = []try{
+	{status: 200, what: "as nobody, whatever the client says", target: "/", fields: []string{"X-User-Id: user_ada"}},
+	{status: 200, what: "as Ada, an admin", target: "/admin", token: of("user_ada")},
+	{status: 403, what: "as Max, a member", target: "/admin", token: of("user_max")},
+	{status: 401, what: "without a token", target: "/dashboard"},
+	{status: 307, what: "to sign in, as a browser", target: "/dashboard", fields: []string{"Accept: text/html"}},
+	{status: 403, what: "as Ada, verified three hours ago", target: "/billing", token: stale("user_ada")},
+	{status: 400, what: "in disguise", target: "/%2561dmin"},
+	{status: 429, what: "after five", target: "/api/items", token: somebody, times: 6},
+}
+
+// command is the request for a shell.
+func (t *try) command(s *stack) string {
+	var c strings.Builder
+	c.WriteString("curl -i ")
+	if t.times > 0 {
+		c.Reset()
+		fmt.Fprintf(&c, "for i in $(seq %d); do curl -s -o /dev/null -w '%%{http_code} ' ", t.times)
+	}
+	for _, field := range t.header(s) {
+		c.WriteString("-H '" + field + "' ")
+	}
+	c.WriteString(origin(s.ports.Caddy) + t.target)
+	if t.times > 0 {
+		c.WriteString("; done; echo")
+	}
+	return c.String()
+}
+
+// header are the fields of the request, with a fresh token.
+func (t *try) header(s *stack) []string {
+	if t.token == nil {
+		return t.fields
+	}
+	return append(slices.Clone(t.fields), "Authorization: Bearer "+t.token(s))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -9,10 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"text/template"
+	"syscall"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -31,17 +30,11 @@ var policyDocument []byte
 //go:embed Caddyfile
 var caddyfile []byte
 
-//go:embed envoy.yaml
-var envoyTemplate string
-
 // patience is how long a piece may take to start.
 const patience = 20 * time.Second
 
 // tokenLifetime is longer than Clerk's minute, since nothing renews tokens yet.
 const tokenLifetime = 10 * time.Minute
-
-// ports are where the pieces listen, on this host.
-type ports struct{ Caddy, Envoy, Authz, Clerk, Upstream int }
 
 // stack is the running demo.
 type stack struct {
@@ -53,19 +46,27 @@ type stack struct {
 	closers []func()
 }
 
-// start starts all pieces.
+// start starts all pieces on the usual ports, or on free ones. Those are only
+// likely to stay free until they are listened on, so that it tries again where
+// one was not.
 func start(free bool) (s *stack, err error) {
-	s = &stack{ports: ports{Caddy: 8080, Envoy: 8081, Authz: 9000, Clerk: 5500, Upstream: 3000}}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if free {
-		if s.ports, err = freePorts(); err != nil {
-			return s, err
+	if !free {
+		return startOn(usual)
+	}
+	for range 3 {
+		if s, err = startOn(ports{}); !errors.Is(err, syscall.EADDRINUSE) {
+			break
 		}
 	}
+	return s, err
+}
+
+func startOn(p ports) (*stack, error) {
+	p, err := listenable(p)
+	if err != nil {
+		return nil, err
+	}
+	s := &stack{ports: p}
 	for _, piece := range []struct {
 		name  string
 		start func() error
@@ -74,36 +75,21 @@ func start(free bool) (s *stack, err error) {
 		{"the ext_authz server", s.startAuthz}, {"Caddy", s.startCaddy}, {"Envoy", s.startEnvoy},
 	} {
 		if err := piece.start(); err != nil {
-			return s, fmt.Errorf("starting %s: %w", piece.name, err)
+			s.close()
+			return nil, fmt.Errorf("starting %s: %w", piece.name, err)
 		}
 	}
 	return s, nil
 }
 
+// close stops all pieces, last first.
 func (s *stack) close() {
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		s.closers[i]()
+	for _, undo := range slices.Backward(s.closers) {
+		undo()
 	}
 }
 
 func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
-
-// freePorts asks the system for ports that nobody listens on.
-func freePorts() (ports, error) {
-	var p ports
-	for _, port := range []*int{&p.Caddy, &p.Envoy, &p.Authz, &p.Clerk, &p.Upstream} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return p, err
-		}
-		defer listener.Close() // together, so that no port comes twice
-		*port = listener.Addr().(*net.TCPAddr).Port
-	}
-	return p, nil
-}
-
-func origin(port int) string  { return "http://localhost:" + strconv.Itoa(port) }
-func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
 func (s *stack) startClerk() (err error) {
 	s.clerk, err = clerktest.New(clerktest.Options{
@@ -141,13 +127,26 @@ func (s *stack) writePolicy() error {
 		"DEMO_PUBLISHABLE_KEY": s.clerk.PublishableKey(), "DEMO_SECRET_KEY": s.clerk.SecretKey(), "DEMO_CLERK_URL": s.clerk.URL(),
 		"DEMO_CADDY_ORIGIN": origin(s.ports.Caddy), "DEMO_ENVOY_ORIGIN": origin(s.ports.Envoy),
 		"DEMO_UPSTREAM": address(s.ports.Upstream), "DEMO_POLICY": path, "DEMO_DIR": dir,
-		"XDG_DATA_HOME": dir, "XDG_CONFIG_HOME": dir,
+		"XDG_DATA_HOME": dir, "XDG_CONFIG_HOME": dir, // where Caddy keeps things
 	} {
-		if err := os.Setenv(name, value); err != nil {
+		if err := s.setenv(name, value); err != nil {
 			return err
 		}
 	}
 	return os.WriteFile(path, policyDocument, 0o600)
+}
+
+// setenv sets a variable until the demo is closed.
+func (s *stack) setenv(name, value string) error {
+	before, was := os.LookupEnv(name)
+	s.onClose(func() {
+		if was {
+			os.Setenv(name, before) //nolint:errcheck // it was set before
+		} else {
+			os.Unsetenv(name) //nolint:errcheck // the name is good
+		}
+	})
+	return os.Setenv(name, value)
 }
 
 func (s *stack) startAuthz() error {
@@ -176,7 +175,7 @@ func (s *stack) startAuthz() error {
 	}
 	go server.Serve(listener) //nolint:errcheck // it ends with Stop
 	s.onClose(server.Stop)
-	return await("keys", gate.Ready)
+	return await("keys", ctx.Done(), gate.Ready)
 }
 
 func (s *stack) startCaddy() error {
@@ -186,50 +185,4 @@ func (s *stack) startCaddy() error {
 	}
 	s.onClose(func() { caddy.Stop() }) //nolint:errcheck // the process ends
 	return caddy.Load(config, true)
-}
-
-// startEnvoy starts an Envoy where CLERKGATE_ENVOY or the PATH has one.
-func (s *stack) startEnvoy() error {
-	binary := os.Getenv("CLERKGATE_ENVOY")
-	if binary == "" {
-		found, err := exec.LookPath("envoy")
-		if errors.Is(err, exec.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		binary = found
-	}
-	var config bytes.Buffer
-	if err := template.Must(template.New("envoy").Parse(envoyTemplate)).Execute(&config, s.ports); err != nil {
-		return err
-	}
-	cmd := exec.Command(binary, "--config-yaml", config.String(), "--disable-hot-restart", "--concurrency", "1", "--log-level", "error")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	s.onClose(func() {
-		_ = cmd.Process.Signal(os.Interrupt) // it may have ended
-		_ = cmd.Wait()
-	})
-	s.envoy = true
-	return await("Envoy", func() bool {
-		conn, err := net.Dial("tcp", address(s.ports.Envoy))
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-}
-
-// await waits for a piece to be there.
-func await(name string, there func() bool) error {
-	for deadline := time.Now().Add(patience); !there(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return fmt.Errorf("no %s after %s", name, patience)
-		}
-	}
-	return nil
 }

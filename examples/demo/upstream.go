@@ -11,6 +11,10 @@ import (
 // field is a header field of a request.
 type field struct{ Name, Value string }
 
+// appJSON is the media type of the app's own answers, by which they differ from
+// the gate's.
+const appJSON = "application/json; charset=utf-8"
+
 // upstream is the app behind the gate: it shows what it received.
 func upstream(clerk string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -25,14 +29,17 @@ func upstream(clerk string) http.Handler {
 		slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
 		w.Header().Set("Vary", "Accept")
 		if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Type", appJSON)
 			_ = json.NewEncoder(w).Encode(map[string]any{"path": r.URL.Path, "identity": identity}) // the client may be gone
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = upstreamPage.Execute(w, map[string]any{"Path": r.URL.Path, "Fields": fields, "Clerk": clerk, "Routes": routes}) // likewise
+		_ = upstreamPage.Execute(w, map[string]any{"Path": r.URL.Path, "Fields": fields, "Clerk": clerk, "Here": here(r), "Routes": routes}) // likewise
 	})
 }
+
+// here is the page's address as the browser has it: the proxies keep the host.
+func here(r *http.Request) string { return "http://" + r.Host + r.URL.RequestURI() }
 
 func isIdentity(name string) bool {
 	return strings.HasPrefix(name, "X-User-") || strings.HasPrefix(name, "X-Org-") || name == "X-Session-Id" || name == "X-Auth-Type"
@@ -46,7 +53,7 @@ var routes = []struct{ Path, Wants string }{
 	{"/reports", "the permission org:reports:read"},
 	{"/orgs/acme", "the organization acme to be active"},
 	{"/billing", "a sign-in verified less than ten minutes ago"},
-	{"/api/items", "a session; five requests in ten seconds"},
+	{"/api/items", "a session; five requests at once, and one more every two seconds"},
 }
 
 var upstreamPage = template.Must(template.New("upstream").Parse(`<!doctype html>
@@ -74,9 +81,12 @@ code{font-family:ui-monospace,monospace}
 <tr><th scope="col">Header</th><th scope="col">Value</th></tr>
 {{range .Fields}}<tr><td><code>{{.Name}}</code></td><td>{{.Value}}</td></tr>
 {{end}}</table>
-<form method="post" action="{{.Clerk}}/sign-out"><p><button>Sign out</button></p></form>
+<form method="post" action="{{.Clerk}}/sign-out">
+<input type="hidden" name="redirect_url" value="{{.Here}}">
+<p><button>Sign out</button> or <a href="{{.Clerk}}/sign-in?redirect_url={{.Here}}">be somebody else</a></p>
+</form>
 {{else}}<p>Nobody: no identity header came with this request.</p>
-<p><a href="{{.Clerk}}/sign-in">Sign in</a></p>{{end}}
+<p><a href="{{.Clerk}}/sign-in?redirect_url={{.Here}}">Sign in</a></p>{{end}}
 <h2>Try</h2>
 <table>
 <tr><th scope="col">Page</th><th scope="col">It wants</th></tr>
