@@ -88,14 +88,14 @@ func (e *evaluation) refused(reason Reason) Decision {
 func (e *evaluation) answer(d *Decision, reason Reason) {
 	b := e.policy.bodies[reason]
 	switch {
-	case d.Status == http.StatusForbidden && e.rule != nil && e.rule.forbidden != nil && e.rule.forbidden.Status == http.StatusNotFound:
-		d.Status, b = http.StatusNotFound, e.policy.bodies[ReasonNotFound]
 	case reason == ReasonReverification && e.rule != nil && e.rule.stale != nil:
 		b = e.rule.stale
+	case d.Status == http.StatusForbidden && e.rule != nil && e.rule.forbidden != nil && e.rule.forbidden.Status == http.StatusNotFound:
+		d.Status, b = http.StatusNotFound, e.policy.bodies[ReasonNotFound]
 	case reason == ReasonRateLimited && e.refusedLimit != "":
 		b = e.policy.limitBodies[e.refusedLimit]
 	case b == nil:
-		b = e.policy.bodies[ReasonUnexpectedError]
+		b = e.policy.bodies[ReasonPanic]
 	}
 	if e.facts.isGRPC() {
 		d.GRPC = &GRPCStatus{Code: grpcCodes[d.Status], Message: reason.Detail()}

@@ -55,7 +55,7 @@ func browserHeaders() []policy.Header {
 func BenchmarkDecide(b *testing.B) {
 	admin := func() *policy.Principal {
 		return &policy.Principal{TokenType: policy.SessionToken, UserID: "user_1", SessionID: "sess_1", OrgID: "org_1", OrgSlug: "acme", OrgRole: "org:admin",
-			OrgPermissions: []string{"org:reports:read", "org:reports:manage"}, Factors: policy.FactorAges{First: 1, Second: 1, Known: true}}
+			OrgPermissions: []string{"org:reports:read", "org:reports:manage"}, IssuedAt: time.Now(), Factors: policy.FactorAges{First: 1, Second: 1, Known: true}}
 	}
 	for name, c := range map[string]struct {
 		target    string

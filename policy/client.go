@@ -110,8 +110,3 @@ func parseForwarded(entry string) (netip.Addr, bool) {
 	}
 	return netip.Addr{}, false
 }
-
-func isIPv6(literal string) bool {
-	addr, err := netip.ParseAddr(literal)
-	return err == nil && addr.Is6() && addr.Zone() == ""
-}

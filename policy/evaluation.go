@@ -15,7 +15,9 @@ type evaluation struct {
 	readTarget target
 	scheme     string
 	state      AuthState
-	limits     []LimitResult
+	// also are the other guarding rules that a reading of the target meets.
+	also   []*rule
+	limits []LimitResult
 	// refusedLimit is the limit that refused.
 	refusedLimit string
 	cause        error
@@ -58,11 +60,11 @@ func (e *evaluation) readRequest() Reason {
 	return ""
 }
 
-// selectRule finds the rule, and the path parameters where it reads them. A
-// rule named by the proxy's route may take the place of the one that matches,
-// but not open what that one guards.
+// selectRule finds the rules, and the path parameters where they are read. A
+// rule named by the proxy's route may take the place of those that match, but
+// not open what they guard.
 func (e *evaluation) selectRule() Reason {
-	rule, err := e.policy.match(e.request.Method, e.target)
+	selected, err := e.policy.match(e.request.Method, e.target)
 	if err != nil {
 		e.cause = err
 		return ReasonMatchTimeout
@@ -72,19 +74,54 @@ func (e *evaluation) selectRule() Reason {
 		if !ok {
 			return ReasonUnknownRule
 		}
-		if named.guards() || !rule.guards() {
-			rule = named
+		if named.guards() || !selected.rule.guards() {
+			selected = selection{rule: named}
 		}
 	}
-	e.rule = rule
-	e.trace.add("rule", rule.name, string(rule.access))
-	if rule.usesParams {
-		var same bool
-		if e.params, same = rule.matcher.params(e.target); !same {
-			return ReasonTargetAmbiguous
+	e.rule, e.also = selected.rule, selected.also
+	return e.everyRule(func(r *rule) Reason {
+		e.trace.add("rule", r.name, string(r.access))
+		return e.readParams(r)
+	})
+}
+
+// readParams reads the path parameters of a rule that uses them. Readings that
+// disagree, and rules that do, are too ambiguous to judge by them.
+func (e *evaluation) readParams(r *rule) Reason {
+	if !r.usesParams {
+		return ""
+	}
+	params, same := r.matcher.params(e.target)
+	if !same || r != e.rule {
+		return ReasonTargetAmbiguous
+	}
+	e.params = params
+	return ""
+}
+
+// everyRule takes a step for every rule that was selected. The one that refuses
+// is the one reported.
+func (e *evaluation) everyRule(step func(*rule) Reason) Reason {
+	if reason := step(e.rule); reason != "" {
+		return reason
+	}
+	for _, r := range e.also {
+		if reason := step(r); reason != "" {
+			e.rule = r
+			return reason
 		}
 	}
 	return ""
+}
+
+// accepts reports whether every rule takes tokens of a type.
+func (e *evaluation) accepts(t TokenType) bool {
+	return e.everyRule(func(r *rule) Reason {
+		if !r.accept.Has(t) {
+			return ReasonTokenType
+		}
+		return ""
+	}) == ""
 }
 
 // authenticate establishes the principal. A public rule takes whoever comes,
@@ -113,7 +150,7 @@ func (e *evaluation) signedOut() Reason {
 		return refusal(state.Reason, ReasonKeysUnavailable)
 	case state.Status != SignedIn || state.Principal == nil:
 		return refusal(state.Reason, ReasonSessionMissing)
-	case !e.rule.accept.Has(state.Principal.TokenType):
+	case !e.accepts(state.Principal.TokenType):
 		return ReasonTokenType
 	}
 	return ""
@@ -141,11 +178,11 @@ func (e *evaluation) revoked() Reason {
 	return refusal(reason, ReasonSessionRevoked)
 }
 
-func (e *evaluation) meetRequirement() Reason {
-	if e.rule.requirement == nil {
+func (e *evaluation) meetRequirement(r *rule) Reason {
+	if r.requirement == nil {
 		return ""
 	}
-	t, reason, cause := e.rule.requirement.check(&e.subject)
+	t, reason, cause := r.requirement.check(&e.subject)
 	e.cause = cause
 	if t == met {
 		e.trace.add("require", "", "met")
@@ -155,11 +192,11 @@ func (e *evaluation) meetRequirement() Reason {
 	return refusal(reason, ReasonClaimsUndecidable)
 }
 
-func (e *evaluation) beFresh() Reason {
+func (e *evaluation) beFresh(r *rule) Reason {
 	if e.principal == nil {
 		return ""
 	}
-	reason, cause := e.rule.freshness.stale(&e.subject)
+	reason, cause := r.freshness.stale(&e.subject)
 	e.cause = cause
 	e.trace.add("freshness", string(reason), "")
 	return reason

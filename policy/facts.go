@@ -33,7 +33,7 @@ func readHeaders(headers []Header, rules *headerRules) (facts, Reason) {
 	}
 	for i := range headers {
 		name, value := headers[i].Name, headers[i].Value
-		if name == "" {
+		if !plainField(name, value) {
 			return f, ReasonHeaderMalformed
 		}
 		if rules.isOwned(name) {
@@ -45,6 +45,18 @@ func readHeaders(headers []Header, rules *headerRules) (facts, Reason) {
 		}
 	}
 	return f, ""
+}
+
+// plainField reports whether a field can be one field only, to whoever reads it
+// next: its name visible ASCII, its value without line breaks and NUL (RFC 9110
+// § 5.5).
+func plainField(name, value string) bool {
+	for i := range len(name) {
+		if name[i] <= ' ' || name[i] >= 0x7f {
+			return false
+		}
+	}
+	return name != "" && strings.IndexByte(value, '\n') < 0 && strings.IndexByte(value, '\r') < 0 && strings.IndexByte(value, 0) < 0
 }
 
 // read files one field. The length of a name tells most of them apart.

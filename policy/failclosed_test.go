@@ -36,7 +36,7 @@ var instant = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func goodPrincipal() *policy.Principal {
 	return &policy.Principal{TokenType: policy.SessionToken, UserID: "user_1", SessionID: "sess_1", OrgID: "org_1", OrgRole: "org:admin",
-		Factors: policy.FactorAges{First: 1, Second: -1, Known: true}, Claims: map[string]any{"ok": true}}
+		IssuedAt: instant, Factors: policy.FactorAges{First: 1, Second: -1, Known: true}, Claims: map[string]any{"ok": true}}
 }
 
 // The pieces a policy asks, each of which a test makes fail.

@@ -55,7 +55,7 @@ func (f *freshness) stale(s *subject) (Reason, error) {
 		if err != nil {
 			return ReasonClerkUnavailable, err
 		}
-		if created.IsZero() || s.now.Sub(created) > f.maxSessionAge {
+		if age := s.now.Sub(created); created.IsZero() || age > f.maxSessionAge || age < -clockTolerance {
 			return ReasonSessionTooOld, nil
 		}
 	}
@@ -64,6 +64,10 @@ func (f *freshness) stale(s *subject) (Reason, error) {
 	}
 	return "", nil
 }
+
+// clockTolerance is how far ahead of our clock a session may have begun: a time
+// further ahead is no time at which it can have.
+const clockTolerance = time.Minute
 
 // sessionCreated returns when the session began; zero where that is not known.
 func (f *freshness) sessionCreated(s *subject) (time.Time, error) {

@@ -154,9 +154,13 @@ func (v verification) fresh(ages FactorAges, elapsed float64) bool {
 }
 
 // elapsedMinutes is how many whole minutes have gone by since the token was
-// issued: factor ages are frozen at that moment.
+// issued: factor ages are frozen at that moment. It is not a number where the
+// token does not say when that was.
 func elapsedMinutes(p *Principal, now time.Time) float64 {
-	if p.IssuedAt.IsZero() || !now.After(p.IssuedAt) {
+	switch {
+	case p.IssuedAt.IsZero():
+		return math.NaN()
+	case !now.After(p.IssuedAt):
 		return 0
 	}
 	return math.Floor(now.Sub(p.IssuedAt).Minutes())

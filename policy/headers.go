@@ -97,8 +97,9 @@ func compileHeaders(config map[string]string) (*headerRules, []error) {
 		}
 	}
 	slices.SortFunc(rules.identity, func(a, b identityHeader) int { return strings.Compare(a.name, b.name) })
-	for _, h := range rules.identity {
-		rules.names = append(rules.names, h.name)
+	rules.names = make([]string, len(rules.identity)) // no room to append to what requests share
+	for i, h := range rules.identity {
+		rules.names[i] = h.name
 	}
 	for _, name := range overrideHeaders {
 		rules.owned[name] = true
@@ -173,6 +174,7 @@ func (rules *headerRules) prepare(p *Principal) *identityHeaders {
 			prepared.remove = append(prepared.remove, h.name)
 		}
 	}
+	prepared.set, prepared.remove = slices.Clip(prepared.set), slices.Clip(prepared.remove)
 	return prepared
 }
 

@@ -95,7 +95,7 @@ func compileLimitKey(text string) (limitKey, bool) {
 	if name, ok := strings.CutPrefix(text, ":"); ok && name != "" {
 		return limitKey{kind: keyParam, early: true, param: name, read: func(s *subject) string {
 			value, _ := s.params.Get(name)
-			return value
+			return strings.ToLower(value) // as patterns are matched, so that no other spelling counts anew
 		}}, true
 	}
 	return limitKey{}, false
@@ -154,7 +154,7 @@ func (l *limit) check(s *subject) LimitCheck {
 
 // scaleBurst keeps the burst in proportion to a plan's limit.
 func scaleBurst(q Quota, limit int) int {
-	return max(1, int(int64(q.Burst)*int64(limit)/int64(q.Limit)))
+	return int(min(maxQuota, max(1, int64(q.Burst)*int64(limit)/int64(q.Limit))))
 }
 
 // maxQuota bounds the numbers of a limit, so that arithmetic on them is exact.
@@ -174,6 +174,9 @@ func compileLimits(config map[string]Limit) (map[string]*limit, []error) {
 func compileLimit(name string, c Limit) (*limit, []error) {
 	var errs []error
 	path := "limits." + name
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) || name == "" {
+		errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q is not a name that a header field can carry", name), Suggestion: "write letters, digits and dashes, such as per-user"})
+	}
 	fail := func(key, suggestion, format string, args ...any) {
 		errs = append(errs, &ConfigError{Path: path + "." + key, Msg: fmt.Sprintf(format, args...), Suggestion: suggestion})
 	}

@@ -21,10 +21,33 @@ func (p *Policy) Warnings() []string {
 			warnings = append(warnings, fmt.Sprintf("rule %q decides nothing: rule %q before it takes every ordinary request that it could", later.name, r.name))
 		}
 	}
+	for _, r := range p.rules {
+		if r.forbidden != nil && p.guardsItself(r) {
+			warnings = append(warnings, fmt.Sprintf("rule %q: whoever it forbids is sent to %s, which it guards as well, and so around in circles", r.name, r.forbidden.Redirect))
+		}
+	}
 	if p.fallback.access == Public {
 		warnings = append(warnings, "default: what no rule meets is public; a protected default is safer, since a forgotten route is then closed")
 	}
 	return warnings
+}
+
+// guardsItself reports whether the page that a rule sends the forbidden to is a
+// path of the site that the same rule guards.
+func (p *Policy) guardsItself(r *rule) bool {
+	host := "localhost"
+	if len(r.matcher.hosts) > 0 {
+		host = "a." + r.matcher.hosts[0].name
+		if !r.matcher.hosts[0].wild {
+			host = r.matcher.hosts[0].name
+		}
+	}
+	t, reason := parseTarget(r.forbidden.Redirect, host, "https")
+	if reason != "" || t.raw != r.forbidden.Redirect {
+		return false // a status, or a page of another site
+	}
+	met, err := p.match("GET", &t)
+	return err == nil && met.rule == r
 }
 
 // shadowedBy returns the first rule after i that i leaves nothing for.

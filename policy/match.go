@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -10,52 +11,34 @@ import (
 
 // matcher is a compiled Match.
 type matcher struct {
-	// guards: the rule closes something, so any reading that meets it is
-	// enough. Otherwise it opens something, and every reading must.
+	// guards: the rule closes something. Then host patterns without a port mean
+	// every port, and what upstreams serve the same is met as well.
 	guards  bool
 	methods []string
 	hosts   []hostPattern
 	paths   []*pathpattern.Pattern
-	static  *staticFiles
+	// twins are the patterns of a guarding rule as upstreams may also mean them:
+	// see twinOf.
+	twins  []*pathpattern.Pattern
+	static *staticFiles
 }
 
-// meets reports whether the rule applies to the request. An error means that it
-// could not be told in time.
-func (m *matcher) meets(method string, t *target) (bool, error) {
+// takes reports whether the rule is for requests of this method and host.
+func (m *matcher) takes(method string, t *target) bool {
 	if len(m.methods) > 0 && !slices.Contains(m.methods, method) {
-		return false, nil
+		return false
 	}
-	if len(m.hosts) > 0 && !m.meetsHost(t) {
-		return false, nil
-	}
+	return len(m.hosts) == 0 || slices.ContainsFunc(m.hosts, func(h hostPattern) bool { return h.meets(t, m.guards) })
+}
+
+// meets reports whether the rule names the path as it is read. An error means
+// that it could not be told in time.
+func (m *matcher) meets(reading string) (bool, error) {
 	if len(m.paths) == 0 && m.static == nil {
 		return true, nil
 	}
-	for _, reading := range t.readings {
-		met, err := m.meetsPath(reading)
-		if err != nil {
-			return false, err
-		}
-		if met == m.guards {
-			return met, nil
-		}
-	}
-	return !m.guards, nil
-}
-
-func (m *matcher) meetsHost(t *target) bool {
-	return slices.ContainsFunc(m.hosts, func(h hostPattern) bool { return h.meets(t, m.guards) })
-}
-
-func (m *matcher) meetsPath(reading string) (bool, error) {
-	for _, pattern := range m.paths {
-		met, err := pattern.Match(reading)
-		if !met && err == nil && m.guards {
-			met, err = guardsVariant(pattern, reading)
-		}
-		if met || err != nil {
-			return met, err
-		}
+	if met, err := meetsAny(m.paths, reading); met || err != nil {
+		return met, err
 	}
 	if m.static != nil {
 		return m.static.meets(reading)
@@ -63,34 +46,65 @@ func (m *matcher) meetsPath(reading string) (bool, error) {
 	return false, nil
 }
 
-// maxExtensions is how many file extensions are looked behind: /admin.tar.gz
-// has two. Each is one more match, so that their number must be bounded.
-const maxExtensions = 4
-
-// guardsVariant extends a guarding pattern to the paths that upstreams serve
-// the same: with a slash at the end, and with file extensions.
-func guardsVariant(pattern *pathpattern.Pattern, reading string) (bool, error) {
+// meetsVariant reports whether the rule names a path that upstreams may serve
+// the same: without the slash at its end, or without file extensions.
+func (m *matcher) meetsVariant(reading string) (bool, error) {
 	bare := strings.TrimRight(reading, "/")
-	start := strings.LastIndexByte(bare, '/') + 1
-	for i, left := len(bare)-1, maxExtensions; i >= start && left > 0; i-- {
-		if bare[i] != '.' {
-			continue
-		}
-		if met, err := pattern.Match(strings.TrimRight(bare[:i], ". ")); met || err != nil {
+	if met, err := meetsAny(m.twins, bare); met || err != nil {
+		return met, err
+	}
+	for name := range withoutExtensions(bare) {
+		if met, err := meetsAny(m.paths, name); met || err != nil {
 			return met, err
 		}
-		left--
+		if met, err := meetsAny(m.twins, name); met || err != nil {
+			return met, err
+		}
 	}
-	if bare != reading || !endsInSlash(pattern.String()) {
-		return false, nil
-	}
-	return pattern.Match(reading + "/")
+	return false, nil
 }
 
-// endsInSlash reports whether a pattern wants a slash that an upstream may do
-// without: /docs/ and /docs/(.*).
-func endsInSlash(pattern string) bool {
-	return strings.HasSuffix(strings.TrimSuffix(pattern, "(.*)"), "/")
+func meetsAny(patterns []*pathpattern.Pattern, path string) (bool, error) {
+	for _, pattern := range patterns {
+		if met, err := pattern.Match(path); met || err != nil {
+			return met, err
+		}
+	}
+	return false, nil
+}
+
+// maxExtensions is how many dots of a file name are looked behind, from either
+// end: a pattern may have dots of its own, and a path any number of extensions.
+const maxExtensions = 4
+
+// withoutExtensions yields a path cut at the dots of its last segment.
+func withoutExtensions(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start := strings.LastIndexByte(path, '/') + 1
+		dots := strings.Count(path[start:], ".")
+		for i, seen := start, 0; seen < dots; i++ {
+			if path[i] != '.' {
+				continue
+			}
+			seen++
+			if seen > maxExtensions && seen <= dots-maxExtensions {
+				continue
+			}
+			if !yield(strings.TrimRight(path[:i], ". ")) {
+				return
+			}
+		}
+	}
+}
+
+// twinOf is a pattern without the slash at its end that upstreams may do
+// without, as in /docs/ and /docs/(.*), and in the form that paths are folded to.
+func twinOf(pattern string) string {
+	below := strings.TrimSuffix(pattern, "(.*)")
+	if bare := strings.TrimSuffix(below, "/"); bare != "" && bare != below {
+		pattern = bare
+	}
+	return foldUnicode(pattern)
 }
 
 // params returns the path parameters of the reading the rule matched on.
@@ -154,13 +168,17 @@ func compileHost(text string) (hostPattern, error) {
 	if reason != "" || strings.Contains(rest, "*") {
 		return hostPattern{}, fmt.Errorf("%q is not a host; write app.example.com or *.example.com", text)
 	}
+	if port == "443" || strings.HasSuffix(rest, ":80") {
+		return hostPattern{}, fmt.Errorf("%q names the default port of a scheme; leave it out, since hosts are compared without it", text)
+	}
 	return hostPattern{host, wild, port}, nil
 }
 
 // staticFiles meets the usual static assets. Paths of an API and paths that a
 // guarding rule names are never static, whatever they end in.
 type staticFiles struct {
-	except []*pathpattern.Pattern
+	// except are the patterns of guarding rules.
+	except matcher
 }
 
 // staticExtensions are the extensions of static assets: those of Clerk's
@@ -185,16 +203,22 @@ func (s *staticFiles) meets(reading string) (bool, error) {
 	if slices.ContainsFunc(neverStatic, func(name string) bool { return strings.EqualFold(first, name) }) {
 		return false, nil
 	}
-	for _, pattern := range s.except {
-		if guarded, err := pattern.Match(reading); guarded || err != nil {
-			return false, err
-		}
+	guarded, err := meetsAny(s.except.paths, reading)
+	if !guarded && err == nil {
+		guarded, err = s.except.meetsVariant(reading)
 	}
-	return true, nil
+	return !guarded && err == nil, err
 }
 
-// namesPath reports whether a pattern begins with fixed text, and so means
-// certain paths rather than all but some.
-func namesPath(pattern string) bool {
-	return len(pattern) > 1 && pattern[0] == '/' && !strings.ContainsRune(`({:\/`, rune(pattern[1]))
+// meetsAllFiles reports whether a pattern means all paths, or all of some depth,
+// rather than certain ones.
+func meetsAllFiles(pattern *pathpattern.Pattern) bool {
+	for dir := "/"; len(dir) < len("/-/-/-/-"); dir += "-/" {
+		css, err := pattern.Match(dir + "-.css")
+		wasm, err2 := pattern.Match(dir + "-.wasm")
+		if css && wasm && err == nil && err2 == nil {
+			return true
+		}
+	}
+	return false
 }

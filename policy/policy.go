@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"time"
 )
@@ -78,7 +79,7 @@ func New(config Config, deps Deps) (*Policy, error) {
 }
 
 func (c *ruleCompiler) fallback(config Default) *rule {
-	r := &rule{name: defaultRule, access: config.Access, accept: TokenTypes{SessionToken}}
+	r := &rule{name: defaultRule, access: config.Access, accept: TokenTypes{SessionToken}, order: math.MaxInt}
 	switch r.access {
 	case "":
 		r.access = Protected
@@ -86,6 +87,7 @@ func (c *ruleCompiler) fallback(config Default) *rule {
 	default:
 		c.errorf("default.access", didYouMean(string(r.access), string(Protected), string(Public), string(DenyAccess)), "unknown access %q", r.access)
 	}
+	r.setStrictness()
 	return r
 }
 
@@ -117,20 +119,21 @@ func (p *Policy) checkDeps(limited bool) []error {
 // checkSignIn refuses a sign-in page that nobody can reach without being
 // signed in.
 func (p *Policy) checkSignIn() []error {
-	path, host := p.signIn.ownPage()
-	if path == "" {
-		return nil
+	fail := func(suggestion, format string, args ...any) []error {
+		return []error{&ConfigError{Path: "clerk.sign_in_url", Msg: fmt.Sprintf(format, args...), Suggestion: suggestion}}
 	}
-	t, reason := parseTarget(path, host, "https")
-	if reason != "" {
-		return []error{&ConfigError{Path: "clerk.sign_in_url", Msg: "the policy refuses the path of the sign-in page: " + string(reason)}}
-	}
-	if r, _ := p.match("GET", &t); r == nil || r.guards() {
-		name := defaultRule
-		if r != nil {
-			name = r.name
+	path, hosts := p.signIn.ownPage()
+	for _, host := range hosts {
+		t, reason := parseTarget(path, host, "https")
+		if reason != "" {
+			return fail("", "the policy refuses the path of the sign-in page: %s", reason)
 		}
-		return []error{&ConfigError{Path: "clerk.sign_in_url", Msg: fmt.Sprintf("the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, name), Suggestion: fmt.Sprintf("add %s(.*) to a public rule", path)}}
+		switch met, err := p.match("GET", &t); {
+		case err != nil:
+			return fail("", "the sign-in page %s: %v", path, err)
+		case met.rule.guards():
+			return fail("add "+path+"(.*) to a public rule", "the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, met.rule.name)
+		}
 	}
 	return nil
 }
@@ -141,13 +144,14 @@ func (p *Policy) Decide(ctx context.Context, r *Request) Decision {
 }
 
 func (p *Policy) decide(ctx context.Context, r *Request, trace *Trace) (d Decision) {
-	e := &evaluation{policy: p, trace: trace, subject: subject{ctx: ctx, request: r, now: p.deps.Now()}}
+	e := &evaluation{policy: p, trace: trace, subject: subject{ctx: ctx, request: r}}
 	defer func() {
 		if v := recover(); v != nil {
 			e.cause = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 			d = e.refused(ReasonPanic)
 		}
 	}()
+	e.now = p.deps.Now()
 	return e.decision(e.judge())
 }
 
@@ -168,19 +172,19 @@ func (e *evaluation) judge() verdict {
 	case !e.policy.judgePreflight && e.facts.isPreflight(e.request.Method):
 		return pass(ReasonPreflight)
 	}
-	if reason := e.takeLimits(e.rule.early); reason != "" {
+	if reason := e.everyRule(func(r *rule) Reason { return e.takeLimits(r.early) }); reason != "" {
 		return refuse(reason)
 	}
 	if reason := e.authenticate(); reason != "" {
 		return refuse(reason)
 	}
-	if reason := e.meetRequirement(); reason != "" {
+	if reason := e.everyRule(e.meetRequirement); reason != "" {
 		return refuse(reason)
 	}
-	if reason := e.beFresh(); reason != "" {
+	if reason := e.everyRule(e.beFresh); reason != "" {
 		return refuse(reason)
 	}
-	if reason := e.takeLimits(e.rule.late); reason != "" {
+	if reason := e.everyRule(func(r *rule) Reason { return e.takeLimits(r.late) }); reason != "" {
 		return refuse(reason)
 	}
 	if e.cause = e.ctx.Err(); e.cause != nil {
@@ -193,18 +197,4 @@ func (e *evaluation) judge() verdict {
 		return refuse(ReasonNoDecision)
 	}
 	return pass(ReasonAllowed)
-}
-
-// match returns the first rule that meets the request.
-func (p *Policy) match(method string, t *target) (*rule, error) {
-	for _, r := range p.rules {
-		met, err := r.matcher.meets(method, t)
-		if err != nil {
-			return nil, fmt.Errorf("matching rule %q: %w", r.name, err)
-		}
-		if met {
-			return r, nil
-		}
-	}
-	return p.fallback, nil
 }

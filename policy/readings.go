@@ -1,16 +1,18 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
-// maxReadings bounds how many readings a path may have. Ordinary paths have
-// one; a path with more than this is refused.
-const maxReadings = 32
+// maxReadings bounds how many readings a path may have, and maxReadingBytes
+// their length in all. Ordinary paths have one; a path with more is refused.
+const (
+	maxReadings     = 32
+	maxReadingBytes = 4 * maxPath
+)
 
 // readings are the plausible readings of one path. Upstreams differ: some
 // decode reserved characters, some merge slashes, some read ";x" away. A rule
@@ -28,6 +30,9 @@ func readPath(path string) (readings, Reason) {
 	if reason != "" {
 		return nil, reason
 	}
+	if len(decoded) > maxUnicodePath && !isASCII(decoded) {
+		return nil, ReasonTargetTooLong
+	}
 	for _, text := range []string{decoded, foldUnicode(decoded)} {
 		if reason := checkDecoded(text); reason != "" {
 			return nil, reason
@@ -37,10 +42,11 @@ func readPath(path string) (readings, Reason) {
 }
 
 // plainMarks are the marks that no upstream treats specially.
-const plainMarks = "-_~@!$&'()*+,=:"
+const plainMarks = "-_~@!&'*+,=:"
 
 // plainPath reports whether a path has only one reading: letters, digits and
-// the marks no upstream treats specially, with no empty and no dotted segment.
+// the marks no upstream treats specially, with no empty and no dotted segment,
+// that is neither behind a script nor the data of a page.
 func plainPath(path string) bool {
 	for i := range len(path) {
 		switch c := path[i]; {
@@ -53,11 +59,14 @@ func plainPath(path string) bool {
 			if path[i-1] == '/' && (i+1 == len(path) || path[i+1] == '.' || path[i+1] == '/') {
 				return false
 			}
+			if i >= len(script) && strings.EqualFold(path[i-len(script):i], script) {
+				return false
+			}
 		default:
 			return false
 		}
 	}
-	return path[len(path)-1] != '.'
+	return path[len(path)-1] != '.' && !strings.HasSuffix(path, ".json")
 }
 
 // decodePath decodes every percent escape. Escapes that are broken, that hide a
@@ -140,22 +149,20 @@ func hidesEscape(rest string) bool {
 // new appears.
 func closeReadings(path string) (readings, Reason) {
 	all := readings{mergeSlashes(decodeUnreserved(path))}
+	size := len(all[0])
 	add := func(reading string) {
 		if reading == "" || reading[0] != '/' {
 			reading = "/" + reading
 		}
-		for _, known := range all {
-			if known == reading {
-				return
-			}
+		if !slices.Contains(all, reading) {
+			all, size = append(all, reading), size+len(reading)
 		}
-		all = append(all, reading)
 	}
 	add(decodeUnreserved(path))
 	for i := 0; i < len(all); i++ {
 		for _, way := range waysOfReading {
 			add(way(all[i]))
-			if len(all) > maxReadings {
+			if len(all) > maxReadings || size > maxReadingBytes {
 				return nil, ReasonTargetAmbiguous
 			}
 		}
@@ -164,131 +171,6 @@ func closeReadings(path string) (readings, Reason) {
 		}
 	}
 	return all, ""
-}
-
-// waysOfReading are what upstreams do to a path before they route it.
-var waysOfReading = []func(string) string{
-	decodeReserved,
-	dropParameters,
-	cutAtEncodedEnd,
-	mergeSlashes,
-	dropAuthority,
-	trimSegments,
-	foldUnicode,
-}
-
-// reserved are the characters whose escapes decodeURI leaves as written
-// (ECMA-262 § 19.2.6.4).
-const reserved = ";/?:@&=+$,#"
-
-// decodeUnreserved decodes as JavaScript's decodeURI does: all but reserved.
-func decodeUnreserved(path string) string { return decodeIf(path, false) }
-
-// decodeReserved decodes what decodeUnreserved left.
-func decodeReserved(path string) string { return decodeIf(path, true) }
-
-func decodeIf(path string, reservedToo bool) string {
-	if !strings.Contains(path, "%") {
-		return path
-	}
-	var b strings.Builder
-	for i := 0; i < len(path); i++ {
-		if path[i] == '%' && i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2]) {
-			if c := unhex(path[i+1])<<4 | unhex(path[i+2]); reservedToo || strings.IndexByte(reserved, c) < 0 {
-				b.WriteByte(c)
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(path[i])
-	}
-	return b.String()
-}
-
-// dropParameters reads ";parameters" of segments away, as servlet containers
-// do, also where the ";" is encoded.
-func dropParameters(path string) string {
-	if !strings.Contains(path, ";") && !strings.Contains(path, "%3") {
-		return path
-	}
-	return mapSegments(path, func(segment string) string {
-		segment, _, _ = strings.Cut(segment, ";")
-		if i := strings.Index(strings.ToLower(segment), "%3b"); i >= 0 {
-			segment = segment[:i]
-		}
-		return segment
-	})
-}
-
-// cutAtEncodedEnd ends the path at an encoded "?" or "#".
-func cutAtEncodedEnd(path string) string {
-	if i := strings.IndexAny(path, "?#"); i >= 0 {
-		path = path[:i]
-	}
-	for _, escape := range []string{"%3f", "%3F", "%23"} {
-		if i := strings.Index(path, escape); i >= 0 {
-			path = path[:i]
-		}
-	}
-	return path
-}
-
-// mergeSlashes makes one slash of many.
-func mergeSlashes(path string) string {
-	if !strings.Contains(path, "//") {
-		return path
-	}
-	b := make([]byte, 0, len(path))
-	for i := range len(path) {
-		if path[i] != '/' || i == 0 || path[i-1] != '/' {
-			b = append(b, path[i])
-		}
-	}
-	return string(b)
-}
-
-// dropAuthority reads "//host/path" as an authority and a path. Further slashes
-// before the host make no difference to URL parsers of the WHATWG kind.
-func dropAuthority(path string) string {
-	if !strings.HasPrefix(path, "//") {
-		return path
-	}
-	rest := strings.TrimLeft(path, "/")
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
-		return rest[i:]
-	}
-	return "/"
-}
-
-// trimSegments drops dots and spaces from the ends of segments, as Windows
-// file systems do.
-func trimSegments(path string) string {
-	if !strings.ContainsAny(path, ". ") {
-		return path
-	}
-	return mapSegments(path, func(segment string) string { return strings.TrimRight(segment, ". ") })
-}
-
-// foldUnicode drops invisible characters and maps compatibility forms (full
-// width letters, dots and slashes) to the plain ones, as NFKC does.
-func foldUnicode(path string) string {
-	if isASCII(path) {
-		return path
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
-			return -1
-		}
-		return r
-	}, norm.NFKC.String(path))
-}
-
-func mapSegments(path string, f func(string) string) string {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		segments[i] = f(s)
-	}
-	return strings.Join(segments, "/")
 }
 
 func isASCII(s string) bool {

@@ -72,31 +72,38 @@ func parseOrigin(text string) (origin, error) {
 	if reason != "" {
 		return origin{}, fmt.Errorf("%q is not an origin", text)
 	}
-	o := origin{text: u.Scheme + "://" + host, host: host, port: port}
-	if port != "" {
-		o.text += ":" + port
-	}
+	o := origin{host: host, port: port}
+	o.text = u.Scheme + "://" + o.authority()
 	return o, nil
 }
 
-// ownPage returns the path and host of the sign-in page where it is a page of
-// the site itself, and "" where it is not.
-func (s *signIn) ownPage() (path, host string) {
+func (o *origin) authority() string {
+	if o.port == "" {
+		return o.host
+	}
+	return o.host + ":" + o.port
+}
+
+// ownPage returns the path and the hosts of the sign-in page where it is a page
+// of the site itself, and no hosts where it is not.
+func (s *signIn) ownPage() (path string, hosts []string) {
 	switch {
 	case s.target == nil:
-		return "", ""
+		return "", nil
 	case s.target.Host != "":
 		page, err := parseOrigin(s.target.Scheme + "://" + s.target.Host)
 		if err != nil || !slices.Contains(s.origins, page) {
-			return "", ""
+			return "", nil
 		}
-		host = page.host
+		hosts = []string{page.authority()}
 	case len(s.origins) > 0:
-		host = s.origins[0].host
+		for _, o := range s.origins {
+			hosts = append(hosts, o.authority())
+		}
 	default:
-		host = "localhost" // no origin is known; rules for certain hosts cannot be told
+		hosts = []string{"localhost"} // no origin is known; rules for certain hosts cannot be told
 	}
-	return cmp.Or(s.target.EscapedPath(), "/"), host
+	return cmp.Or(s.target.EscapedPath(), "/"), hosts
 }
 
 // originOf returns the origin that the request was made to, as configured. With

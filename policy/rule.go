@@ -25,6 +25,9 @@ type rule struct {
 	shadow      bool
 	// stale is the answer to a verification that is too old.
 	stale *bodies
+	// order is the place in the configuration, strictness what the rule yields
+	// to where readings of a target fall under several.
+	order, strictness int
 }
 
 // guards reports whether the rule closes something.
@@ -48,6 +51,7 @@ func (c *ruleCompiler) compile(config []Rule) []*rule {
 	for i := range config {
 		path := fmt.Sprintf("rules[%d]", i)
 		rules[i] = c.rule(path, &config[i])
+		rules[i].order = i
 		name := config[i].Name
 		switch first, again := seen[name]; {
 		case name == "":
@@ -79,6 +83,7 @@ func (c *ruleCompiler) rule(path string, config *Rule) *rule {
 	c.conditions(path, config, r)
 	c.limitsOf(path, config, r)
 	c.forbidden(path+".on_forbidden", config, r)
+	r.setStrictness()
 	return r
 }
 
@@ -102,6 +107,11 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 			continue
 		}
 		m.paths = append(m.paths, pattern)
+		if twin := twinOf(text); guards && twin != text {
+			if pattern, err := pathpattern.Compile(twin, pathpattern.Options{}); err == nil { // else it was no twin
+				m.twins = append(m.twins, pattern)
+			}
+		}
 	}
 	for i, text := range config.Host {
 		host, err := compileHost(text)
@@ -126,12 +136,11 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 
 // exceptStatic keeps what guarding rules name from passing as static files.
 func (c *ruleCompiler) exceptStatic(rules []*rule) {
-	var guarded []*pathpattern.Pattern
+	var guarded matcher
 	for _, r := range rules {
-		for _, pattern := range r.matcher.paths {
-			if r.guards() && namesPath(pattern.String()) {
-				guarded = append(guarded, pattern)
-			}
+		if r.guards() {
+			guarded.paths = append(guarded.paths, slices.DeleteFunc(slices.Clone(r.matcher.paths), meetsAllFiles)...)
+			guarded.twins = append(guarded.twins, slices.DeleteFunc(slices.Clone(r.matcher.twins), meetsAllFiles)...)
 		}
 	}
 	for _, r := range rules {

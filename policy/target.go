@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -103,6 +104,13 @@ func parseHost(raw, scheme string) (host, port string, reason Reason) {
 			port = ""
 		}
 	}
+	if literal, ok := strings.CutPrefix(host, "["); ok {
+		addr, err := netip.ParseAddr(strings.TrimSuffix(literal, "]"))
+		if err != nil || !addr.Is6() || addr.Zone() != "" || literal[len(literal)-1] != ']' {
+			return "", "", ReasonHostMalformed
+		}
+		return "[" + addr.String() + "]", port, "" // one address, one spelling
+	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if !plainHost(host) {
 		return "", "", ReasonHostMalformed
@@ -113,10 +121,6 @@ func parseHost(raw, scheme string) (host, port string, reason Reason) {
 func plainHost(host string) bool {
 	if len(host) > 253 || host == "" {
 		return false
-	}
-	if literal, ok := strings.CutPrefix(host, "["); ok {
-		literal, ok = strings.CutSuffix(literal, "]")
-		return ok && isIPv6(literal)
 	}
 	for i := range len(host) {
 		switch c := host[i]; {

@@ -103,7 +103,7 @@ func TestThePolicyDependsOnNothingThatReachesOut(t *testing.T) {
 			}
 		}
 	}
-	allowed := regexp.MustCompile(`^(bytes|cmp|context|crypto/sha256|encoding/(binary|json)|errors|fmt|html/template|log/slog|maps|math|net/(http|netip|url)|runtime/debug|slices|strconv|strings|sync(/atomic)?|time|unicode(/utf8)?)$`)
+	allowed := regexp.MustCompile(`^(bytes|cmp|context|crypto/sha256|encoding/(binary|json)|errors|fmt|html/template|iter|log/slog|maps|math|net/(http|netip|url)|regexp|runtime/debug|slices|strconv|strings|sync(/atomic)?|time|unicode(/utf8)?)$`)
 	libraries := []string{"cel.dev/cel-go/cel", "cel.dev/cel-go/common/types", "github.com/agnivade/levenshtein", "github.com/munnerz/goautoneg",
 		"golang.org/x/text/unicode/norm", module + "/internal/pathpattern"}
 	for _, imported := range p.Imports {
