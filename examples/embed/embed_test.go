@@ -1,0 +1,136 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
+)
+
+// startApp serves the app behind the gate, with a local Clerk instance.
+func startApp(t *testing.T, handler http.Handler) (*clerktest.Instance, *httptest.Server) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	origin := "http://" + server.Listener.Addr().String()
+	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{origin}})
+	g, err := newGate(session.Config{
+		PublishableKey: clerk.PublishableKey(), SecretKey: clerk.SecretKey(), APIURL: clerk.URL(),
+		SignInURL: clerk.SignInURL(), AuthorizedParties: policy.StringList{origin},
+	}, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.close)
+	g.start(t.Context())
+	server.Config.Handler = g.guard(handler)
+	server.Start()
+	t.Cleanup(server.Close)
+	return clerk, server
+}
+
+// token signs somebody in.
+func token(t *testing.T, clerk *clerktest.Instance, user string) string {
+	t.Helper()
+	s, err := clerk.SignIn(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clerk.Mint(s, clerktest.Token{})
+}
+
+func TestTheAppServesWhatThePolicyAllows(t *testing.T) {
+	t.Parallel()
+	clerk, server := startApp(t, app())
+	client := server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for name, c := range map[string]struct {
+		target, user, accept string
+		status               int
+		body                 string
+	}{
+		"the home page is public":              {target: "/", status: 200, body: "hello stranger\n"},
+		"it knows who is signed in":            {target: "/", user: "user_sol", status: 200, body: "hello user_sol\n"},
+		"everything else wants a session":      {target: "/notes", status: 401, body: "session-token-and-uat-missing"},
+		"a browser is sent to sign in":         {target: "/notes", accept: "text/html", status: 307},
+		"an admin is let in":                   {target: "/admin/", user: "user_ada", status: 200, body: "user_ada runs acme\n"},
+		"a member is not":                      {target: "/admin/", user: "user_max", status: 403, body: "role-missing"},
+		"nor by another spelling":              {target: "/ADMIN/x", user: "user_max", status: 403, body: "role-missing"},
+		"a path with two readings is no path":  {target: "/%2561dmin/", user: "user_ada", status: 400, body: "target-"},
+		"dots that net/http would resolve too": {target: "/x/../admin/", user: "user_max", status: 400, body: "target-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.URL.Opaque = c.target // as it stands
+			if c.user != "" {
+				r.Header.Set("Authorization", "Bearer "+token(t, clerk, c.user))
+			}
+			if c.accept != "" {
+				r.Header.Set("Accept", c.accept)
+			}
+			response, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || response.StatusCode != c.status || !strings.Contains(string(body), c.body) {
+				t.Errorf("%d %s, %v", response.StatusCode, body, err)
+			}
+			if location := response.Header.Get("Location"); (c.status == 307) != strings.HasPrefix(location, clerk.SignInURL()) {
+				t.Errorf("sent to %q", location)
+			}
+		})
+	}
+}
+
+// A client names itself in the header that the app believes. The app must see
+// nobody, or who is signed in, in every spelling that folds to that header.
+func TestNoClientNamesItself(t *testing.T) {
+	t.Parallel()
+	var seen http.Header
+	clerk, server := startApp(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header }))
+	for _, user := range []string{"", "user_sol"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"X-User-Id", "x-user-id", "X_User_Id", "X-Org-Role"} {
+			r.Header[name] = []string{"user_forged"}
+		}
+		if user != "" {
+			r.Header.Set("Authorization", "Bearer "+token(t, clerk, user))
+		}
+		response, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK || seen.Get("X-User-Id") != user {
+			t.Errorf("%d, and the app sees %q", response.StatusCode, seen.Get("X-User-Id"))
+		}
+		for name, values := range seen {
+			if strings.Contains(strings.Join(values, " "), "forged") {
+				t.Errorf("%s came through", name)
+			}
+		}
+	}
+}
+
+func TestAGateWithoutAKeyIsNone(t *testing.T) {
+	t.Parallel()
+	if _, err := newGate(session.Config{}, rules); err == nil {
+		t.Error("a gate of no instance opens")
+	}
+	if _, err := newGate(session.Config{PublishableKey: "pk_test_Y2xlcmsubG9jYWxob3N0JA"}, policy.Config{Mode: "shadw"}); err == nil {
+		t.Error("a gate with a misspelt mode opens")
+	}
+}
