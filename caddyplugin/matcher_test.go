@@ -40,7 +40,9 @@ func TestMatcherAsksWhoIsThere(t *testing.T) {
 			}
 			r := received(t, c.request)
 			if c.who != nil {
-				serve(newHandler(t, testRules, c.who), r)
+				config := testRules
+				config.Preflight = "judge" // else nobody is asked who makes one
+				serve(newHandler(t, config, c.who), r)
 			}
 			if got, err := m.MatchWithError(r); got != c.want || err != nil {
 				t.Errorf("matches: %t, %v; want %t", got, err, c.want)
