@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
@@ -94,5 +96,22 @@ func TestNobodyIsInNoOrganization(t *testing.T) {
 		if p := read(t, User{Plans: []string{"free"}}, nil, version1); p.OrgID != "" || p.OrgPermissions != nil || !slices.Equal(p.Plans.User, []string{"free"}) {
 			t.Errorf("%+v", p)
 		}
+	}
+}
+
+// The worked example of Clerk's claims: one mask for each element of fea, those
+// of features that only the user has being 0.
+func TestPermissionsAreMasksOverTheFeatures(t *testing.T) {
+	t.Parallel()
+	m := &Membership{Organization: Organization{ID: "org_1", Slug: "acme", Features: []string{"articles", "logs"}}, Role: "org:editor",
+		Permissions: []string{"org:articles:read", "org:media:read", "org:media:export"}}
+	u := User{Features: []string{"beta", "media"}}
+	claims := map[string]any{}
+	addEntitlements(claims, u, m)
+	addOrganizationV2(claims, u, m)
+	want := map[string]any{"fea": "o:articles,o:logs,ou:media,u:beta",
+		"o": map[string]any{"id": "org_1", "slg": "acme", "rol": "editor", "per": "read,export", "fpm": "1,0,3,0"}}
+	if diff := cmp.Diff(want, claims); diff != "" {
+		t.Error(diff)
 	}
 }
