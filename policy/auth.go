@@ -80,8 +80,21 @@ type AuthState struct {
 	// Headers go onto the response, whatever the decision: renewed cookies, or
 	// the Location and cookies of a handshake.
 	Headers []Header
+	// Forward is what the upstream is to receive in place of what the client
+	// sent; nil leaves the request as it is.
+	Forward *Forward
 	// Cause is private: it is for the log and never reaches the client.
 	Cause error
+}
+
+// Forward keeps an upstream in step with credentials that were renewed on the
+// way: it sees the new cookies, and nothing of how they came to be.
+type Forward struct {
+	// Cookie is the Cookie field in place of all that the client sent; empty
+	// removes them.
+	Cookie string
+	// RemoveQuery names the parameters of the query that end here.
+	RemoveQuery []string
 }
 
 // Authenticator establishes who is asking. Implementations are safe for
