@@ -27,7 +27,7 @@ func TestCorpus(t *testing.T) {
 			if c.Request.RuleName != "" {
 				return // Caddy's routes do not name rules
 			}
-			h := handlerOf(t, c.Policy(t), c.Config.IdentityHeaders)
+			h := handlerOf(c.Policy(t))
 			var o outcome
 			for range c.Times {
 				r, err := readCase(&c)

@@ -60,10 +60,7 @@ type Handler struct {
 	// out comes from the app `clerk`, where there is one.
 	setup.Config
 
-	policy *policy.Policy
-	// cleaner lets everything pass without an identity: it says which fields of
-	// a refused request error routes must not see.
-	cleaner *policy.Policy
+	policy  *policy.Policy
 	metrics *observe.Decisions
 	logger  *zap.Logger
 	leases  leases
@@ -99,9 +96,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return explain(config, err)
 	}
 	h.policy = gate.Policy
-	if h.cleaner, err = newCleaner(config.IdentityHeaders); err != nil {
-		return err
-	}
 	for _, warning := range append(config.Clerk.Warnings(), gate.Policy.Warnings()...) {
 		h.logger.Warn(warning)
 	}
@@ -122,7 +116,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !d.Allowed() {
 		return h.refuse(w, r, d)
 	}
-	editFields(r, d)
+	editRequest(r, d)
 	addFields(w.Header(), d.ResponseHeaders)
 	return next.ServeHTTP(w, r)
 }

@@ -56,6 +56,28 @@ func TestEveryOutcomeReachesTheClient(t *testing.T) {
 	}
 }
 
+// An upstream with a Clerk SDK of its own must see the session as it now is, and
+// nothing of how it was renewed.
+func TestTheUpstreamSeesRenewedCredentials(t *testing.T) {
+	t.Parallel()
+	who := as("org:admin")
+	who.state.Headers = []policy.Header{{Name: "Set-Cookie", Value: "__session=new"}, {Name: "Set-Cookie", Value: "__client_uat=1"}}
+	who.state.Forward = &policy.Forward{Cookie: "a=1; __session=new", RemoveQuery: []string{"__clerk_handshake"}}
+	o := serve(newHandler(t, testRules, who), received(t, "GET /admin?b=%32&__clerk_handshake=t&a HTTP/1.1\r\nHost: app.example.com\r\nCookie: a=1\r\nCookie: __session=old\r\n\r\n"))
+	if o.upstream == nil {
+		t.Fatalf("status %d", o.Code)
+	}
+	if got := o.upstream.URL.RequestURI(); got != "/admin?b=%32&a" {
+		t.Errorf("the upstream is asked for %s", got)
+	}
+	if diff := cmp.Diff([]string{"a=1; __session=new"}, o.upstream.Header["Cookie"]); diff != "" {
+		t.Errorf("the upstream's cookies (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"__session=new", "__client_uat=1"}, o.Header()["Set-Cookie"]); diff != "" {
+		t.Errorf("the client's cookies (-want +got):\n%s", diff)
+	}
+}
+
 // A client that sends identity headers itself, under any spelling that an
 // upstream may fold to ours, must not see them arrive: not those that get a
 // value, and not those that have none.

@@ -54,17 +54,10 @@ func newHandler(tb testing.TB, config policy.Config, who policy.Authenticator) *
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return handlerOf(tb, p, config.IdentityHeaders)
+	return handlerOf(p)
 }
 
-func handlerOf(tb testing.TB, p *policy.Policy, identityHeaders map[string]string) *Handler {
-	tb.Helper()
-	cleaner, err := newCleaner(identityHeaders)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return &Handler{policy: p, cleaner: cleaner, logger: zap.NewNop()}
-}
+func handlerOf(p *policy.Policy) *Handler { return &Handler{policy: p, logger: zap.NewNop()} }
 
 // get is a request for a target, as the server makes it.
 func get(tb testing.TB, target string) *http.Request {

@@ -72,30 +72,43 @@ func (s *site) reload(lines string) {
 // send writes raw bytes to the site and reads the answer.
 func (s *site) send(raw string) (*http.Response, string) {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", s.address)
+	response, body, err := s.exchange(raw)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return response, body
+}
+
+// get asks for a target with some more header lines, and closes. A connection
+// that a server took as it stopped ends without an answer: then, as any client
+// does, it asks again.
+func (s *site) get(target, headers string) (*http.Response, string) {
+	s.t.Helper()
+	raw := "GET " + target + " HTTP/1.1\r\nHost: " + s.address + "\r\nConnection: close\r\n" + headers + "\r\n"
+	for range 5 {
+		if response, body, err := s.exchange(raw); err == nil {
+			return response, body
+		}
+	}
+	return s.send(raw)
+}
+
+func (s *site) exchange(raw string) (*http.Response, string, error) {
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		return nil, "", err
 	}
 	defer conn.Close()
 	if _, err := io.WriteString(conn, raw); err != nil {
-		s.t.Fatal(err)
+		return nil, "", err
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, "", err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return response, string(body)
-}
-
-// get asks for a target with some more header lines, and closes.
-func (s *site) get(target, headers string) (*http.Response, string) {
-	s.t.Helper()
-	return s.send("GET " + target + " HTTP/1.1\r\nHost: " + s.address + "\r\nConnection: close\r\n" + headers + "\r\n")
+	return response, string(body), err
 }
 
 func freeAddress(t *testing.T) string {

@@ -102,7 +102,24 @@ func client(r *http.Request) netip.Addr {
 	return addr
 }
 
-// editFields makes the policy's edits to the request. Names compare without
+// editRequest makes the policy's edits to what the next handler receives.
+func editRequest(r *http.Request, d *policy.Decision) {
+	editFields(r, d)
+	if len(d.RemoveQuery) > 0 {
+		r.URL.RawQuery = removeParameters(r.URL.RawQuery, d.RemoveQuery)
+	}
+}
+
+// removeParameters drops parameters from a query and leaves the others as they
+// are written.
+func removeParameters(query string, names []string) string {
+	return strings.Join(slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(names, name)
+	}), "&")
+}
+
+// editFields makes the policy's edits to the fields. Names compare without
 // case, over the map's own keys: earlier handlers may have put in some that are
 // not canonical.
 func editFields(r *http.Request, d *policy.Decision) {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -27,16 +26,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *policy.Decis
 	if server == nil || server.Errors == nil || !takesError(server.Errors.Routes, server.Errors.WithError(r, err)) {
 		return answer(w, r, d)
 	}
-	clean := h.cleaner.Decide(r.Context(), policyRequest(r))
-	editFields(r, &clean)
+	editRequest(r, d)
 	replaceFields(w.Header(), d.ResponseHeaders, aboutBody)
 	return err
-}
-
-// newCleaner makes a policy that lets everything pass as nobody.
-func newCleaner(identityHeaders map[string]string) (*policy.Policy, error) {
-	return policy.New(policy.Config{Mode: policy.Shadow, IdentityHeaders: identityHeaders},
-		policy.Deps{Authenticator: known{}, Now: time.Now})
 }
 
 // answer writes the decision's own answer.

@@ -25,6 +25,7 @@ func (e *evaluation) passed(reason Reason) Decision {
 	d.SetHeaders, d.RemoveHeaders = e.policy.headers.edits(e.principal, e.ownedSent())
 	if reason != ReasonShadow {
 		d.ResponseHeaders = e.state.Headers
+		e.forward(&d)
 	}
 	return d
 }
@@ -57,6 +58,7 @@ func (e *evaluation) common(reason Reason) Decision {
 func (e *evaluation) refused(reason Reason) Decision {
 	reason = refusal(reason, ReasonNoDecision)
 	d := e.common(reason)
+	_, d.RemoveHeaders = e.policy.headers.edits(nil, e.ownedSent())
 	if d.Status >= http.StatusInternalServerError {
 		d.Outcome = Error
 	}

@@ -44,12 +44,15 @@ type Decision struct {
 	// empty where no rule was reached.
 	Rule string
 
-	// RemoveHeaders and SetHeaders edit the request on its way upstream. The two
-	// never name the same header. RemoveHeaders holds every owned name that is
-	// not set, and every name in the request that folds to an owned one; names
+	// RemoveHeaders and SetHeaders edit the request on its way upstream, or to
+	// whatever answers a refusal in our place. The two never name the same
+	// header. RemoveHeaders holds every owned name that is not set, and every name in the request that folds to an owned one; names
 	// compare without case. Both are shared and must not be changed.
 	RemoveHeaders []string
 	SetHeaders    []Header
+	// RemoveQuery are the parameters of the query that the upstream does not
+	// receive, by their names as the query spells them.
+	RemoveQuery []string
 
 	// ResponseHeaders go onto the response, whatever the outcome. Names may
 	// repeat (Set-Cookie) and every entry is its own field.

@@ -127,7 +127,7 @@ func (e *evaluation) accepts(t TokenType) bool {
 // authenticate establishes the principal. A public rule takes whoever comes,
 // with an identity if there is one that holds.
 func (e *evaluation) authenticate() Reason {
-	e.state = e.policy.deps.Authenticator.Authenticate(e.ctx, e.request, e.rule.accept, e.now)
+	e.state = e.policy.deps.Authenticator.Authenticate(e.ctx, e.asMade(), e.rule.accept, e.now)
 	e.cause = e.state.Cause
 	reason := e.signedOut()
 	if reason == "" {
@@ -139,6 +139,16 @@ func (e *evaluation) authenticate() Reason {
 		return ""
 	}
 	return reason
+}
+
+// asMade is the request with the scheme that the client made it by.
+func (e *evaluation) asMade() *Request {
+	if e.scheme == e.request.Scheme {
+		return e.request
+	}
+	made := *e.request
+	made.Scheme = e.scheme
+	return &made
 }
 
 // signedOut returns why nobody is signed in, or "".
