@@ -83,6 +83,12 @@ func namesDocument(arg string) bool {
 //			algorithm sliding_window|token_bucket
 //			burst     <n>
 //			plan      <slug> <n>
+//			role      <role> <n>
+//			cost      [<method>] <n>
+//			stage     before_auth|after_auth
+//			allow     <addresses...>
+//			shadow
+//			headers
 //		}
 //
 //		bypass  [static_files] [<paths...>]

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/munnerz/goautoneg"
 )
@@ -160,38 +158,6 @@ func limitBodies(name string) *bodies {
 	return newBodies(ReasonRateLimited, func(p *problem) {
 		p.Type, p.ViolatedPolicies = quotaExceeded, []string{name}
 	})
-}
-
-// limitFields writes the RateLimit and RateLimit-Policy fields
-// (draft-ietf-httpapi-ratelimit-headers-10), and Retry-After for the limit that
-// refused.
-func limitFields(results []LimitResult) []Header {
-	var state, policies strings.Builder
-	var retry time.Duration
-	for i, r := range results {
-		if i > 0 {
-			state.WriteString(", ")
-			policies.WriteString(", ")
-		}
-		name := strconv.Quote(r.Name)
-		until := r.Reset
-		if !r.Allowed {
-			until = r.RetryAfter
-			retry = max(retry, r.RetryAfter)
-		}
-		state.WriteString(name + ";r=" + strconv.Itoa(max(0, r.Remaining)) + ";t=" + strconv.FormatInt(seconds(until), 10))
-		policies.WriteString(name + ";q=" + strconv.Itoa(r.Limit) + ";w=" + strconv.FormatInt(seconds(r.Window), 10))
-	}
-	fields := []Header{{"RateLimit", state.String()}, {"RateLimit-Policy", policies.String()}}
-	if retry > 0 {
-		fields = append(fields, Header{"Retry-After", strconv.FormatInt(seconds(retry), 10)})
-	}
-	return fields
-}
-
-// seconds rounds up: a client that waits that long is not early.
-func seconds(d time.Duration) int64 {
-	return int64((max(0, d) + time.Second - 1) / time.Second)
 }
 
 // challenge is the WWW-Authenticate field of a 401 (RFC 6750 § 3).

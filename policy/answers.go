@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/http"
+	"slices"
 )
 
 // decision turns the verdict into what the proxy is to do.
@@ -26,6 +27,9 @@ func (e *evaluation) passed(reason Reason) Decision {
 	if reason != ReasonShadow {
 		d.ResponseHeaders = e.state.Headers
 		e.forward(&d)
+	}
+	if told := limitFields(e.limits, false); len(told) > 0 {
+		d.ResponseHeaders = append(slices.Clip(d.ResponseHeaders), told...)
 	}
 	return d
 }
@@ -74,11 +78,10 @@ func (e *evaluation) refused(reason Reason) Decision {
 		}
 		return d
 	}
+	d.ResponseHeaders = append(d.ResponseHeaders, limitFields(e.limits, reason == ReasonRateLimited)...)
 	switch d.Status {
 	case http.StatusUnauthorized:
 		d.ResponseHeaders = append(d.ResponseHeaders, challenge(reason, e.state.Presented))
-	case http.StatusTooManyRequests:
-		d.ResponseHeaders = append(d.ResponseHeaders, limitFields(e.limits)...)
 	case http.StatusServiceUnavailable:
 		d.add("Retry-After", "5")
 	}

@@ -54,8 +54,10 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	return prefix.Masked(), err
 }
 
-func (t trustedProxies) contain(addr netip.Addr) bool {
-	for _, prefix := range t {
+func (t trustedProxies) contain(addr netip.Addr) bool { return containsAddr(t, addr) }
+
+func containsAddr(list []netip.Prefix, addr netip.Addr) bool {
+	for _, prefix := range list {
 		if prefix.Contains(addr) {
 			return true
 		}

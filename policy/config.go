@@ -175,10 +175,36 @@ type Limit struct {
 	// Key is what is counted apart: user, session, org, ip, token, rule,
 	// header:<name>, claims.<path>, :<path parameter>. Several are combined.
 	Key StringList `json:"key" document:"nonempty"`
-	// Plans replaces Limit for the principals on a plan; of several plans the
-	// most generous counts.
+	// Plans replaces Limit for the principals on a plan, Roles for those with a
+	// role in their active organization; of several the most generous counts.
 	Plans map[string]int `json:"plans,omitempty" document:"nonempty"`
+	Roles map[string]int `json:"roles,omitempty" document:"nonempty"`
+	// Cost is how many requests one counts for. Default: 1.
+	Cost Cost `json:"cost,omitempty" document:"nonempty"`
+	// Stage is before_auth, for limits whose key needs no identity, or
+	// after_auth. Default: before_auth where that can be.
+	Stage Stage `json:"stage,omitempty" document:"nonempty"`
+	// Allow are the client addresses and CIDR ranges that are not counted.
+	Allow StringList `json:"allow,omitempty" document:"nonempty"`
+	// Shadow counts, logs and measures, but refuses nobody.
+	Shadow bool `json:"shadow,omitempty"`
+	// Headers puts RateLimit and RateLimit-Policy on answers that pass as well.
+	Headers bool `json:"headers,omitempty"`
 }
+
+// Cost is what a request counts for by its method; "any" stands for the methods
+// that are not named, which otherwise count for 1. It may be written as a single
+// number. What costs 0 is not counted.
+type Cost map[string]int
+
+// Stage is when a limit is taken.
+type Stage string
+
+// The stages.
+const (
+	BeforeAuth Stage = "before_auth"
+	AfterAuth  Stage = "after_auth"
+)
 
 // Default decides what no rule meets.
 type Default struct {

@@ -128,4 +128,9 @@ type LimitResult struct {
 	// RetryAfter is the time until the next request could pass; zero when one
 	// would pass now.
 	RetryAfter time.Duration
+	// Shadow: the limit only watches, so that a refusal lets the request pass.
+	Shadow bool
+
+	// told: answers that pass tell of the limit as well.
+	told bool
 }

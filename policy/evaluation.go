@@ -2,7 +2,6 @@ package policy
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -210,32 +209,6 @@ func (e *evaluation) beFresh(r *rule) Reason {
 	e.cause = cause
 	e.trace.add("freshness", string(reason), "")
 	return reason
-}
-
-// takeLimits counts the request against limits, all in one call.
-func (e *evaluation) takeLimits(limits []*limit) Reason {
-	if len(limits) == 0 {
-		return ""
-	}
-	checks := make([]LimitCheck, len(limits))
-	for i, l := range limits {
-		checks[i] = l.check(&e.subject)
-	}
-	results := make([]LimitResult, len(limits))
-	if err := e.policy.deps.Limiter.Take(e.ctx, e.now, checks, results); err != nil {
-		e.cause = err
-		return ReasonLimiterUnavailable
-	}
-	for i := range results {
-		results[i].Name, results[i].Limit, results[i].Window = checks[i].Name, checks[i].Quota.Limit, checks[i].Quota.Window
-	}
-	e.limits = append(e.limits, results...)
-	if i := slices.IndexFunc(results, func(r LimitResult) bool { return !r.Allowed }); i >= 0 {
-		e.refusedLimit = results[i].Name
-		e.trace.add("limit", e.refusedLimit, "refused")
-		return ReasonRateLimited
-	}
-	return ""
 }
 
 func locationOf(headers []Header) string {

@@ -7,20 +7,12 @@ package observe
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
-
-// maxSeries bounds the label combinations kept, over all reloads of a policy.
-// Further ones count under the rule "other".
-const maxSeries = 4096
-
-// otherRule stands for the rules beyond the bound.
-const otherRule = "other"
 
 // buckets are upper bounds in seconds: from what a cached decision costs up to
 // what a proxy waits.
@@ -34,27 +26,29 @@ type Decisions struct {
 	seconds  prometheus.Histogram
 	inFlight prometheus.Gauge
 	panics   prometheus.Counter
+	limits   *prometheus.CounterVec
 
-	mu sync.RWMutex
-	// series keeps the children of total and shadow, so that counting allocates
-	// nothing. Guarded by mu.
-	series map[seriesKey]prometheus.Counter
+	verdicts series[verdict]
+	taken    series[taken]
 }
 
-// seriesKey names one child of total, or of shadow.
-type seriesKey struct {
+// verdict names one child of total, or of shadow.
+type verdict struct {
 	rule    string
 	outcome policy.Outcome
 	reason  policy.Reason
 	shadow  bool
 }
 
+// taken names one child of limits.
+type taken struct{ limit, result string }
+
 // New registers the collectors of one adapter ("envoy", "caddy") under its own
 // constant label. Registering the same adapter again at the same registry, as
 // after a reload, goes on counting where it was.
 func New(registry prometheus.Registerer, adapter string) (*Decisions, error) {
 	labels := prometheus.Labels{"adapter": adapter}
-	d := &Decisions{series: map[seriesKey]prometheus.Counter{}}
+	d := &Decisions{}
 	var err error
 	d.total = register(registry, &err, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "clerkgate_decisions_total", Help: "Decisions made, by rule, outcome and reason.", ConstLabels: labels,
@@ -71,6 +65,9 @@ func New(registry prometheus.Registerer, adapter string) (*Decisions, error) {
 	d.panics = register(registry, &err, prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "clerkgate_panics_total", Help: "Panics that became a refusal.", ConstLabels: labels,
 	}))
+	d.limits = register(registry, &err, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "clerkgate_limits_total", Help: "Requests counted against limits, by limit and result: passed, refused, or shadow where it would have been refused.", ConstLabels: labels,
+	}, []string{"limit", "result"}))
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
@@ -109,41 +106,43 @@ func (o *Decisions) Observe(d *policy.Decision, took time.Duration) {
 		return
 	}
 	o.seconds.Observe(took.Seconds())
-	o.counter(seriesKey{d.Rule, d.Outcome, d.Reason, false}).Inc()
+	o.count(verdict{d.Rule, d.Outcome, d.Reason, false})
 	if d.Shadow != nil {
-		o.counter(seriesKey{d.Rule, d.Shadow.Outcome, d.Shadow.Reason, true}).Inc()
+		o.count(verdict{d.Rule, d.Shadow.Outcome, d.Shadow.Reason, true})
 	}
 	if d.Reason == policy.ReasonPanic || d.Shadow != nil && d.Shadow.Reason == policy.ReasonPanic {
 		o.panics.Inc()
 	}
+	for i := range d.Limits {
+		o.countLimit(&d.Limits[i])
+	}
 }
 
-func (o *Decisions) counter(key seriesKey) prometheus.Counter {
-	o.mu.RLock()
-	counter, ok := o.series[key]
-	o.mu.RUnlock()
-	if ok {
-		return counter
-	}
-	return o.newCounter(key)
+func (o *Decisions) count(v verdict) {
+	o.verdicts.counter(v, func(full bool) prometheus.Counter {
+		if full {
+			v.rule = other
+		}
+		if v.shadow {
+			return o.shadow.WithLabelValues(v.rule, string(v.reason))
+		}
+		return o.total.WithLabelValues(v.rule, v.outcome.String(), string(v.reason))
+	}).Inc()
 }
 
-func (o *Decisions) newCounter(key seriesKey) prometheus.Counter {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	rule := key.rule
-	full := len(o.series) >= maxSeries
-	if full {
-		rule = otherRule
+func (o *Decisions) countLimit(r *policy.LimitResult) {
+	t := taken{r.Name, "passed"}
+	switch {
+	case r.Allowed:
+	case r.Shadow:
+		t.result = "shadow"
+	default:
+		t.result = "refused"
 	}
-	counter := o.total.WithLabelValues
-	labels := []string{rule, key.outcome.String(), string(key.reason)}
-	if key.shadow {
-		counter, labels = o.shadow.WithLabelValues, []string{rule, string(key.reason)}
-	}
-	child := counter(labels...)
-	if !full {
-		o.series[key] = child
-	}
-	return child
+	o.taken.counter(t, func(full bool) prometheus.Counter {
+		if full {
+			t.limit = other
+		}
+		return o.limits.WithLabelValues(t.limit, t.result)
+	}).Inc()
 }

@@ -57,6 +57,23 @@ clerkgate_shadow_total{adapter="envoy",reason="rate-limited",rule="public"} 1
 	}
 }
 
+func TestLimitsAreCountedByResult(t *testing.T) {
+	t.Parallel()
+	o, registry := newDecisions(t)
+	o.Observe(&policy.Decision{Limits: []policy.LimitResult{{Name: "per-ip", Allowed: true}, {Name: "per-user"}}}, time.Millisecond)
+	o.Observe(&policy.Decision{Limits: []policy.LimitResult{{Name: "per-ip", Allowed: true}, {Name: "per-user", Shadow: true}}}, time.Millisecond)
+	want := `
+# HELP clerkgate_limits_total Requests counted against limits, by limit and result: passed, refused, or shadow where it would have been refused.
+# TYPE clerkgate_limits_total counter
+clerkgate_limits_total{adapter="envoy",limit="per-ip",result="passed"} 2
+clerkgate_limits_total{adapter="envoy",limit="per-user",result="refused"} 1
+clerkgate_limits_total{adapter="envoy",limit="per-user",result="shadow"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "clerkgate_limits_total"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTimeIsObservedInSeconds(t *testing.T) {
 	t.Parallel()
 	o, registry := newDecisions(t)
@@ -117,11 +134,11 @@ func TestSeriesAreBounded(t *testing.T) {
 	for i := range maxSeries + beyond {
 		o.Observe(&policy.Decision{Rule: "rule-" + strconv.Itoa(i)}, 0)
 	}
-	if len(o.series) != maxSeries {
-		t.Errorf("%d series kept, want %d", len(o.series), maxSeries)
+	if len(o.verdicts.children) != maxSeries {
+		t.Errorf("%d series kept, want %d", len(o.verdicts.children), maxSeries)
 	}
-	if got := testutil.ToFloat64(o.total.WithLabelValues(otherRule, "deny", "")); got != beyond {
-		t.Errorf("counted %v under %q, want %d", got, otherRule, beyond)
+	if got := testutil.ToFloat64(o.total.WithLabelValues(other, "deny", "")); got != beyond {
+		t.Errorf("counted %v under %q, want %d", got, other, beyond)
 	}
 }
 

@@ -1,0 +1,114 @@
+package caddyplugin
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// limit reads: limit <name> <n> per <window> by <keys...> { ... }
+func (r *reader) limit(d *caddyfile.Dispenser) error {
+	at := place(d)
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	if len(args) < 6 || args[2] != "per" || args[4] != "by" {
+		return d.Err("expected: limit <name> <n> per <window> by <keys...>")
+	}
+	name := args[0]
+	if _, again := r.Limits[name]; again {
+		return d.Errf("limit %q is already specified", name)
+	}
+	limit := policy.Limit{Key: args[5:]}
+	if limit.Limit, err = number(d, args[1]); err != nil {
+		return err
+	}
+	if limit.Window, err = policy.ParseDuration(args[3]); err != nil {
+		return d.WrapErr(err)
+	}
+	of := fmt.Sprintf("limit %q", name)
+	r.places[of] = at
+	if err := r.places.noting(limitWords(&limit), of+": ").block(d, of); err != nil {
+		return err
+	}
+	if r.Limits == nil {
+		r.Limits = map[string]policy.Limit{}
+	}
+	r.Limits[name] = limit
+	return nil
+}
+
+// limitWords are the subdirectives of a limit.
+func limitWords(limit *policy.Limit) words {
+	return words{
+		"algorithm": text(&limit.Algorithm),
+		"burst": once(func(d *caddyfile.Dispenser) error {
+			value, err := argument(d)
+			if err == nil {
+				limit.Burst, err = number(d, value)
+			}
+			return err
+		}),
+		"plan":    often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Plans) }),
+		"role":    often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Roles) }),
+		"cost":    often(func(d *caddyfile.Dispenser) error { return readCost(d, &limit.Cost) }),
+		"stage":   text(&limit.Stage),
+		"allow":   list(&limit.Allow),
+		"shadow":  bare(&limit.Shadow),
+		"headers": bare(&limit.Headers),
+	}
+}
+
+// readQuota reads: plan|role <name> <n>
+func readQuota(d *caddyfile.Dispenser, quotas *map[string]int) error {
+	word := d.Val()
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	if len(args) != 2 {
+		return d.ArgErr()
+	}
+	if _, again := (*quotas)[args[0]]; again {
+		return d.Errf("%s %s is already specified", word, args[0])
+	}
+	n, err := number(d, args[1])
+	if err != nil {
+		return err
+	}
+	if *quotas == nil {
+		*quotas = map[string]int{}
+	}
+	(*quotas)[args[0]] = n
+	return nil
+}
+
+// readCost reads: cost [<method>] <n>
+func readCost(d *caddyfile.Dispenser, cost *policy.Cost) error {
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 {
+		args = []string{"any", args[0]}
+	}
+	if len(args) != 2 {
+		return d.ArgErr()
+	}
+	if _, again := (*cost)[args[0]]; again {
+		return d.Errf("the cost of %s is already specified", args[0])
+	}
+	n, err := strconv.Atoi(args[1]) // 0 is a cost
+	if err != nil {
+		return d.Errf("%q is not a whole number", args[1])
+	}
+	if *cost == nil {
+		*cost = policy.Cost{}
+	}
+	(*cost)[args[0]] = n
+	return nil
+}
