@@ -140,14 +140,27 @@ func (e *evaluation) authenticate() Reason {
 	return reason
 }
 
-// asMade is the request with the scheme that the client made it by.
+// asMade is the request as the client made it: by its scheme and its target.
 func (e *evaluation) asMade() *Request {
-	if e.scheme == e.request.Scheme {
+	sent := e.sent()
+	if e.scheme == e.request.Scheme && sent == e.target {
 		return e.request
 	}
 	made := *e.request
-	made.Scheme = e.scheme
+	made.Scheme, made.Target = e.scheme, sent.raw
 	return &made
+}
+
+// sent is the target that redirects lead back to.
+func (e *evaluation) sent() *target {
+	if e.request.Sent == "" || e.request.Sent == e.request.Target {
+		return e.target
+	}
+	sent, reason := parseTarget(e.request.Sent, e.request.Host, e.scheme)
+	if reason != "" {
+		return e.target
+	}
+	return &sent
 }
 
 // signedOut returns why nobody is signed in, or "".
