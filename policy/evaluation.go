@@ -197,7 +197,19 @@ func (e *evaluation) revoked() Reason {
 		return ""
 	}
 	e.principal = nil
+	if reason == ReasonClaimsStale {
+		e.renew(reason)
+	}
 	return refusal(reason, ReasonSessionRevoked)
+}
+
+// renew has a browser fetch a new token, where the authenticator can do that.
+func (e *evaluation) renew(reason Reason) {
+	presented := e.state.Presented
+	if renewer, ok := e.policy.deps.Authenticator.(Renewer); ok {
+		e.state = renewer.Renew(e.ctx, e.asMade(), reason, e.now)
+		e.state.Principal, e.state.Presented = nil, presented
+	}
 }
 
 func (e *evaluation) meetRequirement(r *rule) Reason {

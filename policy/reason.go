@@ -71,6 +71,7 @@ const (
 	ReasonSessionConflict Reason = "session-conflict"
 	ReasonSessionRevoked  Reason = "session-revoked"
 	ReasonTokenTooOld     Reason = "token-too-old"
+	ReasonClaimsStale     Reason = "claims-stale"
 )
 
 // Reasons why somebody signed in may not pass.
@@ -167,6 +168,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonSessionConflict: {http.StatusUnauthorized, "The request carries more than one session."},
 	ReasonSessionRevoked:  {http.StatusUnauthorized, "The session has ended."},
 	ReasonTokenTooOld:     {http.StatusUnauthorized, "The token is too old for this route."},
+	ReasonClaimsStale:     {http.StatusUnauthorized, "What the token says has changed since. Fetch a new one."},
 
 	ReasonRoleMissing:          {http.StatusForbidden, forbiddenDetail},
 	ReasonPermissionMissing:    {http.StatusForbidden, forbiddenDetail},
