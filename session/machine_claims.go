@@ -34,15 +34,15 @@ func (t *token) hasMachineCategory(kind policy.TokenType, r relaxations) bool {
 
 // checkMachineClaims compares the claims of a verified token with the rules and
 // the time. It is run for every request.
-func (v *machineVerifier) checkMachineClaims(kind policy.TokenType, claims map[string]any, now time.Time) error {
+func (r *Rules) checkMachineClaims(kind policy.TokenType, claims map[string]any, now time.Time) error {
 	switch {
-	case !v.rules.issuer(claims["iss"]):
+	case !r.issuer(claims["iss"]):
 		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
-	case kind == policy.OAuthToken && !v.rules.oauthAudience(claims["aud"]),
-		kind == policy.M2MToken && !v.rules.audience(claims["aud"]):
+	case kind == policy.OAuthToken && !r.oauthAudience(claims["aud"]),
+		kind == policy.M2MToken && !r.audience(claims["aud"]):
 		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
 	}
-	return v.rules.checkTimes(claims, now)
+	return r.checkTimes(claims, now)
 }
 
 // identity reads what a token says of itself.

@@ -141,15 +141,15 @@ func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.signed.keys = rotated
+	m.signed.base.keys = rotated
 	if got := at(0); got != policy.ReasonTokenVerification {
 		t.Errorf("under another key: %q", got)
 	}
-	m.signed.keys = keyMap{}
+	m.signed.base.keys = keyMap{}
 	if got := at(0); got != policy.ReasonTokenVerification {
 		t.Errorf("without the key: %q", got)
 	}
-	m.signed.keys = testKeys(t)
+	m.signed.base.keys = testKeys(t)
 	if got := at(0); got != "" {
 		t.Errorf("under the key again: %q", got)
 	}
@@ -172,9 +172,9 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 		{"the request ended", ended, nil, policy.Unavailable, policy.ReasonCanceled},
 	} {
 		m := testMachines(t, &endpoint{}, tt.change)
-		m.signed.keys = brokenKeys{ErrKeysUnavailable}
+		m.signed.base.keys = brokenKeys{ErrKeysUnavailable}
 		if tt.ctx.Err() != nil {
-			m.signed.keys = brokenKeys{tt.ctx.Err()}
+			m.signed.base.keys = brokenKeys{tt.ctx.Err()}
 		}
 		if got := m.authenticate(tt.ctx, token, anyToken, now); got.Status != tt.status || got.Reason != tt.reason {
 			t.Errorf("%s: %v for %s (%v)", tt.name, got.Status, got.Reason, got.Cause)
