@@ -9,14 +9,9 @@ import (
 )
 
 // checkMachineHeader refuses tokens that are not of the type, as Clerk makes
-// them.
+// them. A client's are of the type for their typ.
 func (t *token) checkMachineHeader(kind policy.TokenType, r relaxations) error {
-	typ, present := t.header["typ"]
-	name, _ := typ.(string)
-	switch {
-	case kind == policy.OAuthToken && !slices.Contains(oauthTypes, name):
-		return refuse(policy.ReasonTokenVerification, "header typ is not at+jwt")
-	case kind == policy.M2MToken && present && typ != "JWT":
+	if typ, present := t.header["typ"]; kind == policy.M2MToken && present && typ != "JWT" {
 		return refuse(policy.ReasonTokenVerification, "header typ is not JWT")
 	}
 	return t.checkSignatureHeader(r)

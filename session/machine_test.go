@@ -323,6 +323,26 @@ func TestMachinesNeedASecretToAskWith(t *testing.T) {
 		}
 	}
 	e.expectCalls(t, 0, "without a secret")
+	// The reference wants the instance's key for all but machines' tokens alone.
+	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.JWTKey, c.ReferenceCompat = "", "a key", true })
+	for _, tt := range []struct {
+		token  string
+		accept policy.TokenTypes
+		want   policy.Reason
+	}{
+		{testAPIKey, policy.TokenTypes{policy.APIKey}, policy.ReasonSecretKeyInvalid},
+		{mintOAuth(t, nil, nil), policy.TokenTypes{policy.OAuthToken}, policy.ReasonSecretKeyInvalid},
+		{mintM2M(t, nil, nil), anyToken, policy.ReasonSecretKeyInvalid},
+		{mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, ""},
+	} {
+		if got := m.authenticate(t.Context(), tt.token, tt.accept, now); got.Reason != tt.want || got.Status == policy.Unavailable {
+			t.Errorf("%.4s where %q is accepted: %v for %q", tt.token, tt.accept, got.Status, got.Reason)
+		}
+	}
+	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.ReferenceCompat = "", true })
+	if got := m.authenticate(t.Context(), mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
+		t.Errorf("without any key: %v for %q", got.Status, got.Reason)
+	}
 	if _, err := newMachines(Config{APIURL: "http://api.example.com"}, testRules, testKeys(t), nil); err == nil {
 		t.Error("secrets would travel in the clear")
 	}
