@@ -100,6 +100,7 @@ const (
 	ReasonRateLimited        Reason = "rate-limited"
 	ReasonKeysUnavailable    Reason = "keys-unavailable"
 	ReasonClerkUnavailable   Reason = "clerk-unavailable"
+	ReasonSecretKeyInvalid   Reason = "secret-key-invalid"
 	ReasonLimiterUnavailable Reason = "limiter-unavailable"
 	ReasonMatchTimeout       Reason = "match-timeout"
 	ReasonCanceled           Reason = "canceled"
@@ -191,6 +192,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonRateLimited:        {http.StatusTooManyRequests, "Too many requests. Try again later."},
 	ReasonKeysUnavailable:    {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonClerkUnavailable:   {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonSecretKeyInvalid:   {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonLimiterUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonMatchTimeout:       {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonCanceled:           {http.StatusServiceUnavailable, unavailableDetail},
