@@ -100,6 +100,7 @@ const (
 	ReasonKeysUnavailable    Reason = "keys-unavailable"
 	ReasonClerkUnavailable   Reason = "clerk-unavailable"
 	ReasonLimiterUnavailable Reason = "limiter-unavailable"
+	ReasonAssertionFailed    Reason = "assertion-failed"
 	ReasonMatchTimeout       Reason = "match-timeout"
 	ReasonCanceled           Reason = "canceled"
 	ReasonPanic              Reason = "internal-error"
@@ -190,6 +191,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonKeysUnavailable:    {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonClerkUnavailable:   {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonLimiterUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonAssertionFailed:    {http.StatusInternalServerError, "Who asks could not be vouched for to the application."},
 	ReasonMatchTimeout:       {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonCanceled:           {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonPanic:              {http.StatusInternalServerError, "Something went wrong while this request was judged."},
