@@ -102,6 +102,7 @@ const (
 	ReasonClerkUnavailable   Reason = "clerk-unavailable"
 	ReasonSecretKeyInvalid   Reason = "secret-key-invalid"
 	ReasonLimiterUnavailable Reason = "limiter-unavailable"
+	ReasonAssertionFailed    Reason = "assertion-failed"
 	ReasonMatchTimeout       Reason = "match-timeout"
 	ReasonCanceled           Reason = "canceled"
 	ReasonPanic              Reason = "internal-error"
@@ -194,6 +195,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonClerkUnavailable:   {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonSecretKeyInvalid:   {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonLimiterUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonAssertionFailed:    {http.StatusInternalServerError, "Who asks could not be vouched for to the application."},
 	ReasonMatchTimeout:       {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonCanceled:           {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonPanic:              {http.StatusInternalServerError, "Something went wrong while this request was judged."},
