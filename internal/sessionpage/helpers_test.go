@@ -238,3 +238,13 @@ func (f *fakeAPI) list(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"data": data[:min(limit, len(data))], "total_count": len(data)})
 }
+
+// everybody is a limiter that lets all pass.
+type everybody struct{}
+
+func (everybody) Take(_ context.Context, _ time.Time, _ []policy.LimitCheck, results []policy.LimitResult) error {
+	for i := range results {
+		results[i].Allowed = true
+	}
+	return nil
+}
