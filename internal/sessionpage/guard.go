@@ -8,7 +8,7 @@ import (
 )
 
 // perUser is the name of the limit that all routes share.
-const perUser = "sessions-per-user"
+const perUser = "clerkgate-sessions"
 
 // The limit's numbers: a person clicks, a program polls, and neither gets far
 // with calls to Clerk in our name.
