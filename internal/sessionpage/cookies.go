@@ -3,6 +3,7 @@ package sessionpage
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -31,7 +32,7 @@ func (v *visit) clearCookies() {
 	if domain := registrable(v.r.Host); domain != "" {
 		domains = append(domains, domain)
 	}
-	secure := v.r.TLS != nil || v.options.Facts(v.r).Scheme == "https"
+	secure := v.r.TLS != nil || v.options.Facts(v.r).Scheme == "https" || slices.Contains(v.options.Instance.Origins, "https://"+v.r.Host)
 	for _, name := range v.cookies {
 		for _, domain := range domains {
 			http.SetCookie(v.w, &http.Cookie{Name: name, Path: "/", Domain: domain, MaxAge: -1, SameSite: http.SameSiteLaxMode, Secure: secure})
