@@ -35,7 +35,13 @@ type world struct {
 // newWorld makes a page over a Backend API that is a function call away.
 func newWorld(tb testing.TB, change func(*Options)) *world {
 	tb.Helper()
-	w := &world{clerk: clerktest.Start(tb, clerktest.Options{Origins: []string{origin}})}
+	return newWorldAt(tb, time.Now, change)
+}
+
+// newWorldAt is newWorld with a clock of its own.
+func newWorldAt(tb testing.TB, now func() time.Time, change func(*Options)) *world {
+	tb.Helper()
+	w := &world{clerk: clerktest.Start(tb, clerktest.Options{Origins: []string{origin}, Now: now})}
 	w.api = &fakeAPI{key: w.clerk.SecretKey(), clerk: w.clerk}
 	w.edge = &edge{api: w.api}
 	config := session.Config{PublishableKey: w.clerk.PublishableKey(), SecretKey: w.clerk.SecretKey(), APIURL: "https://api.clerk.test",
@@ -50,6 +56,7 @@ func newWorld(tb testing.TB, change func(*Options)) *world {
 		Clerk: config, Authenticator: authenticator, Facts: facts, Revoker: w.edge, HTTPClient: w.api.client(),
 		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
 		Logger:   slog.New(slog.NewTextHandler(&w.log, nil)),
+		Now:      now,
 	}
 	if change != nil {
 		change(&o)
