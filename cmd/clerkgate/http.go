@@ -103,7 +103,7 @@ type edgeParts struct {
 }
 
 // edgeHandler is everything that is served by HTTP beside the checks: the
-// session page, and where proxy_url is set, the Frontend API.
+// session page, and where proxy_url has a path of a site, the Frontend API.
 func edgeHandler(p edgeParts) (handler http.Handler, warnings []string, err error) {
 	page, err := sessionpage.New(sessionpage.Options{
 		Clerk: p.config.Clerk, Authenticator: p.authenticator, TrustedProxies: p.config.TrustedProxies, Facts: facts,
@@ -114,7 +114,7 @@ func edgeHandler(p edgeParts) (handler http.Handler, warnings []string, err erro
 		return nil, nil, err
 	}
 	routes := []route{page}
-	if p.config.Clerk.ProxyURL != "" {
+	if frontendapi.IsPath(p.config.Clerk.ProxyURL) {
 		proxy, err := frontendapi.New(frontendapi.Options{
 			Clerk: p.config.Clerk, Upstream: p.frontendAPI, TrustedProxies: p.config.TrustedProxies, Facts: facts, Logger: p.logger,
 		})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -35,6 +36,36 @@ func TestTheUpstreamFollowsFromTheKey(t *testing.T) {
 	}
 	if got := DefaultUpstream("no key"); got != production {
 		t.Errorf("a key that cannot be read: %s", got)
+	}
+}
+
+func TestOnlyAPathOfASiteIsServed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"/__clerk": true, "https://app.example.com/__clerk/": true, "https://clerk-proxy.example.com": false, "https://clerk-proxy.example.com/": false, "": false,
+	} {
+		if got := IsPath(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// The local Clerk answers through the proxy as it does without.
+func TestTheFrontendAPIOfAnInstanceAnswersThroughTheProxy(t *testing.T) {
+	t.Parallel()
+	clerk := clerktest.Start(t, clerktest.Options{Host: "clerk.example.com", Live: true})
+	config := newConfig()
+	config.PublishableKey, config.SecretKey = clerk.PublishableKey(), clerk.SecretKey()
+	h, err := New(Options{Clerk: config, Upstream: clerk.URL(), Facts: facts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{"/__clerk/.well-known/jwks.json": clerk.KeyID(), "/__clerk/v1/client": `"response"`} {
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, get(target))
+		if answer.Code != 200 || !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%s: %d %s", target, answer.Code, answer.Body)
+		}
 	}
 }
 

@@ -96,6 +96,13 @@ func publicURLs(proxyURL string, origins []string) (byHost map[string]*url.URL, 
 	return byHost, prefix, nil
 }
 
+// IsPath reports whether a proxy URL is a path of a site, and so one that a
+// handler can be at. Others are whole hosts that do nothing else.
+func IsPath(proxyURL string) bool {
+	u, err := url.Parse(strings.TrimSpace(proxyURL))
+	return err == nil && strings.Trim(u.Path, "/") != ""
+}
+
 // hostKey makes hosts comparable: without case, default port and final dot.
 func hostKey(scheme, host string) string {
 	host = strings.ToLower(host)

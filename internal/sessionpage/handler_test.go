@@ -16,6 +16,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
 )
 
 func TestListShowsOnesOwnSessionsAndMarksThisOne(t *testing.T) {
@@ -85,6 +86,53 @@ func TestRevokeEndsASessionAtClerkAndThenAtTheEdge(t *testing.T) {
 	}
 	if page := w.send("GET", DefaultPrefix+"?done=revoked", here, browserAccept).Body.String(); !strings.Contains(page, `role="status"`) {
 		t.Error("the page does not say that it is done")
+	}
+}
+
+// The same with a Clerk that listens, instead of one that is a function.
+func TestTheLocalClerkEndsWhatThePageEnds(t *testing.T) {
+	t.Parallel()
+	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{origin}})
+	w := newWorld(t, func(o *Options) {
+		o.Clerk.PublishableKey, o.Clerk.SecretKey, o.Clerk.APIURL, o.HTTPClient = clerk.PublishableKey(), clerk.SecretKey(), clerk.URL(), nil
+		authenticator, err := session.New(o.Clerk, session.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Authenticator = authenticator
+	})
+	w.clerk = clerk
+	var all []*clerktest.Session
+	for _, user := range []string{"user_ada", "user_ada", "user_ada", "user_max"} {
+		s, err := clerk.SignIn(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	statuses := func() (list []string) {
+		for _, s := range all {
+			list = append(list, clerk.Session(s.ID).Status)
+		}
+		return list
+	}
+	if got := decode[Listing](t, w.send("GET", DefaultPrefix, all[0], jsonAccept)); len(got.Sessions) != 3 || !got.Sessions[0].Current {
+		t.Errorf("listed %+v", got.Sessions)
+	}
+	for _, c := range []struct {
+		path string
+		code int
+		want []string
+	}{
+		{"/" + all[3].ID + "/revoke", 404, []string{"active", "active", "active", "active"}},
+		{"/" + all[1].ID + "/revoke", 200, []string{"active", "revoked", "active", "active"}},
+		{"/" + all[1].ID + "/revoke", 200, []string{"active", "revoked", "active", "active"}},
+		{"/sign-out-everywhere", 200, []string{"revoked", "revoked", "revoked", "active"}},
+	} {
+		answer := w.send("POST", DefaultPrefix+c.path, all[0], jsonAccept)
+		if got := statuses(); answer.Code != c.code || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %d %s, and then %q", c.path, answer.Code, answer.Body, got)
+		}
 	}
 }
 
