@@ -64,6 +64,7 @@ func NewGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 		o.MaxConcurrentStreams = defaultStreams
 	}
 	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxConcurrentStreams(o.MaxConcurrentStreams),
 		grpc.MaxRecvMsgSize(maxCheck),
 		grpc.MaxHeaderListSize(maxMetadata),
