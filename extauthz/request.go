@@ -23,7 +23,7 @@ const usualHeaders = 32
 // generated types would cost more than the decision.
 type check struct {
 	// err is why the bytes are no CheckRequest; nothing else is set then.
-	err error
+	err     error
 	request policy.Request
 	// raw and joined are the headers in the two forms that Envoy sends, pseudo
 	// headers included.

@@ -10,9 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/clerkgate/clerkgate/internal/observe"
 	"github.com/clerkgate/clerkgate/policy"
@@ -27,9 +25,6 @@ const (
 	defaultTimeout = 150 * time.Millisecond
 	reserve        = 10 * time.Millisecond
 )
-
-// usualResponse is room for a response with an identity, in bytes.
-const usualResponse = 1 << 10
 
 // Decider makes decisions; a [*policy.Policy] does. Implementations are safe
 // for concurrent use.
@@ -147,21 +142,13 @@ func (x *exchange) decide(ctx context.Context) policy.Decision {
 	return (*x.server.decider.Load()).Decide(ctx, request)
 }
 
-// respond puts the decision into Envoy's words. It panics where they cannot be
-// encoded, which is a defect of the package and is answered like any other.
+// respond puts the decision into Envoy's words.
 func (x *exchange) respond(d *policy.Decision) encoded {
-	var response *authv3.CheckResponse
 	switch {
 	case d.Allowed():
-		response = ok(d)
+		return ok(d).encode(x.id)
 	case x.server.options.OutageAsError && isOutage(d.Reason):
-		response = failed(d)
-	default:
-		response = denied(d)
+		return failed(d).encode(x.id)
 	}
-	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 0, usualResponse), response)
-	if err != nil {
-		panic(fmt.Errorf("encoding a response: %w", err))
-	}
-	return appendMetadata(b, d, x.id)
+	return denied(d).encode(x.id)
 }
