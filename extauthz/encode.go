@@ -73,10 +73,10 @@ func replace(b []byte) []byte { return b }
 
 // encode encodes the response with the metadata of its decision.
 func (r checkResponse) encode(id uint64) encoded {
-	b := make([]byte, 0, usualResponse)
+	b := make([]byte, 0, usualResponse+len(r.decision.Body))
 	b = appendMessage(b, responseStatus, func(b []byte) []byte {
 		b = appendNumber(b, statusCode, uint64(r.status))
-		return appendString(b, statusMessage, strings.ToValidUTF8(r.message, "\uFFFD"))
+		return appendString(b, statusMessage, r.message)
 	})
 	b = appendMessage(b, r.kind, func(b []byte) []byte {
 		if r.kind == okResponse {
@@ -91,33 +91,31 @@ func (r checkResponse) encode(id uint64) encoded {
 
 // appendEdits appends the fields of an OkHttpResponse.
 func appendEdits(b []byte, d *policy.Decision) []byte {
-	var set, lost []string
 	for _, h := range d.SetHeaders {
-		if !validName(h.Name) || !validValue(h.Value) {
+		if valid(h) {
+			b = appendHeader(b, okHeaders, h, overwrite)
+		} else {
 			// What cannot be set must go, or the client's own would stay.
-			lost = append(lost, h.Name)
-			continue
+			b = appendRemoval(b, h.Name, d.SetHeaders)
 		}
-		name := strings.ToLower(h.Name)
-		set = append(set, name)
-		b = appendHeader(b, okHeaders, name, h.Value, overwrite)
 	}
-	for _, names := range [...][]string{d.RemoveHeaders, lost} {
-		b = appendRemovals(b, names, set)
+	for _, name := range d.RemoveHeaders {
+		b = appendRemoval(b, name, d.SetHeaders)
 	}
 	return appendResponseHeaders(b, okResponseHeaders, d.ResponseHeaders, add)
 }
 
-// appendRemovals appends the names to remove, in lower case and without those
-// set: Envoy removes after it sets.
-func appendRemovals(b []byte, names, set []string) []byte {
-	for _, name := range names {
-		name = strings.ToLower(name)
-		if !slices.Contains(set, name) && utf8.ValidString(name) {
-			b = appendString(b, okHeadersToRemove, name)
-		}
+// appendRemoval appends the name of a header to remove, unless it is set: Envoy
+// removes after it sets.
+func appendRemoval(b []byte, name string, set []policy.Header) []byte {
+	isSet := slices.ContainsFunc(set, func(h policy.Header) bool {
+		// Of equal length, since no letter beyond ASCII is the same as one of it.
+		return len(h.Name) == len(name) && strings.EqualFold(h.Name, name) && valid(h)
+	})
+	if isSet || !utf8.ValidString(name) {
+		return b
 	}
-	return b
+	return appendName(b, okHeadersToRemove, name)
 }
 
 // appendAnswer appends the fields of a DeniedHttpResponse, the answer to the
@@ -128,58 +126,41 @@ func appendAnswer(b []byte, d *policy.Decision) []byte {
 		return appendNumber(b, httpStatusCode, uint64(clientStatus(d.Status)))
 	})
 	b = appendResponseHeaders(b, deniedHeaders, d.ResponseHeaders, replace)
-	body := string(d.Body)
-	if d.GRPC != nil {
-		b = appendHeader(b, deniedHeaders, "grpc-status", strconv.Itoa(int(rpcCode(d))), replace)
-		body = d.GRPC.Message
+	if d.GRPC == nil {
+		return appendString(b, deniedBody, string(d.Body))
 	}
-	return appendString(b, deniedBody, strings.ToValidUTF8(body, "\uFFFD"))
+	b = appendHeader(b, deniedHeaders, policy.Header{Name: "grpc-status", Value: strconv.Itoa(int(rpcCode(d)))}, replace)
+	return appendString(b, deniedBody, d.GRPC.Message)
 }
 
 // appendResponseHeaders appends what the client gets, without what Envoy computes
 // itself.
 func appendResponseHeaders(b []byte, num protowire.Number, headers []policy.Header, a action) []byte {
 	for _, h := range headers {
-		if validName(h.Name) && validValue(h.Value) && !isFraming(h.Name) {
-			b = appendHeader(b, num, strings.ToLower(h.Name), h.Value, a)
+		if valid(h) && !isFraming(h.Name) {
+			b = appendHeader(b, num, h, a)
 		}
 	}
 	return b
 }
 
 // appendHeader appends a HeaderValueOption.
-func appendHeader(b []byte, num protowire.Number, name, value string, a action) []byte {
+func appendHeader(b []byte, num protowire.Number, h policy.Header, a action) []byte {
 	return appendMessage(b, num, func(b []byte) []byte {
-		b = appendTag(b, optionHeader, sizeOf(headerKey, len(name))+sizeOf(headerValue, len(value)))
-		b = appendString(b, headerKey, name)
-		b = appendString(b, headerValue, value)
+		b = appendTag(b, optionHeader, sizeOf(len(h.Name))+sizeOf(len(h.Value)))
+		b = appendName(b, headerKey, h.Name)
+		b = append(appendTag(b, headerValue, len(h.Value)), h.Value...)
 		return a(b)
 	})
 }
 
-// appendMessage appends a message of the fields that write appends.
-func appendMessage(b []byte, num protowire.Number, write func([]byte) []byte) []byte {
-	b = protowire.AppendTag(b, num, protowire.BytesType)
-	start := len(b)
-	b = write(b)
-	var size [10]byte
-	return slices.Insert(b, start, protowire.AppendVarint(size[:0], uint64(len(b)-start))...)
-}
-
-func appendString(b []byte, num protowire.Number, s string) []byte {
-	return append(appendTag(b, num, len(s)), s...)
-}
-
-func appendNumber(b []byte, num protowire.Number, n uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), n)
-}
-
-// appendTag begins a field whose value is size bytes long.
-func appendTag(b []byte, num protowire.Number, size int) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.BytesType), uint64(size))
-}
-
-// sizeOf is the length of a field whose value is size bytes long.
-func sizeOf(num protowire.Number, size int) int {
-	return protowire.SizeTag(num) + protowire.SizeBytes(size)
+// appendName appends the name of a header, in lower case.
+func appendName(b []byte, num protowire.Number, name string) []byte {
+	b = append(appendTag(b, num, len(name)), name...)
+	for i, c := range b[len(b)-len(name):] {
+		if 'A' <= c && c <= 'Z' {
+			b[len(b)-len(name)+i] = c + 'a' - 'A'
+		}
+	}
+	return b
 }

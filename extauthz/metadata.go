@@ -47,11 +47,11 @@ func appendText(b []byte, key, value string) []byte {
 		return b
 	}
 	value = strings.ToValidUTF8(value, "\uFFFD")
-	wrapped := sizeOf(valueString, len(value))
-	b = appendTag(b, structFields, sizeOf(entryKey, len(key))+sizeOf(entryValue, wrapped))
+	wrapped := sizeOf(len(value))
+	b = appendTag(b, structFields, sizeOf(len(key))+sizeOf(wrapped))
 	b = appendString(b, entryKey, key)
 	b = appendTag(b, entryValue, wrapped)
-	return appendString(b, valueString, value)
+	return append(appendTag(b, valueString, len(value)), value...)
 }
 
 // decisionID writes an id as 16 hexadecimal digits.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -84,11 +85,16 @@ func oracleHeaderOptions(headers []policy.Header, appends *wrapperspb.BoolValue)
 }
 
 func oracleRemovals(names, lost []string, set []*corev3.HeaderValueOption) (list []string) {
-	for _, name := range slices.Concat(names, lost) {
-		name = strings.ToLower(name)
-		isSet := slices.ContainsFunc(set, func(o *corev3.HeaderValueOption) bool { return o.Header.Key == name })
-		if !isSet && utf8.ValidString(name) {
-			list = append(list, name)
+	for _, name := range slices.Concat(lost, names) {
+		lower := []byte(name)
+		for i, c := range lower {
+			if c < utf8.RuneSelf {
+				lower[i] = byte(unicode.ToLower(rune(c)))
+			}
+		}
+		isSet := slices.ContainsFunc(set, func(o *corev3.HeaderValueOption) bool { return o.Header.Key == string(lower) })
+		if !isSet && utf8.Valid(lower) {
+			list = append(list, string(lower))
 		}
 	}
 	return list

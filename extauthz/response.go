@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -79,15 +80,16 @@ func clientStatus(status int) int {
 	return status
 }
 
-// isFraming reports whether a header says how the message is delimited or
-// carried, which is Envoy's to say.
+// framing are the headers that say how the message is delimited or carried,
+// which is Envoy's to say.
+var framing = [...]string{"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"}
+
 func isFraming(name string) bool {
-	switch strings.ToLower(name) {
-	case "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te":
-		return true
-	}
-	return false
+	return slices.ContainsFunc(framing[:], func(f string) bool { return strings.EqualFold(f, name) })
 }
+
+// valid reports whether a header can be one of Envoy's.
+func valid(h policy.Header) bool { return validName(h.Name) && validValue(h.Value) }
 
 // validName reports whether name is a token (RFC 9110 § 5.6.2); pseudo headers
 // are not.
