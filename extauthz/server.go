@@ -88,9 +88,9 @@ func (s *Server) answer(ctx context.Context, c *check) encoded {
 	x := exchange{server: s, began: time.Now(), id: rand.Uint64(), check: c}
 	s.options.Decisions.Begin()
 	defer s.options.Decisions.End()
-	ctx, cancel := context.WithDeadline(ctx, s.deadline(ctx, x.began))
-	defer cancel()
-	return x.answer(ctx)
+	limited := &due{Context: ctx, at: s.deadline(ctx, x.began)}
+	defer limited.end()
+	return x.answer(limited)
 }
 
 // deadline is when an answer must be on its way.
