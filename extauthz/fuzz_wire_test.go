@@ -36,8 +36,8 @@ func FuzzResponseAsGenerated(f *testing.F) {
 			d.GRPC = &policy.GRPCStatus{Code: grpc, Message: message}
 			d.Shadow = &policy.Decision{Reason: policy.Reason(message)}
 		}
-		for _, make := range []func(*policy.Decision) checkResponse{ok, denied, failed} {
-			decoded(t, make(&d))
+		for _, respond := range []func(*policy.Decision) checkResponse{ok, denied, failed} {
+			decoded(t, respond(&d))
 		}
 	})
 }

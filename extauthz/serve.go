@@ -54,7 +54,8 @@ type ServeOptions struct {
 	Logger *slog.Logger
 }
 
-// NewGRPC returns a gRPC server for [Server.Register], and its health. The
+// NewGRPC returns a gRPC server for [Server.Register], with the codec that reads
+// checks, and its health. The
 // health is NOT_SERVING until [Ready].
 func NewGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 	if o.Logger == nil {
