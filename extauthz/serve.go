@@ -55,8 +55,7 @@ type ServeOptions struct {
 }
 
 // NewGRPC returns a gRPC server for [Server.Register], with the codec that reads
-// checks, and its health. The
-// health is NOT_SERVING until [Ready].
+// checks, and its health. The health is NOT_SERVING until [Ready].
 func NewGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
