@@ -33,6 +33,7 @@ const (
 	okHeaders         = 2
 	okHeadersToRemove = 5
 	okResponseHeaders = 6
+	okQueryToRemove   = 8
 	// DeniedHttpResponse
 	deniedStatus  = 1
 	deniedHeaders = 2
@@ -102,7 +103,11 @@ func appendEdits(b []byte, d *policy.Decision) []byte {
 	for _, name := range d.RemoveHeaders {
 		b = appendRemoval(b, name, d.SetHeaders)
 	}
-	return appendResponseHeaders(b, okResponseHeaders, d.ResponseHeaders, add)
+	b = appendResponseHeaders(b, okResponseHeaders, d.ResponseHeaders, add)
+	for _, name := range d.RemoveQuery {
+		b = appendString(b, okQueryToRemove, name)
+	}
+	return b
 }
 
 // appendRemoval appends the name of a header to remove, unless it is set: Envoy

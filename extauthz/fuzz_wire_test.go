@@ -29,7 +29,7 @@ func FuzzResponseAsGenerated(f *testing.F) {
 		headers := []policy.Header{{Name: set, Value: value}, {Name: name, Value: text}, {Name: set, Value: text}}
 		d := policy.Decision{
 			Outcome: policy.Outcome(outcome), Status: code, Reason: policy.Reason(reason), Rule: remove, Body: []byte(body),
-			SetHeaders: headers[:1+int(outcome)%3], RemoveHeaders: []string{remove, set, name}, ResponseHeaders: headers[int(outcome)%3:],
+			SetHeaders: headers[:1+int(outcome)%3], RemoveHeaders: []string{remove, set, name}, RemoveQuery: []string{name, body}, ResponseHeaders: headers[int(outcome)%3:],
 			Principal: &policy.Principal{UserID: user, SessionID: value, OrgID: text, TokenType: policy.TokenType(name)},
 		}
 		if grpc > 0 {

@@ -37,6 +37,7 @@ func oracleResponse(r checkResponse, id uint64) *authv3.CheckResponse {
 		set, lost := oracleRequestHeaders(d.SetHeaders)
 		response.HttpResponse = &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 			Headers: set, HeadersToRemove: oracleRemovals(d.RemoveHeaders, lost, set), ResponseHeadersToAdd: oracleHeaderOptions(d.ResponseHeaders, wrapperspb.Bool(true)),
+			QueryParametersToRemove: oracleTexts(d.RemoveQuery),
 		}}
 	case deniedResponse:
 		response.HttpResponse = &authv3.CheckResponse_DeniedResponse{DeniedResponse: oracleAnswer(d)}
@@ -96,6 +97,14 @@ func oracleRemovals(names, lost []string, set []*corev3.HeaderValueOption) (list
 		if !isSet && utf8.Valid(lower) {
 			list = append(list, string(lower))
 		}
+	}
+	return list
+}
+
+func oracleTexts(texts []string) []string {
+	var list []string
+	for _, text := range texts {
+		list = append(list, strings.ToValidUTF8(text, "\uFFFD"))
 	}
 	return list
 }
