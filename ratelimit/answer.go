@@ -31,6 +31,11 @@ func (a *answer) write(r *policy.LimitResult, c *policy.LimitCheck, q *quota) {
 	}
 }
 
+// bucketAllows reports whether a bucket that lacks so much has cost left.
+func bucketAllows(q quota, lacking, cost int64) bool {
+	return cost <= q.capacity && lacking+cost*q.period <= q.capacity*q.period
+}
+
 // bucketAnswer follows the generic cell rate algorithm: the bucket regains one
 // request every period, and lacking is what is missing, as time.
 func bucketAnswer(q quota, lacking, cost int64, allowed bool) answer {

@@ -135,16 +135,16 @@ var conformance = map[string]struct {
 }
 
 func TestMemoryConforms(t *testing.T) {
-	testLimiter(t, func() policy.Limiter { return NewMemory(Options{}) })
+	testLimiter(t, func(*testing.T) policy.Limiter { return NewMemory(Options{}) })
 }
 
 // testLimiter drives new limiters through the conformance tables. Any
 // policy.Limiter that counts at the time it is given passes.
-func testLimiter(t *testing.T, newLimiter func() policy.Limiter) {
+func testLimiter(t *testing.T, newLimiter func(*testing.T) policy.Limiter) {
 	for name, tt := range conformance {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLimiter()
+			l := newLimiter(t)
 			for _, s := range tt.steps {
 				cost := max(1, s.cost)
 				for range s.times - 1 {

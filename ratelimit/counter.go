@@ -17,11 +17,12 @@ func (c *counter) take(q quota, t, cost int64) answer {
 	c.adopt(q, t)
 	if c.kind == tokenBucket {
 		lacking := c.at - t
-		if cost > q.capacity || lacking+cost*c.period > q.capacity*c.period {
-			return bucketAnswer(q, lacking, cost, false)
+		allowed := bucketAllows(q, lacking, cost)
+		if allowed {
+			lacking += cost * c.period
+			c.at += cost * c.period
 		}
-		c.at += cost * c.period
-		return bucketAnswer(q, c.at-t, cost, true)
+		return bucketAnswer(q, lacking, cost, allowed)
 	}
 	w := window{cur: int64(c.cur), prev: int64(c.prev), into: t - c.at}
 	left := w.left(q)
@@ -32,6 +33,18 @@ func (c *counter) take(q quota, t, cost int64) answer {
 		left -= cost
 	}
 	return w.answer(q, left, cost, allowed)
+}
+
+// peek answers a request of that cost at t without counting it. The quota is the
+// one c counts by.
+func (c *counter) peek(q quota, t, cost int64) answer {
+	c.forward(t)
+	if c.kind == tokenBucket {
+		return bucketAnswer(q, c.at-t, cost, bucketAllows(q, c.at-t, cost))
+	}
+	w := window{cur: int64(c.cur), prev: int64(c.prev), into: t - c.at}
+	left := w.left(q)
+	return w.answer(q, left, cost, cost <= left)
 }
 
 // adopt makes c a counter of q at t. What was used under another quota is used.
@@ -67,7 +80,7 @@ func (c *counter) forward(t int64) {
 		c.cur = 0
 	}
 	c.prev, c.cur = c.cur, 0
-	c.at = t - t%c.period
+	c.at = t - into%c.period
 }
 
 // used returns how many requests of the quota are used at t, rounded up.

@@ -190,6 +190,11 @@ func (s *Server) start() error {
 			return true, fmt.Errorf("it ended:\n%s", s.log)
 		default:
 		}
+		conn, err := net.DialTimeout("tcp", s.Addr, patience)
+		if err != nil {
+			return false, err
+		}
+		conn.Close()
 		// Even a sentinel, and a server that asks for a password, answers.
 		err = client.Ping(context.Background()).Err()
 		if redis.HasErrorPrefix(err, "NOAUTH") {
