@@ -107,7 +107,9 @@ func (k *known) learn(c *policy.LimitCheck, q *quota, leased bool, asked *reques
 	defer s.mu.Unlock()
 	t = s.advance(t, steady)
 	cost := int64(c.Cost)
-	a := asked.answer(q, cost, asked.granted > 0)
+	heard := asked.counter
+	a := heard.peek(*q, 0, cost)
+	a.allowed = asked.granted > 0
 	f := s.facts[id]
 	if f == nil && a.allowed && !leased {
 		return a
@@ -123,7 +125,7 @@ func (k *known) learn(c *policy.LimitCheck, q *quota, leased bool, asked *reques
 	if leased {
 		longest = maxLeasedMemory
 	}
-	f.hear(asked.counter(q, t), t+longest)
+	f.hear(heard.since(t), t+longest)
 	if leased && a.allowed {
 		if asked.granted > cost {
 			f.counts.Leases++

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -43,80 +45,102 @@ func storeKey(prefix string, id id) (key string, bucket int) {
 
 // request is one record of the script, and the answer to it.
 type request struct {
-	key  string
-	kind kind
-	// capacity and period are those of the quota; see take.lua.
-	capacity, period int64
-	cost, want       int64
+	key   string
+	quota scriptQuota
+	cost  int64
+	want  int64
 	// at is the instant of the request where the time is not the server's.
 	at int64
 
 	granted int64
-	// window holds what is in use of a window; lacking that of a bucket, as time.
-	window  window
-	lacking int64
-	start   windowStart
+	// start is when the window began, by the store's clock, and counter what is
+	// counted, as of the instant 0.
+	start   instant
+	counter counter
 }
 
-// windowStart is when a window began, by the store's clock.
-type windowStart struct {
+// scriptQuota is a quota as the script knows it.
+type scriptQuota struct {
+	kind             kind
+	capacity, period int64
+	nanos            int64
+}
+
+// gift is what a kind has more where something is given back.
+const gift = 16
+
+// instant is a time of the store's clock.
+type instant struct {
 	seconds, nanos int64
+}
+
+func (i instant) sub(j instant) int64 {
+	return (i.seconds-j.seconds)*int64(time.Second) + i.nanos - j.nanos
 }
 
 func newRequest(key string, q *quota, cost, want, at int64) request {
 	// What costs more than the quota never passes, however much more.
 	cost = min(cost, q.capacity+1)
-	return request{key: key, kind: q.kind, capacity: q.capacity, period: q.period, cost: cost, want: max(cost, want), at: at}
+	return request{key: key, quota: scriptQuota{kind: q.kind, capacity: q.capacity, period: q.period}, cost: cost, want: max(cost, want), at: at}
 }
 
-// counter is what the store counts, at t of another clock.
-func (r *request) counter(q *quota, t int64) counter {
-	if q.kind == tokenBucket {
-		return counter{kind: q.kind, period: q.period, at: t + r.lacking}
-	}
-	return counter{kind: q.kind, period: q.period, at: t - r.window.into, cur: uint32(r.window.cur), prev: uint32(r.window.prev)}
-}
-
-// answer says what a request of that cost is told.
-func (r *request) answer(q *quota, cost int64, allowed bool) answer {
-	if q.kind == tokenBucket {
-		return bucketAnswer(*q, r.lacking, cost, allowed)
-	}
-	return r.window.answer(*q, r.window.left(*q), cost, allowed)
+// since returns the counter as one whose instant 0 is t.
+func (c counter) since(t int64) counter {
+	c.at += t
+	return c
 }
 
 const (
-	recordSize  = 33
-	answerSize  = 32
-	instantSize = 16
+	answerHead = 16
+	answerSize = 33
 )
 
-func (r *request) appendRecord(b []byte) []byte {
-	b = append(b, byte(r.kind))
-	for _, n := range [...]int64{r.capacity, r.period, r.cost, r.want} {
-		b = appendNumber(b, n)
+// records are the arguments of the script.
+type records struct {
+	args            []any
+	checks, quotas  []byte
+	instants        []byte
+	seen            []scriptQuota
+	judgeAtInstants bool
+}
+
+func (r *records) add(q *request) {
+	index := slices.Index(r.seen, q.quota)
+	if index < 0 {
+		index = len(r.seen)
+		r.seen = append(r.seen, q.quota)
+		r.quotas = append(r.quotas, byte(q.quota.kind))
+		r.quotas = appendNumbers(r.quotas, q.quota.capacity, q.quota.period, q.quota.nanos)
+	}
+	r.args = append(r.args, q.key)
+	r.checks = append(r.checks, byte(index+1))
+	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(min(q.cost, maxCapacity)))
+	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(min(q.want, maxCapacity)))
+	if r.judgeAtInstants {
+		r.instants = appendNumbers(r.instants, q.at/int64(time.Second), q.at%int64(time.Second))
+	}
+}
+
+func appendNumbers(b []byte, numbers ...int64) []byte {
+	for _, n := range numbers {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(n)))
 	}
 	return b
 }
 
-func (r *request) appendInstant(b []byte) []byte {
-	const second = 1e9
-	return appendNumber(appendNumber(b, r.at/second), r.at%second)
-}
-
-func appendNumber(b []byte, n int64) []byte {
-	return binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(n)))
-}
-
-// readAnswer takes the record of r from the front of b, which has one.
-func (r *request) readAnswer(b string) {
-	record := []byte(b[:answerSize])
-	short := func(i int) int64 { return int64(binary.LittleEndian.Uint32(record[i:])) }
-	long := func(i int) int64 { return int64(math.Float64frombits(binary.LittleEndian.Uint64(record[i:]))) }
+// readAnswer takes the record of r from b. now is the store's time.
+func (r *request) readAnswer(b []byte, now instant, judgedAtInstants bool) {
+	if judgedAtInstants {
+		now = instant{r.at / int64(time.Second), r.at % int64(time.Second)}
+	}
+	short := func(i int) int64 { return int64(binary.LittleEndian.Uint32(b[i:])) }
+	long := func(i int) int64 { return int64(math.Float64frombits(binary.LittleEndian.Uint64(b[i:]))) }
 	r.granted = short(0)
-	r.window = window{cur: short(4), prev: short(8), into: long(12)}
-	r.lacking = r.window.into
-	r.start = windowStart{seconds: long(20), nanos: short(28)}
+	r.start = instant{long(13), short(21)}
+	r.counter = counter{kind: kind(b[4]), period: long(5), at: r.start.sub(now), cur: uint32(short(25)), prev: uint32(short(29))}
+	if r.counter.kind != tokenBucket {
+		r.counter.at = min(0, r.counter.at) // a clock that was set back stands still
+	}
 }
 
 // errAnswer says that the store's answer is not that of the script.
@@ -128,34 +152,33 @@ func run(ctx context.Context, client redis.UniversalClient, calls []*call, insta
 	for _, c := range calls {
 		n += len(c.requests)
 	}
-	args := make([]any, 0, n+5)
-	args = append(args, "evalsha", takeHash, n)
-	records := make([]byte, 0, n*recordSize)
-	var at []byte
+	r := records{args: make([]any, 0, n+6), checks: make([]byte, 0, 9*n), judgeAtInstants: instants}
+	r.args = append(r.args, "evalsha", takeHash, n)
 	for _, c := range calls {
 		for i := range c.requests {
-			r := &c.requests[i]
-			args = append(args, r.key)
-			records = r.appendRecord(records)
-			if instants {
-				at = r.appendInstant(at)
-			}
+			r.add(&c.requests[i])
 		}
 	}
-	args = append(args, records)
+	r.args = append(r.args, r.checks, r.quotas)
 	if instants {
-		args = append(args, at)
+		r.args = append(r.args, r.instants)
 	}
-	answers, err := eval(ctx, client, args)
+	text, err := eval(ctx, client, r.args)
 	if err != nil {
 		return err
 	}
-	if len(answers) != n*answerSize {
+	if len(text) != answerHead+n*answerSize {
 		return errAnswer
 	}
+	answers := []byte(text)
+	now := instant{
+		int64(math.Float64frombits(binary.LittleEndian.Uint64(answers))),
+		int64(math.Float64frombits(binary.LittleEndian.Uint64(answers[8:]))),
+	}
+	answers = answers[answerHead:]
 	for _, c := range calls {
 		for i := range c.requests {
-			c.requests[i].readAnswer(answers)
+			c.requests[i].readAnswer(answers, now, instants)
 			answers = answers[answerSize:]
 		}
 	}

@@ -21,7 +21,7 @@ func (r *Redis) Show(ctx context.Context, check policy.LimitCheck) (policy.Limit
 	if err := r.lanes[bucket%len(r.lanes)].do(ctx, c, r.budget); err != nil {
 		return policy.LimitResult{}, fmt.Errorf("ratelimit: limit %q: %w", check.Name, err)
 	}
-	heard := c.requests[0].counter(&q, 0)
+	heard := c.requests[0].counter
 	a := heard.peek(q, 0, int64(check.Cost))
 	var result policy.LimitResult
 	a.write(&result, &check, &q)

@@ -28,7 +28,7 @@ type slice struct {
 	size  int64
 	began int64
 	until int64
-	start windowStart
+	start instant
 	// asking: a larger slice is on its way, and nobody else is to ask for one.
 	asking bool
 }
@@ -50,7 +50,7 @@ func (q *quota) lease() bool {
 // was asked for. Of a window that is to its end, which the answer tells.
 func (q *quota) leaseTime(asked *request) int64 {
 	if q.kind != tokenBucket {
-		return q.period - asked.window.into
+		return q.period + asked.counter.at
 	}
 	// What was kept back is no less than a seventh of what is left.
 	return min(bucketLease, q.capacity/(bucketShare-1)*q.period)

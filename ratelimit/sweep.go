@@ -41,8 +41,8 @@ func (r *Redis) giveBack(parts []part) {
 		key, bucket := storeKey(r.prefix, p.id)
 		lane := bucket % len(r.lanes)
 		calls[lane].requests = append(calls[lane].requests, request{
-			key: key, kind: p.kind, period: p.period, cost: -p.amount,
-			capacity: p.start.seconds, want: p.start.nanos, at: p.at,
+			key: key, cost: p.amount, at: p.at,
+			quota: scriptQuota{kind: p.kind + gift, capacity: p.start.seconds, period: p.period, nanos: p.start.nanos},
 		})
 		if len(calls[lane].requests) == maxBatch {
 			flush(lane)
@@ -59,7 +59,7 @@ type part struct {
 	kind   kind
 	period int64
 	amount int64
-	start  windowStart
+	start  instant
 	at     int64
 }
 

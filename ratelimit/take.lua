@@ -1,32 +1,33 @@
 -- Counts checks against their quotas, one after the other.
 --
 -- KEYS     the counter of each check, all in one slot; a key may come again
--- ARGV[1]  a record for each check: <B d d d d
+-- ARGV[1]  a record for each check: <B I4 I4
+--            quota     its place in ARGV[2], from 1
+--            cost      what is counted; 0 counts nothing and tells what there is
+--            want      up to how much is counted while a quarter of what is left
+--                      suffices for it; at least cost
+-- ARGV[2]  the quotas: <B d d d
 --            kind      1 sliding window, 2 fixed window, 3 token bucket
 --            capacity  what passes at once, below 2^32
 --            period    the window, or the time in which a bucket regains one,
 --                      in nanoseconds up to 2^52; so is capacity times the
 --                      period of a bucket
---            cost      what is counted; 0 counts nothing and tells what is left;
---                      less gives back to the window that began at capacity
---                      seconds and want nanoseconds, if it is still counted
---            want      up to how much is counted while a quarter of what is left
---                      suffices for it; at least cost
--- ARGV[2]  instants for the checks: <d d, seconds and nanoseconds. Without it,
+--            nanos     0
+--          A kind of 16 more gives the cost back to the window of that period
+--          that began at capacity seconds and nanos, if it is still counted.
+-- ARGV[3]  instants for the checks: <d d, seconds and nanoseconds. Without it,
 --          the time is this server's.
 --
--- Answers with a record for each check: <I4 I4 I4 d d I4
---            granted   what was counted; 0 if refused
---            cur, prev what is counted in the window and the one before
---            into      how far into the window it is; what a bucket lacks, as time
---            start     when the window began: seconds and nanoseconds
+-- Answers with the time, <d d, and a record for each check: <I4, what was counted,
+-- and the state of the counter after it. That is also what is stored: <B d d I4 I4
+-- I4, its kind and period, when the window began or the bucket is full in seconds
+-- and nanoseconds, and the counts of the window and the one before.
 --
 -- All numbers are integers that are exact in 53 bits, so the arithmetic is that
 -- of the limiter in memory. Times are pairs of seconds and nanoseconds, for
 -- together they are larger.
-local SLIDING, BUCKET = 1, 3
+local SLIDING, BUCKET, GIFT = 1, 3, 16
 local SECOND, EXACT = 1000000000, 4503599627370496
-local RECORD, STATE, ANSWER, INSTANT = '<Bdddd', '<BddI4I4I4', '<I4I4I4ddI4', '<dd'
 local floor, pack, read = math.floor, struct.pack, struct.unpack
 
 -- muldiv returns a*b/c rounded down, and whether there is a remainder, for a up
@@ -78,140 +79,132 @@ local function before(s, n, d)
   return s + seconds, n - seconds * SECOND
 end
 
--- begin makes c a counter of the window around an instant.
-local function begin(c, s, n)
-  c.into = position(s, n, c.period)
-  c.s, c.n = before(s, n, c.into)
+-- before returns the instant d nanoseconds before another; d may be negative.
+local function before(s, n, d)
+  n = n - d
+  local seconds = floor(n / SECOND)
+  return s + seconds, n - seconds * SECOND
 end
 
--- forward moves c on to an instant. Time stands still while a clock that was set
--- back catches up, for a window at most; then the counts begin a new window.
-local function forward(c, s, n)
-  local passed = (s - c.s) * SECOND + n - c.n
-  if c.kind == BUCKET then
-    c.into = 0
-    if passed < 0 then c.into = -passed end
-  elseif passed < -c.period then
-    begin(c, s, n)
-  elseif passed < c.period then
-    c.into = passed
-    if passed < 0 then c.into = 0 end
-  else
-    if passed >= 2 * c.period or c.kind ~= SLIDING then c.cur = 0 end
-    c.prev, c.cur = c.cur, 0
-    begin(c, s, n)
+-- forward returns a counter at an instant: its time, its counts, and how far into
+-- the window it is or what the bucket lacks. Time stands still while a clock that
+-- was set back catches up, for a window at most; then a new window has the counts.
+local function forward(kind, period, at, nanos, cur, prev, s, n)
+  local passed = (s - at) * SECOND + n - nanos
+  if kind == BUCKET then
+    if passed < 0 then return at, nanos, 0, 0, -passed end
+    return s, n, 0, 0, 0
+  elseif passed >= period then
+    if passed >= 2 * period or kind ~= SLIDING then cur = 0 end
+    cur, prev = 0, cur
+  elseif passed >= 0 then
+    return at, nanos, cur, prev, passed
+  elseif passed >= -period then
+    return at, nanos, cur, prev, 0
   end
+  local into = position(s, n, period)
+  at, nanos = before(s, n, into)
+  return at, nanos, cur, prev, into
 end
 
--- weighted returns what the window before still counts for.
-local function weighted(c)
-  if c.prev == 0 then return 0, false end
-  return muldiv(c.period - c.into, c.prev, c.period)
+-- used returns how much of its quota a counter says is used, rounded up.
+local function used(kind, period, cur, prev, into)
+  if kind == BUCKET then return floor((into + period - 1) / period) end
+  local old, rest = muldiv(period - into, prev, period)
+  if rest then old = old + 1 end
+  return cur + old
 end
 
--- adopt makes c a counter of a quota at an instant. What was used under another
--- quota is used.
-local function adopt(c, kind, capacity, period, cost, s, n)
-  if c.kind == kind and c.period == period then
-    forward(c, s, n)
-  else
-    local used = 0
-    if c.kind then
-      forward(c, s, n)
-      c.dirty = cost > 0
-      if c.kind == BUCKET then
-        used = floor((c.into + c.period - 1) / c.period)
-      else
-        local old, rest = weighted(c)
-        used = c.cur + old
-        if rest then used = used + 1 end
-      end
+-- take counts up to want against a quota, and returns the answer, and whether it
+-- is to be stored. What was used under another quota is used.
+local function take(state, kind, capacity, period, cost, want, s, n)
+  local at, nanos, cur, prev, into = s, n, 0, 0, 0
+  local dirty = false
+  local was, length
+  if state then
+    was, length, at, nanos, cur, prev = read('<BddI4I4I4', state)
+    at, nanos, cur, prev, into = forward(was, length, at, nanos, cur, prev, s, n)
+  end
+  if was ~= kind or length ~= period then
+    if was then
+      dirty = cost > 0
+      cur = used(was, length, cur, prev, into)
+      if cur > capacity then cur = capacity end
     end
-    if used > capacity then used = capacity end
-    c.kind, c.period, c.cur, c.prev = kind, period, used, 0
+    prev = 0
     if kind == BUCKET then
-      c.into, c.cur = used * period, 0
-      c.s, c.n = before(s, n, -c.into)
+      cur, into = 0, cur * period
     else
-      begin(c, s, n)
+      into = position(s, n, period)
+      at, nanos = before(s, n, into)
     end
   end
-  if kind == BUCKET and c.into > capacity * period then c.into = capacity * period end
-end
-
--- left returns what of the quota is not in use.
-local function left(c, capacity)
-  if c.kind == BUCKET then
-    return floor((capacity * c.period - c.into) / c.period)
-  end
-  return capacity - c.cur - weighted(c)
-end
-
--- count counts up to want, and returns how much that was.
-local function count(c, capacity, cost, want, s, n)
-  local room = left(c, capacity)
-  if cost == 0 or cost > room then return 0 end
-  local granted = floor(room / 4)
-  if granted > want then granted = want end
-  if granted < cost then granted = cost end
-  if c.kind == BUCKET then
-    c.into = c.into + granted * c.period
-    c.s, c.n = before(s, n, -c.into)
+  local left
+  if kind == BUCKET then
+    if into > capacity * period then into = capacity * period end
+    left = floor((capacity * period - into) / period)
+  elseif prev == 0 then
+    left = capacity - cur
   else
-    c.cur = c.cur + granted
+    left = capacity - cur - muldiv(period - into, prev, period)
   end
-  c.dirty = true
-  return granted
+  local granted = 0
+  if cost > 0 and cost <= left then
+    granted, dirty = cost, true
+    if want > cost then
+      granted = floor(left / 4)
+      if granted > want then granted = want end
+      if granted < cost then granted = cost end
+    end
+    cur = cur + granted
+  end
+  local lifetime
+  if kind == BUCKET then
+    into, cur = into + granted * period, 0
+    at, nanos = before(s, n, -into)
+    lifetime = into
+  else
+    lifetime = 2 * period - into
+  end
+  return pack('<I4BddI4I4I4', granted, kind, period, at, nanos, cur, prev), dirty, lifetime
 end
 
--- giveback forgets what was counted in the window that began at s and n.
-local function giveback(c, kind, period, amount, s, n)
-  if c.kind == kind and c.period == period and c.s == s and c.n == n then
-    c.cur = c.cur - amount
-    if c.cur < 0 then c.cur = 0 end
-    c.dirty = true
+-- giveback forgets what was counted in a window, and returns like take.
+local function giveback(state, kind, period, amount, start, startnanos)
+  if state then
+    local was, length, at, nanos, cur, prev = read('<BddI4I4I4', state)
+    if was == kind and length == period and at == start and nanos == startnanos and amount <= cur then
+      return pack('<I4BddI4I4I4', amount, kind, period, at, nanos, cur - amount, prev), true, 2 * period
+    end
   end
-end
-
--- lifetime returns after how many milliseconds c tells no more than a new
--- counter would.
-local function lifetime(c)
-  local nanos = c.into
-  if c.kind ~= BUCKET then nanos = 2 * c.period - c.into end
-  return floor(nanos / 1000000) + 1
+  return pack('<I4BddI4I4I4', 0, 0, 0, 0, 0, 0, 0), false
 end
 
 local now = redis.call('TIME')
 local s, n = tonumber(now[1]), now[2] * 1000
-local stored = redis.call('MGET', unpack(KEYS))
-local counters, answers, at, instant = {}, {}, 1, 1
-for i, key in ipairs(KEYS) do
-  local c = counters[key]
-  if not c then
-    c = {cur = 0, prev = 0}
-    if stored[i] then
-      c.kind, c.period, c.s, c.n, c.cur, c.prev = read(STATE, stored[i])
-    end
-    counters[key] = c
-  end
-  local kind, capacity, period, cost, want
-  kind, capacity, period, cost, want, at = read(RECORD, ARGV[1], at)
-  if ARGV[2] then
-    s, n, instant = read(INSTANT, ARGV[2], instant)
-  end
-  local granted = 0
-  if cost < 0 then
-    giveback(c, kind, period, -cost, capacity, want)
-    c.into = c.into or 0
-  else
-    adopt(c, kind, capacity, period, cost, s, n)
-    granted = count(c, capacity, cost, want, s, n)
-  end
-  answers[i] = pack(ANSWER, granted, c.cur, c.prev, c.into, c.s or 0, c.n or 0)
+local quotas = {}
+for i = 1, #ARGV[2], 25 do
+  quotas[#quotas + 1] = {read('<Bddd', ARGV[2], i)}
 end
-for key, c in pairs(counters) do
-  if c.dirty then
-    redis.call('SET', key, pack(STATE, c.kind, c.period, c.s, c.n, c.cur, c.prev), 'PX', lifetime(c))
+local stored = redis.call('MGET', unpack(KEYS))
+local latest, lifetimes, answers = {}, {}, {pack('<dd', s, n)}
+for i, key in ipairs(KEYS) do
+  local index, cost, want = read('<BI4I4', ARGV[1], i * 9 - 8)
+  local quota = quotas[index]
+  local state = latest[key] or stored[i]
+  local answer, dirty, lifetime
+  if quota[1] > GIFT then
+    answer, dirty, lifetime = giveback(state, quota[1] - GIFT, quota[3], cost, quota[2], quota[4])
+  else
+    if ARGV[3] then s, n = read('<dd', ARGV[3], i * 16 - 15) end
+    answer, dirty, lifetime = take(state, quota[1], quota[2], quota[3], cost, want, s, n)
   end
+  answers[i + 1] = answer
+  if dirty then
+    latest[key], lifetimes[key] = answer:sub(5), lifetime
+  end
+end
+for key, state in pairs(latest) do
+  redis.call('SET', key, state, 'PX', floor(lifetimes[key] / 1000000) + 1)
 end
 return table.concat(answers)
