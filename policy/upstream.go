@@ -81,6 +81,7 @@ func (e *evaluation) assert() Reason {
 		return ReasonAssertionFailed
 	}
 	e.minted = append(e.minted, Header{header, text})
+	e.trace.add("assertion", "", header)
 	return ""
 }
 
