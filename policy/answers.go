@@ -123,7 +123,7 @@ func (e *evaluation) redirect(reason Reason) string {
 	}
 	switch reason.Status() {
 	case http.StatusUnauthorized:
-		if to, ok := e.policy.signIn.location(e.target, e.scheme, reason == ReasonSessionPending); ok && e.rule.accept.Has(SessionToken) {
+		if to, ok := e.policy.signIn.location(e.sent(), e.scheme, reason == ReasonSessionPending); ok && e.rule.accept.Has(SessionToken) {
 			return to
 		}
 	case http.StatusForbidden:

@@ -100,16 +100,25 @@ type Forward struct {
 // Authenticator establishes who is asking. Implementations are safe for
 // concurrent use, never look at a rule, and report every failure as a state.
 type Authenticator interface {
-	// Authenticate reads the credentials of r, as of now. The scheme of r is the
-	// client's, also behind a proxy. It makes no network
+	// Authenticate reads the credentials of r, as of now. The scheme and the
+	// target of r are the client's, also where a proxy changed them. It makes no network
 	// call for a token of a type that accept does not hold.
 	Authenticate(ctx context.Context, r *Request, accept TokenTypes, now time.Time) AuthState
+}
+
+// Renewer is an Authenticator that can have a browser fetch a new token, where
+// the one it sent holds but what it says has changed since.
+type Renewer interface {
+	// Renew answers a handshake where the request is one that a browser can be
+	// sent away from, and otherwise nobody signed in, for that reason.
+	Renew(ctx context.Context, r *Request, reason Reason, now time.Time) AuthState
 }
 
 // Revocations knows which sessions and grants have ended before their tokens
 // did. Implementations are safe for concurrent use and answer from memory.
 type Revocations interface {
-	// Revoked returns the reason the principal no longer counts, or "".
+	// Revoked returns the reason the principal no longer counts, or "". With
+	// [ReasonClaimsStale] it still does, but not by this token.
 	Revoked(p *Principal, now time.Time) Reason
 }
 

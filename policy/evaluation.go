@@ -142,14 +142,27 @@ func (e *evaluation) authenticate() Reason {
 	return reason
 }
 
-// asMade is the request with the scheme that the client made it by.
+// asMade is the request as the client made it: by its scheme and its target.
 func (e *evaluation) asMade() *Request {
-	if e.scheme == e.request.Scheme {
+	sent := e.sent()
+	if e.scheme == e.request.Scheme && sent == e.target {
 		return e.request
 	}
 	made := *e.request
-	made.Scheme = e.scheme
+	made.Scheme, made.Target = e.scheme, sent.raw
 	return &made
+}
+
+// sent is the target that redirects lead back to.
+func (e *evaluation) sent() *target {
+	if e.request.Sent == "" || e.request.Sent == e.request.Target {
+		return e.target
+	}
+	sent, reason := parseTarget(e.request.Sent, e.request.Host, e.scheme)
+	if reason != "" {
+		return e.target
+	}
+	return &sent
 }
 
 // signedOut returns why nobody is signed in, or "".
@@ -186,7 +199,19 @@ func (e *evaluation) revoked() Reason {
 		return ""
 	}
 	e.principal = nil
+	if reason == ReasonClaimsStale {
+		e.renew(reason)
+	}
 	return refusal(reason, ReasonSessionRevoked)
+}
+
+// renew has a browser fetch a new token, where the authenticator can do that.
+func (e *evaluation) renew(reason Reason) {
+	presented := e.state.Presented
+	if renewer, ok := e.policy.deps.Authenticator.(Renewer); ok {
+		e.state = renewer.Renew(e.ctx, e.asMade(), reason, e.now)
+		e.state.Principal, e.state.Presented = nil, presented
+	}
 }
 
 func (e *evaluation) meetRequirement(r *rule) Reason {

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"net/url"
 	"slices"
 	"testing"
 
@@ -61,5 +62,37 @@ func TestShadowLeavesCredentialsAlone(t *testing.T) {
 	d := renewed(&policy.Forward{Cookie: "__session=new", RemoveQuery: []string{"x"}}).policy(t, config).Decide(t.Context(), get("/a?x"))
 	if d.Reason != policy.ReasonShadow || len(d.RemoveQuery) > 0 || d.Header("Set-Cookie") != "" {
 		t.Errorf("%s, %v, %v", d.Reason, d.RemoveQuery, d.ResponseHeaders)
+	}
+}
+
+// A browser comes back to the page it asked for, whatever the proxy made of it.
+func TestRedirectsLeadBackToWhatWasSent(t *testing.T) {
+	t.Parallel()
+	config := rules()
+	for sent, want := range map[string]string{
+		"":                  "https://app.example.com/rewritten?x=1",
+		"/page?y=2":         "https://app.example.com/page?y=2",
+		"/rewritten?x=1":    "https://app.example.com/rewritten?x=1",
+		"/a/../b":           "https://app.example.com/rewritten?x=1",
+		"//evil.com/x":      "https://app.example.com//evil.com/x",
+		"https://evil.com/": "https://app.example.com/rewritten?x=1",
+	} {
+		deps := goodDeps()
+		deps.Authenticator = as(nil)
+		deps.Instance = policy.Instance{SignInURL: "https://accounts.example.com/sign-in", Origins: []string{"https://app.example.com"}}
+		p, err := policy.New(config, deps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := get("/rewritten?x=1", policy.Header{Name: "Accept", Value: "text/html"}, policy.Header{Name: "Sec-Fetch-Mode", Value: "navigate"}, policy.Header{Name: "Sec-Fetch-Dest", Value: "document"})
+		r.Sent = sent
+		d := p.Decide(t.Context(), r)
+		to, err := url.Parse(d.Header("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := to.Query().Get("redirect_url"); got != want {
+			t.Errorf("sent %q: back to %q, want %q (%s)", sent, got, want, d.Reason)
+		}
 	}
 }

@@ -71,6 +71,7 @@ const (
 	ReasonSessionConflict Reason = "session-conflict"
 	ReasonSessionRevoked  Reason = "session-revoked"
 	ReasonTokenTooOld     Reason = "token-too-old"
+	ReasonClaimsStale     Reason = "claims-stale"
 )
 
 // Reasons why somebody signed in may not pass.
@@ -99,6 +100,7 @@ const (
 	ReasonRateLimited        Reason = "rate-limited"
 	ReasonKeysUnavailable    Reason = "keys-unavailable"
 	ReasonClerkUnavailable   Reason = "clerk-unavailable"
+	ReasonSecretKeyInvalid   Reason = "secret-key-invalid"
 	ReasonLimiterUnavailable Reason = "limiter-unavailable"
 	ReasonAssertionFailed    Reason = "assertion-failed"
 	ReasonMatchTimeout       Reason = "match-timeout"
@@ -168,6 +170,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonSessionConflict: {http.StatusUnauthorized, "The request carries more than one session."},
 	ReasonSessionRevoked:  {http.StatusUnauthorized, "The session has ended."},
 	ReasonTokenTooOld:     {http.StatusUnauthorized, "The token is too old for this route."},
+	ReasonClaimsStale:     {http.StatusUnauthorized, "What the token says has changed since. Fetch a new one."},
 
 	ReasonRoleMissing:          {http.StatusForbidden, forbiddenDetail},
 	ReasonPermissionMissing:    {http.StatusForbidden, forbiddenDetail},
@@ -190,6 +193,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonRateLimited:        {http.StatusTooManyRequests, "Too many requests. Try again later."},
 	ReasonKeysUnavailable:    {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonClerkUnavailable:   {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonSecretKeyInvalid:   {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonLimiterUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonAssertionFailed:    {http.StatusInternalServerError, "Who asks could not be vouched for to the application."},
 	ReasonMatchTimeout:       {http.StatusServiceUnavailable, unavailableDetail},

@@ -15,6 +15,10 @@ type Request struct {
 	// Target is the request target as received: path and query, undecoded.
 	// Absolute-form is understood; everything else is refused.
 	Target string
+	// Sent is the target that the client sent, where the proxy has rewritten it
+	// to Target since. Redirects lead back to it; it is not judged. Default:
+	// Target.
+	Sent string
 	// Headers are the request's fields. Repeated fields are repeated entries,
 	// in the order they came; names are in any case.
 	Headers []Header

@@ -16,13 +16,13 @@ import (
 // the question about its session.
 type backend struct {
 	mu             sync.Mutex
-	token, session answer
+	token, session reply
 	asked          []string // method and path of every call
 	last           *http.Request
 	under, most    int // calls under way, now and at most
 }
 
-type answer struct {
+type reply struct {
 	status int
 	body   string
 	header http.Header
@@ -58,7 +58,7 @@ func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
 // makes answers with a token from now on.
 func (b *backend) makes(token string, delay time.Duration) { b.answers(made(token), delay) }
 
-func (b *backend) answers(a answer, delay time.Duration) {
+func (b *backend) answers(a reply, delay time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a.delay = delay
@@ -81,12 +81,12 @@ func (b *backend) expectCalls(t *testing.T, want int, when string) {
 	}
 }
 
-func made(token string) answer {
-	return answer{status: http.StatusOK, body: fmt.Sprintf(`{"object":"token","jwt":%q}`, token)}
+func made(token string) reply {
+	return reply{status: http.StatusOK, body: fmt.Sprintf(`{"object":"token","jwt":%q}`, token)}
 }
 
-func failure(status int) answer {
-	return answer{status: status, body: fmt.Sprintf(`{"errors":[{"code":"canary_code","message":"canary_%d"}]}`, status)}
+func failure(status int) reply {
+	return reply{status: status, body: fmt.Sprintf(`{"errors":[{"code":"canary_code","message":"canary_%d"}]}`, status)}
 }
 
 func testTokens(tb testing.TB, b http.RoundTripper) *Tokens {

@@ -1,13 +1,11 @@
 package clerktest
 
 import (
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync/atomic"
 )
 
@@ -30,62 +28,22 @@ func (i *Instance) Calls(endpoint string) int {
 func (i *Instance) routes() http.Handler {
 	mux := http.NewServeMux()
 	i.counts = counts{}
-	for route, handler := range map[string]http.HandlerFunc{
-		"GET /v1/jwks":          i.backend(i.serveJWKS),
-		"GET /v1/sessions/{id}": i.backend(i.serveSession),
-
-		"GET /.well-known/jwks.json": i.serveJWKS,
-
-		"GET /sign-in":   i.serveSignIn,
-		"POST /sign-in":  i.fromApps(i.doSignIn),
-		"POST /sign-out": i.fromApps(i.doSignOut),
-	} {
-		calls := new(atomic.Int64)
-		i.counts[route] = calls
-		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
-			calls.Add(1)
-			handler(w, r)
-		})
+	for _, table := range []map[string]http.HandlerFunc{i.backendRoutes(), i.frontendRoutes(), i.pageRoutes()} {
+		for route, handler := range table {
+			calls := new(atomic.Int64)
+			i.counts[route] = calls
+			mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+				calls.Add(1)
+				if !i.fail(route, w, r) {
+					handler(w, r)
+				}
+			})
+		}
 	}
 	return http.MaxBytesHandler(mux, maxForm)
 }
 
-// backend lets in who has the secret key.
-func (i *Instance) backend(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if subtle.ConstantTimeCompare([]byte(key), []byte(i.secretKey)) != 1 {
-			writeError(w, http.StatusUnauthorized, "clerk_key_invalid", "This is not the secret key of this instance.")
-			return
-		}
-		next(w, r)
-	}
-}
-
-func (i *Instance) serveJWKS(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, i.JWKS())
-}
-
-// serveSession is the Backend API's session object. Times are in milliseconds.
-func (i *Instance) serveSession(w http.ResponseWriter, r *http.Request) {
-	s, status := i.session(r.PathValue("id"))
-	if s == nil {
-		writeError(w, http.StatusNotFound, "resource_not_found", "There is no such session.")
-		return
-	}
-	began := s.CreatedAt.UnixMilli()
-	object := map[string]any{
-		"object": "session", "id": s.ID, "client_id": "client_1", "user_id": s.User.ID, "status": status,
-		"last_active_at": began, "created_at": began, "updated_at": began,
-		"expire_at": s.CreatedAt.AddDate(0, 0, 7).UnixMilli(), "abandon_at": s.CreatedAt.AddDate(0, 1, 0).UnixMilli(),
-	}
-	if m := s.membership(); m != nil {
-		object["last_active_organization_id"] = m.Organization.ID
-	}
-	writeJSON(w, http.StatusOK, object)
-}
-
-// writeError writes an error in the Backend API's form.
+// writeError writes an error in Clerk's form.
 func writeError(w http.ResponseWriter, status int, code, message string) {
 	problem := map[string]string{"code": code, "message": message, "long_message": message}
 	writeJSON(w, status, map[string]any{"errors": []any{problem}, "clerk_trace_id": "trace"})

@@ -1,41 +1,14 @@
 package clerktest
 
 import (
-	"cmp"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 )
-
-// Options describe an instance. The zero value is a good one for tests.
-type Options struct {
-	// Host is the name of the Frontend API, as the publishable key and claim
-	// iss have it: a host name with a dot, without port. Default:
-	// clerk.localhost.
-	Host string
-	// Live makes a production instance (pk_live_, sk_live_). Default: one for
-	// development.
-	Live bool
-	// Addr is where to listen. Default: 127.0.0.1 at a free port.
-	Addr string
-	// Origins are those of the apps (http://localhost:8080). The sign-in page
-	// sends people back to these alone, and claim azp is the first of them
-	// unless told otherwise. Default: none, and tokens without azp.
-	Origins []string
-	// Users are the people there are. Default: [People].
-	Users []User
-	// TokenLifetime is how long a session token holds. Default: 60 s, as at
-	// Clerk.
-	TokenLifetime time.Duration
-	// Now is the clock. Default: [time.Now].
-	Now func() time.Time
-}
 
 // Instance is a running Clerk instance. It is safe for concurrent use.
 type Instance struct {
@@ -43,22 +16,32 @@ type Instance struct {
 	publishableKey string
 	secretKey      string
 	url            string
-	server         *http.Server
+	tlsAddr        string
+	servers        []*http.Server
 	served         sync.WaitGroup
+	closed         chan struct{} // closed with the instance
+	handler        http.Handler
 	counts         counts
+	faults         faults
 	// stranger makes keys that the instance does not publish.
 	stranger func() signingKey
 
-	mu       sync.RWMutex
-	keys     []signingKey // the last one signs
-	sessions []*Session   // oldest first
+	mu         sync.RWMutex
+	keys       []signingKey // the last one signs
+	people     []*User
+	sessions   []*record // oldest first
+	clients    []*client // oldest first
+	handed     handed[[]string]
+	links      handed[*client]
+	machine    []*machineToken
+	deliveries []Delivery
 }
 
-// The server's bounds. Nothing the APIs take or give comes near them.
+// The servers' bounds. Nothing the APIs take or give comes near them.
 const (
 	serverTimeout = 10 * time.Second
 	maxHeader     = 64 << 10
-	maxForm       = 16 << 10
+	maxForm       = 64 << 10
 )
 
 // New starts an instance. The error is for options that make no instance, and
@@ -71,26 +54,55 @@ func New(o Options) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", o.Addr)
-	if err != nil {
+	i := &Instance{
+		options: o, keys: []signingKey{key}, stranger: sync.OnceValue(mustSigningKey), closed: make(chan struct{}),
+		handed: handed[[]string]{now: o.Now}, links: handed[*client]{now: o.Now},
+	}
+	for _, u := range o.Users {
+		i.people = append(i.people, new(u.clone()))
+	}
+	i.publishableKey, i.secretKey = o.instanceKeys()
+	i.handler = i.routes()
+	if err := i.listen(); err != nil {
+		i.Close()
 		return nil, fmt.Errorf("starting a Clerk instance: %w", err)
 	}
-	i := &Instance{options: o, keys: []signingKey{key}, stranger: sync.OnceValue(mustSigningKey)}
-	i.publishableKey, i.secretKey = o.instanceKeys()
-	i.url = "http://" + publicAddr(o.Addr, listener)
-	i.server = &http.Server{
-		Handler:        i.routes(),
+	return i, nil
+}
+
+// listen serves http, and https where it is asked for.
+func (i *Instance) listen() error {
+	listener, err := net.Listen("tcp", i.options.Addr)
+	if err != nil {
+		return err
+	}
+	i.url = "http://" + publicAddr(i.options.Addr, listener)
+	i.serve(listener)
+	if !i.options.TLS {
+		return nil
+	}
+	secure, err := i.listenTLS()
+	if err != nil {
+		return err
+	}
+	i.tlsAddr = secure.Addr().String()
+	i.serve(secure)
+	return nil
+}
+
+func (i *Instance) serve(listener net.Listener) {
+	server := &http.Server{
+		Handler:        i.handler,
 		ReadTimeout:    serverTimeout,
-		WriteTimeout:   serverTimeout,
 		IdleTimeout:    serverTimeout,
 		MaxHeaderBytes: maxHeader,
 	}
+	i.servers = append(i.servers, server)
 	i.served.Go(func() {
-		if err := i.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			panic(err) // nobody but Close ends it
 		}
 	})
-	return i, nil
 }
 
 // TB is what [Start] needs of a [testing.TB].
@@ -113,15 +125,49 @@ func Start(tb TB, o Options) *Instance {
 
 // Close stops the instance and waits for it. Requests under way are cut off.
 func (i *Instance) Close() {
-	i.server.Close()
+	close(i.closed)
+	for _, server := range i.servers {
+		server.Close()
+	}
 	i.served.Wait()
 }
 
 // URL is where the instance listens: the api_url of configurations.
 func (i *Instance) URL() string { return i.url }
 
-// SignInURL is the page where people sign in.
-func (i *Instance) SignInURL() string { return i.url + "/sign-in" }
+// TLSAddr is where the instance listens for https, as host:port: whoever
+// resolves its names sends them there. Empty without Options.TLS.
+func (i *Instance) TLSAddr() string { return i.tlsAddr }
+
+// FrontendURL is where browsers reach the Frontend API and the pages.
+func (i *Instance) FrontendURL() string {
+	switch {
+	case i.options.FrontendURL == Itself:
+		return i.url
+	case i.options.FrontendURL != "":
+		return strings.TrimRight(i.options.FrontendURL, "/")
+	}
+	return "https://" + i.options.Host
+}
+
+// SignInURL is the page where people sign in. Unless told where browsers reach
+// the instance, it is where the instance listens.
+func (i *Instance) SignInURL() string { return i.pages() + "/sign-in" }
+
+// AccountURL is the page where people switch between their sessions and
+// organizations, and sign out.
+func (i *Instance) AccountURL() string { return i.pages() + "/user" }
+
+func (i *Instance) pages() string {
+	if !i.reachable() {
+		return i.url
+	}
+	return i.FrontendURL()
+}
+
+// reachable says whether browsers find the instance at its Frontend API's
+// address.
+func (i *Instance) reachable() bool { return i.options.FrontendURL != "" || i.options.TLS }
 
 // PublishableKey names the instance: pk_test_... or pk_live_....
 func (i *Instance) PublishableKey() string { return i.publishableKey }
@@ -130,40 +176,7 @@ func (i *Instance) PublishableKey() string { return i.publishableKey }
 func (i *Instance) SecretKey() string { return i.secretKey }
 
 // Issuer is claim iss of the instance's tokens.
-func (i *Instance) Issuer() string { return "https://" + i.options.Host }
-
-// Users lists the people there are.
-func (i *Instance) Users() []User { return slices.Clone(i.options.Users) }
-
-// complete fills in the defaults.
-func (o *Options) complete() error {
-	o.Host = cmp.Or(o.Host, "clerk.localhost")
-	o.Addr = cmp.Or(o.Addr, "127.0.0.1:0")
-	o.TokenLifetime = cmp.Or(o.TokenLifetime, time.Minute)
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Users == nil {
-		o.Users = People()
-	}
-	for _, text := range o.Origins {
-		if u, ok := parseWebURL(text); !ok || originOf(u) != text {
-			return fmt.Errorf("starting a Clerk instance: %q is not an origin", text)
-		}
-	}
-	return nil
-}
-
-// instanceKeys makes the pair of keys. The body of a publishable key is the
-// base64 of the host and a dollar sign.
-func (o *Options) instanceKeys() (publishable, secret string) {
-	kind := "test_"
-	if o.Live {
-		kind = "live_"
-	}
-	body := base64.RawStdEncoding.EncodeToString([]byte(o.Host + "$"))
-	return "pk_" + kind + body, "sk_" + kind + rand.Text() + rand.Text()
-}
+func (i *Instance) Issuer() string { return i.FrontendURL() }
 
 // publicAddr is the address listened on, under the name it was asked for:
 // cookies belong to a name.

@@ -11,8 +11,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// categorySession is the class of session tokens (header cat).
-const categorySession = "cl_B7d4PD111AAA"
+// The classes of tokens (header cat).
+const (
+	categorySession  = "cl_B7d4PD111AAA" // handshakes too
+	categoryTemplate = "cl_B7d4PD222AAA"
+	categoryMachine  = "cl_B7d4PD333AAA"
+)
 
 // Token says how a token differs from the one Clerk would mint. The zero value
 // is an ordinary session token.
@@ -30,12 +34,19 @@ type Token struct {
 	Unsigned bool
 }
 
-// Mint makes a token of a session. It panics where a claim cannot be written as
-// JSON, which is a mistake of the test's own.
+// Mint makes a token of a session, as the session is now. It panics where a
+// claim cannot be written as JSON, which is a mistake of the test's own.
 func (i *Instance) Mint(s *Session, t Token) string {
-	claims := i.claims(s, t)
+	if now := i.Session(s.ID); now != nil {
+		s = now
+	}
+	return i.mintAs(map[string]any{"typ": "JWT", "cat": categorySession}, i.claims(s, t), t)
+}
+
+// mintAs signs what a description makes of header and claims.
+func (i *Instance) mintAs(header, claims map[string]any, t Token) string {
 	key := i.signing()
-	header := map[string]any{"typ": "JWT", "cat": categorySession, "kid": key.id}
+	header["kid"] = key.id
 	override(claims, t.Claims)
 	override(header, t.Header)
 	switch {
@@ -50,12 +61,9 @@ func (i *Instance) Mint(s *Session, t Token) string {
 
 // claims are those of a session token (version 2 unless asked otherwise).
 func (i *Instance) claims(s *Session, t Token) map[string]any {
-	minted := i.options.Now().Add(-t.Age)
-	claims := map[string]any{
-		"iss": i.Issuer(), "sub": s.User.ID, "sid": s.ID, "sts": "active", "jti": rand.Text(),
-		"iat": minted.Unix(), "nbf": minted.Add(-10 * time.Second).Unix(), "exp": minted.Add(i.options.TokenLifetime).Unix(),
-		"fva": s.factorAges(minted),
-	}
+	claims := i.registered(s.User.ID, t.Age, i.options.TokenLifetime)
+	claims["sid"], claims["sts"] = s.ID, s.Status
+	claims["fva"] = s.factorAges(i.options.Now().Add(-t.Age))
 	if len(i.options.Origins) > 0 {
 		claims["azp"] = i.options.Origins[0]
 	}
@@ -68,6 +76,36 @@ func (i *Instance) claims(s *Session, t Token) map[string]any {
 	claims["v"] = 2
 	addOrganizationV2(claims, s.User, m)
 	return claims
+}
+
+// registered are the claims that tokens of all kinds have (RFC 7519 § 4.1).
+func (i *Instance) registered(subject string, age, lifetime time.Duration) map[string]any {
+	minted := i.options.Now().Add(-age)
+	return map[string]any{
+		"iss": i.Issuer(), "sub": subject, "jti": rand.Text(),
+		"iat": minted.Unix(), "nbf": minted.Add(-10 * time.Second).Unix(), "exp": minted.Add(lifetime).Unix(),
+	}
+}
+
+// Template is a JWT template: tokens of its own shape for other services. They
+// name no session and are no session tokens.
+type Template struct {
+	// Claims are added to the registered ones.
+	Claims map[string]any
+	// Lifetime is how long the tokens hold. Default: 60 s.
+	Lifetime time.Duration
+}
+
+// fill makes a token by a template.
+func (i *Instance) fill(t Template, s *Session) string {
+	lifetime := t.Lifetime
+	if lifetime == 0 {
+		lifetime = time.Minute
+	}
+	claims := i.registered(s.User.ID, 0, lifetime)
+	override(claims, t.Claims)
+	key := i.signing()
+	return sign(key.private, map[string]any{"typ": "JWT", "cat": categoryTemplate, "kid": key.id}, claims)
 }
 
 // override replaces members, and removes those with a nil value.

@@ -17,6 +17,8 @@ type User struct {
 	// SecondFactor says that a second factor is enrolled; signing in verifies
 	// it too.
 	SecondFactor bool
+	// Banned users cannot sign in.
+	Banned bool
 }
 
 // Organization is one of the instance's organizations.
@@ -37,17 +39,36 @@ type Membership struct {
 	Permissions []string
 }
 
-// People are the ones there are unless told otherwise: an admin and a member of
-// one organization, and somebody in none.
+// People are the ones there are unless told otherwise: an admin of two
+// organizations, a member of one of them, and somebody in none.
 func People() []User {
 	acme := Organization{ID: "org_acme", Slug: "acme", Name: "Acme", Features: []string{"reports"}, Plans: []string{"pro"}}
+	bolt := Organization{ID: "org_bolt", Slug: "bolt", Name: "Bolt", Plans: []string{"free"}}
 	return []User{
 		{ID: "user_ada", Name: "Ada", Memberships: []Membership{
 			{Organization: acme, Role: "org:admin", Permissions: []string{"org:reports:read", "org:reports:manage"}},
+			{Organization: bolt, Role: "org:member"},
 		}},
 		{ID: "user_max", Name: "Max", Memberships: []Membership{{Organization: acme, Role: "org:member"}}},
 		{ID: "user_sol", Name: "Sol", Plans: []string{"free"}},
 	}
+}
+
+// membership is the one in an organization, named by slug or id, or nil.
+func (u *User) membership(organization string) *Membership {
+	for i := range u.Memberships {
+		if o := u.Memberships[i].Organization; organization != "" && (o.Slug == organization || o.ID == organization) {
+			return &u.Memberships[i]
+		}
+	}
+	return nil
+}
+
+// clone copies what changes to the world may change.
+func (u *User) clone() User {
+	c := *u
+	c.Memberships = slices.Clone(u.Memberships)
+	return c
 }
 
 // features are the slugs of the organization's features, those of permissions
