@@ -98,6 +98,9 @@ func TestAnAssertionSaysWhoAsks(t *testing.T) {
 		"a machine": {policy.Assertion{}, &policy.Principal{TokenType: policy.M2MToken, MachineID: "mch_1", Scopes: []string{"mch_2", "mch_3"}}, map[string]any{
 			"iss": "clerkgate", "sub": "mch_1", "token_type": "m2m_token", "scope": "mch_2 mch_3", "iat": iat, "nbf": iat - 10, "exp": iat + 60,
 		}},
+		"the API key of an organization": {policy.Assertion{}, &policy.Principal{TokenType: policy.APIKey, OrgID: "org_1", Scopes: []string{"read"}}, map[string]any{
+			"iss": "clerkgate", "sub": "org_1", "org_id": "org_1", "token_type": "api_key", "scope": "read", "iat": iat, "nbf": iat - 10, "exp": iat + 60,
+		}},
 		"a client of OAuth whose token ends soon": {policy.Assertion{}, &policy.Principal{TokenType: policy.OAuthToken, UserID: "user_1", ClientID: "client_1", ExpiresAt: now.Add(7 * time.Second)}, map[string]any{
 			"iss": "clerkgate", "sub": "user_1", "token_type": "oauth_token", "client_id": "client_1", "iat": iat, "nbf": iat - 10, "exp": iat + 7,
 		}},
