@@ -1,12 +1,16 @@
 package revocation
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
@@ -23,18 +27,23 @@ type Verifier struct {
 // NewVerifier returns a verifier for a signing secret (whsec_ and base64). The
 // error is for a secret that is none, and does not hold it.
 func NewVerifier(secret string) (*Verifier, error) {
-	if strings.TrimPrefix(secret, "whsec_") == "" {
-		return nil, errors.New("the webhook secret is empty")
-	}
-	webhook, err := standardwebhooks.NewWebhook(secret)
+	text := strings.TrimRight(strings.TrimPrefix(secret, "whsec_"), "=") // padded or not
+	key, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil {
 		return nil, errors.New("the webhook secret is not whsec_ and base64") // err tells of the text
+	}
+	if len(key) == 0 {
+		return nil, errors.New("the webhook secret is empty")
+	}
+	webhook, err := standardwebhooks.NewWebhookRaw(key)
+	if err != nil {
+		return nil, errors.New("the webhook secret is not accepted")
 	}
 	return &Verifier{webhook}, nil
 }
 
-// Verify reports an error unless body is a delivery of the secret's owner, made
-// at most five minutes from now.
+// Verify reports an error unless body is a JSON object that the secret's owner
+// delivered, at most five minutes from now.
 func (v *Verifier) Verify(h http.Header, body []byte, now time.Time) error {
 	id, stamp := joined(h, "Svix-Id"), joined(h, "Svix-Timestamp")
 	at, err := readStamp(stamp)
@@ -51,6 +60,9 @@ func (v *Verifier) Verify(h http.Header, body []byte, now time.Time) error {
 	})
 	if err != nil {
 		return fmt.Errorf("the delivery is not signed: %w", err)
+	}
+	if !utf8.Valid(body) || !json.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		return errors.New("the body is no JSON object")
 	}
 	return nil
 }
