@@ -111,13 +111,14 @@ func (b *backend) own(ctx context.Context, userID, id string) error {
 	return nil
 }
 
-// revoke ends a session. One that has ended already is no error.
+// revoke ends a session. One that has ended already, or that Clerk has
+// forgotten, is no error.
 func (b *backend) revoke(ctx context.Context, id string) error {
 	ended, err := b.sessions.Revoke(ctx, &sessions.RevokeParams{ID: id})
 	switch {
 	case err != nil:
 		err = plain(ctx, "ending a session", err)
-		if errors.Is(err, errRefused) && b.hasEnded(ctx, id) {
+		if errors.Is(err, errNotFound) || errors.Is(err, errRefused) && b.hasEnded(ctx, id) {
 			return nil
 		}
 		return err

@@ -87,6 +87,10 @@ func TestRevokeEndsASessionAtClerkAndThenAtTheEdge(t *testing.T) {
 	if page := w.send("GET", DefaultPrefix+"?done=revoked", here, browserAccept).Body.String(); !strings.Contains(page, `role="status"`) {
 		t.Error("the page does not say that it is done")
 	}
+	linked := func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }
+	if page := w.send("GET", DefaultPrefix+"?done=revoked", here, browserAccept, linked).Body.String(); strings.Contains(page, `role="status"`) {
+		t.Error("a link of another site makes the page say that something is done")
+	}
 }
 
 // The same with a Clerk that listens, instead of one that is a function.
@@ -187,6 +191,19 @@ func TestSignOutClearsTheCookiesOfThisInstance(t *testing.T) {
 				t.Errorf("%d %s", page.Code, page.Body)
 			}
 		})
+	}
+}
+
+func TestSigningOutOfASessionThatClerkForgotEndsItHere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	s, err := w.clerk.SignIn("user_ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := w.send("POST", DefaultPrefix+"/sign-out", s, jsonAccept)
+	if calls := w.api.calls(); answer.Code != 200 || calls[len(calls)-1] != "edge "+s.ID || len(answer.Header()["Set-Cookie"]) == 0 {
+		t.Errorf("%d %s, and happened: %q", answer.Code, answer.Body, calls)
 	}
 }
 
