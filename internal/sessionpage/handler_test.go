@@ -47,6 +47,23 @@ func TestListShowsOnesOwnSessionsAndMarksThisOne(t *testing.T) {
 	}
 }
 
+// An answer of Clerk's about somebody else, or of no sense, shows nothing.
+func TestListShowsNothingThatClerkWasNotAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here := w.signIn(t, "user_ada", "Chrome")
+	w.api.fails, w.api.status = "/sessions", 200
+	w.api.body = `{"data":[null,{"id":"sess_1","user_id":"user_max","status":"active"},{"id":"sess_2","user_id":"user_ada","status":"ended"},
+		{"id":"sess_/../3","user_id":"user_ada","status":"active"},{"id":"sess_4","user_id":"user_ada","status":"active"}],"total_count":5}`
+	got := decode[Listing](t, w.send("GET", DefaultPrefix, here, jsonAccept))
+	if len(got.Sessions) != 1 || got.Sessions[0].ID != "sess_4" {
+		t.Errorf("listed %+v", got.Sessions)
+	}
+	if page := w.send("GET", DefaultPrefix, here, browserAccept).Body.String(); !strings.Contains(page, "Clerk does not list this session") {
+		t.Error("the page does not say that this session is missing")
+	}
+}
+
 // The fields of the JSON are public: programs read them.
 func TestTheFieldsOfASessionAreStable(t *testing.T) {
 	t.Parallel()
@@ -279,7 +296,7 @@ func TestWhatGoesWrongAtClerkIsSaidPlainly(t *testing.T) {
 		"a wrong key":       {"/sessions", `{"errors":[{"code":"clerk_key_invalid","message":"` + canary + `"}]}`, 401, 502, "clerk-refused"},
 		"a redirect":        {"/sessions", canary, 302, 502, "clerk-refused"},
 		"no JSON":           {"/sessions", "[" + canary, 200, 503, "clerk-unavailable"},
-		"an endless answer": {"/sessions", `{"x":"` + strings.Repeat("x", maxAnswer), 200, 503, "clerk-unavailable"},
+		"an endless answer": {"/sessions", `{"data":[],"total_count":0,"x":"` + strings.Repeat("x", maxAnswer) + `"}`, 200, 503, "clerk-unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
