@@ -79,6 +79,16 @@ func namesDocument(arg string) bool {
 //		mode                enforce|shadow
 //		preflight           pass|judge
 //		identity_header     <name> <source>   # the first one replaces the default set
+//		upstream_token      <template> [<header>]
+//		strip_credentials
+//		assertion {
+//			header    <name>
+//			issuer    <name>
+//			audience  <values...>
+//			lifetime  <duration>
+//			algorithm EdDSA|ES256
+//			key       <pem>             # {file./etc/clerkgate/assertion.pem}
+//		}
 //		limit               <name> <n> per <window> by <keys...> {
 //			algorithm sliding_window|token_bucket
 //			burst     <n>
@@ -110,10 +120,12 @@ func namesDocument(arg string) bool {
 //			reverification        strict_mfa|strict|moderate|lax
 //			reverification        first_factor|second_factor|multi_factor <duration>
 //
-//			limits       <names...>
-//			on_forbidden redirect <url>
-//			on_forbidden status 403|404
-//			mode         enforce|shadow
+//			limits            <names...>
+//			on_forbidden      redirect <url>
+//			on_forbidden      status 403|404
+//			upstream_token    <template> [<header>]
+//			strip_credentials [on|off]
+//			mode              enforce|shadow
 //		}
 //		default protected|public|deny
 //	}
@@ -158,6 +170,9 @@ func (r *reader) words() words {
 	w["preflight"] = text(&r.Preflight)
 	w["default"] = text(&r.Default.Access)
 	w["identity_header"] = often(r.identityHeader)
+	w["upstream_token"] = upstreamToken(&r.UpstreamToken)
+	w["strip_credentials"] = bare(&r.StripCredentials)
+	w["assertion"] = once(r.assertion)
 	w["limit"] = often(r.limit)
 	w["rule"] = often(r.rule)
 	w["bypass"] = often(r.paths(policy.Bypass))

@@ -39,6 +39,8 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 	w["reverification"] = once(func(d *caddyfile.Dispenser) error { return readReverification(d, &fresh) })
 	w["limits"] = list(&rule.Limits)
 	w["on_forbidden"] = once(func(d *caddyfile.Dispenser) error { return readOnForbidden(d, &rule) })
+	w["upstream_token"] = upstreamToken(&rule.UpstreamToken)
+	w["strip_credentials"] = onOrOff(&rule.StripCredentials)
 	w["mode"] = text(&rule.Mode)
 	if err := r.places.noting(w, of+": ").block(d, of); err != nil {
 		return err

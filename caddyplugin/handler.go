@@ -90,6 +90,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if options.Session, err = h.leases.session(config.Clerk); err != nil {
 			return explain(config, err)
 		}
+		if options.Upstream, err = h.leases.upstream(config); err != nil {
+			return explain(config, err)
+		}
 	}
 	gate, err := setup.New(*config, options)
 	if err != nil {

@@ -58,7 +58,7 @@ func (r *reader) check() error {
 		return fmt.Errorf("%w, at %s", err, r.places[""])
 	}
 	var errs []error
-	_, err = policy.New(config.Config, policy.Deps{Authenticator: someone{}, Limiter: someone{}, Sessions: someone{}, Now: time.Now})
+	_, err = policy.New(config.Config, policy.Deps{Authenticator: someone{}, Limiter: someone{}, Sessions: someone{}, Tokens: someone{}, Assertions: someone{}, Now: time.Now})
 	if err == nil {
 		return nil
 	}
@@ -85,4 +85,12 @@ func (someone) Take(context.Context, time.Time, []policy.LimitCheck, []policy.Li
 
 func (someone) CreatedAt(context.Context, string) (time.Time, error) {
 	return time.Time{}, errors.ErrUnsupported
+}
+
+func (someone) Token(context.Context, *policy.Principal, string, time.Time) (string, policy.Reason, error) {
+	return "", policy.ReasonClerkUnavailable, errors.ErrUnsupported
+}
+
+func (someone) Assertion(*policy.Principal, time.Time) (string, error) {
+	return "", errors.ErrUnsupported
 }

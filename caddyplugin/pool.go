@@ -15,13 +15,15 @@ import (
 )
 
 // shared holds what outlives a configuration: authenticators with their keys
-// and verified tokens, and the counts of limits.
+// and verified tokens, tokens and keys for upstreams, and the counts of limits.
 var shared = caddy.NewUsagePool()
 
 // The keys of the pool.
 type (
 	// sessionKey is a hash of the clerk section.
 	sessionKey [sha256.Size]byte
+	// upstreamKey is a hash of what tokens for upstreams are made from.
+	upstreamKey [sha256.Size]byte
 	// limiterKey is the same for all: a limit counts for the whole process, by
 	// its name.
 	limiterKey struct{}
@@ -70,6 +72,25 @@ func (l *leases) session(config session.Config) (*session.Authenticator, error) 
 	return value.(*pooledSession).Authenticator, nil
 }
 
+// upstream returns what makes tokens for upstreams, by a configuration.
+func (l *leases) upstream(config *setup.Config) (*setup.Upstream, error) {
+	key, err := config.UpstreamKey()
+	if err != nil {
+		return nil, err
+	}
+	value, err := l.take(upstreamKey(key), func() (caddy.Destructor, error) {
+		upstream, err := setup.NewUpstream(*config, setup.Options{})
+		if err != nil {
+			return nil, err
+		}
+		return &pooledUpstream{upstream}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*pooledUpstream).Upstream, nil
+}
+
 // limiter returns the counts of this process.
 func (l *leases) limiter() (*ratelimit.Memory, error) {
 	value, err := l.take(limiterKey{}, func() (caddy.Destructor, error) {
@@ -89,6 +110,12 @@ func (s *pooledSession) Destruct() error {
 	s.Close()
 	return nil
 }
+
+// pooledUpstream holds tokens and keys that nothing needs to end.
+type pooledUpstream struct{ *setup.Upstream }
+
+// Destruct does nothing.
+func (*pooledUpstream) Destruct() error { return nil }
 
 // pooledLimiter is a limiter that nothing needs to end.
 type pooledLimiter struct{ *ratelimit.Memory }

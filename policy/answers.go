@@ -28,6 +28,7 @@ func (e *evaluation) passed(reason Reason) Decision {
 		d.ResponseHeaders = e.state.Headers
 		e.forward(&d)
 	}
+	e.substitute(&d)
 	if told := limitFields(e.limits, false); len(told) > 0 {
 		d.ResponseHeaders = append(slices.Clip(d.ResponseHeaders), told...)
 	}

@@ -22,6 +22,16 @@ type Config struct {
 	// org_permissions, token_type, actor, or claims.<path>. Default: the first
 	// seven, as X-User-Id and so on.
 	IdentityHeaders map[string]string `json:"identity_headers,omitempty"`
+	// UpstreamToken is the token that the upstream receives for sessions.
+	// Default: none.
+	UpstreamToken *UpstreamToken `json:"upstream_token,omitempty" document:"nonempty"`
+	// StripCredentials keeps the user's own token and Clerk's cookies from the
+	// upstream, whether the request was judged or not. Default: they are
+	// forwarded.
+	StripCredentials bool `json:"strip_credentials,omitempty"`
+	// Assertion is a signed statement of who asks, for the upstream. Default:
+	// none.
+	Assertion *Assertion `json:"assertion,omitempty"`
 	// Limits are the rate limits that rules may name.
 	Limits map[string]Limit `json:"limits,omitempty"`
 	// Rules are tried in order; the first that meets the request decides.
@@ -73,6 +83,10 @@ type Rule struct {
 	Limits StringList `json:"limits,omitempty" document:"nonempty"`
 	// OnForbidden replaces the 403 answer.
 	OnForbidden *OnForbidden `json:"on_forbidden,omitempty"`
+	// UpstreamToken replaces the policy's.
+	UpstreamToken *UpstreamToken `json:"upstream_token,omitempty" document:"nonempty"`
+	// StripCredentials replaces the policy's.
+	StripCredentials *bool `json:"strip_credentials,omitempty"`
 	// Mode is "shadow" to let requests pass that the rule would refuse.
 	Mode Mode `json:"mode,omitempty"`
 }

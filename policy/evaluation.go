@@ -17,6 +17,8 @@ type evaluation struct {
 	// also are the other guarding rules that a reading of the target meets.
 	also   []*rule
 	limits []LimitResult
+	// minted are the headers made for this request.
+	minted []Header
 	// refusedLimit is the limit that refused.
 	refusedLimit string
 	cause        error

@@ -58,8 +58,10 @@ type headerRules struct {
 	// first are the folded first bytes of owned names: most fields of a request
 	// are told apart by it.
 	first [256]bool
-	// names are the identity headers in wire form: what is removed where there
-	// is no principal.
+	// minted are the headers, in wire form, that some requests receive beside
+	// those of the identity.
+	minted []string
+	// names are all of both: what is removed where there is no principal.
 	names []string
 }
 
@@ -174,6 +176,7 @@ func (rules *headerRules) prepare(p *Principal) *identityHeaders {
 			prepared.remove = append(prepared.remove, h.name)
 		}
 	}
+	prepared.remove = append(prepared.remove, rules.minted...)
 	prepared.set, prepared.remove = slices.Clip(prepared.set), slices.Clip(prepared.remove)
 	return prepared
 }

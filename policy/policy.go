@@ -24,7 +24,11 @@ type Policy struct {
 	limitBodies    map[string]*bodies
 	shadow         bool
 	judgePreflight bool
-	deps           Deps
+	// strip: credentials do not reach the upstream where no rule was reached.
+	strip bool
+	// assertionHeader carries the assertion; "" for none.
+	assertionHeader string
+	deps            Deps
 }
 
 // Deps are what a policy needs from outside.
@@ -38,6 +42,11 @@ type Deps struct {
 	Revocations Revocations
 	// Sessions is asked when a session began, where the token does not say.
 	Sessions Sessions
+	// Tokens is asked for the tokens that upstreams receive. Required where the
+	// configuration wants some.
+	Tokens Tokens
+	// Assertions signs who asks. Required where the configuration wants it.
+	Assertions Assertions
 	// Instance is where to send browsers to sign in.
 	Instance Instance
 	// Now is the clock. Required.
@@ -58,7 +67,7 @@ func New(config Config, deps Deps) (*Policy, error) {
 
 	var more []error
 	p.headers, more = compileHeaders(config.IdentityHeaders)
-	errs = append(errs, more...)
+	errs = append(append(errs, more...), p.compileUpstream(&config)...)
 	p.trusted, more = compileTrustedProxies(config.TrustedProxies)
 	errs = append(errs, more...)
 	p.signIn, more = compileSignIn(deps.Instance)
@@ -185,6 +194,9 @@ func (e *evaluation) judge() verdict {
 		return refuse(reason)
 	}
 	if reason := e.everyRule(func(r *rule) Reason { return e.takeLimits(r.late) }); reason != "" {
+		return refuse(reason)
+	}
+	if reason := e.mint(); reason != "" {
 		return refuse(reason)
 	}
 	if e.cause = e.ctx.Err(); e.cause != nil {

@@ -46,6 +46,9 @@ type Principal struct {
 	// without being one.
 	TokenDigest string
 
+	// CredentialID is the id of the API key or machine token (ak_..., mt_...,
+	// oat_..., or claim jti), which is not its secret; empty for session tokens.
+	CredentialID string
 	// MachineID, ClientID and Scopes describe machine tokens.
 	MachineID string
 	ClientID  string

@@ -100,7 +100,9 @@ const (
 	ReasonRateLimited        Reason = "rate-limited"
 	ReasonKeysUnavailable    Reason = "keys-unavailable"
 	ReasonClerkUnavailable   Reason = "clerk-unavailable"
+	ReasonSecretKeyInvalid   Reason = "secret-key-invalid"
 	ReasonLimiterUnavailable Reason = "limiter-unavailable"
+	ReasonAssertionFailed    Reason = "assertion-failed"
 	ReasonMatchTimeout       Reason = "match-timeout"
 	ReasonCanceled           Reason = "canceled"
 	ReasonPanic              Reason = "internal-error"
@@ -191,7 +193,9 @@ var reasons = map[Reason]reasonInfo{
 	ReasonRateLimited:        {http.StatusTooManyRequests, "Too many requests. Try again later."},
 	ReasonKeysUnavailable:    {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonClerkUnavailable:   {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonSecretKeyInvalid:   {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonLimiterUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonAssertionFailed:    {http.StatusInternalServerError, "Who asks could not be vouched for to the application."},
 	ReasonMatchTimeout:       {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonCanceled:           {http.StatusServiceUnavailable, unavailableDetail},
 	ReasonPanic:              {http.StatusInternalServerError, "Something went wrong while this request was judged."},

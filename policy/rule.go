@@ -22,7 +22,11 @@ type rule struct {
 	// early are the limits taken before authentication, late those after.
 	early, late []*limit
 	forbidden   *OnForbidden
-	shadow      bool
+	// token is what the upstream receives for a session; nil for nothing.
+	token *UpstreamToken
+	// strip: the user's credentials do not reach the upstream.
+	strip  bool
+	shadow bool
 	// stale is the answer to a verification that is too old.
 	stale *bodies
 	// order is the place in the configuration, strictness what the rule yields

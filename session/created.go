@@ -31,18 +31,27 @@ type Sessions struct {
 // NewSessions returns a lookup with the configuration's secret key. The HTTP
 // client lends its connections and may be nil.
 func NewSessions(cfg Config, httpClient *http.Client) (*Sessions, error) {
+	client, err := sessionsClient(cfg, httpClient)
+	if err != nil {
+		return nil, err
+	}
+	return &Sessions{
+		client: client,
+		began:  otter.Must(&otter.Options[string, time.Time]{MaximumSize: maxCached}),
+	}, nil
+}
+
+// sessionsClient returns a client for the sessions of the Backend API.
+func sessionsClient(cfg Config, httpClient *http.Client) (*sessions.Client, error) {
 	cfg = cfg.trimmed()
 	if cfg.SecretKey == "" {
-		return nil, &policy.ConfigError{Path: "clerk.secret_key", Msg: "looking sessions up needs the secret key", Suggestion: whereKeys}
+		return nil, &policy.ConfigError{Path: "clerk.secret_key", Msg: "asking Clerk about sessions needs the secret key", Suggestion: whereKeys}
 	}
 	if err := checkEndpoint(cfg.APIURL); err != nil {
 		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
 	}
 	backend := clerk.BackendConfig{HTTPClient: boundedClient(httpClient), URL: new(cfg.APIURL + "/v1"), Key: &cfg.SecretKey}
-	return &Sessions{
-		client: sessions.NewClient(&clerk.ClientConfig{BackendConfig: backend}),
-		began:  otter.Must(&otter.Options[string, time.Time]{MaximumSize: maxCached}),
-	}, nil
+	return sessions.NewClient(&clerk.ClientConfig{BackendConfig: backend}), nil
 }
 
 // CreatedAt implements [policy.Sessions]. A lookup under way is shared; each

@@ -54,9 +54,7 @@ func (a *Authenticator) readAuthorization(value string) (token string, bearer bo
 
 // isMachineToken recognizes the opaque tokens of machines: API keys, M2M tokens
 // and OAuth access tokens.
-func isMachineToken(token string) bool {
-	return strings.HasPrefix(token, "ak_") || strings.HasPrefix(token, "mt_") || strings.HasPrefix(token, "oat_")
-}
+func isMachineToken(token string) bool { return opaqueType(token) != "" }
 
 // presented reports whether there was anything to judge.
 func (c *credentials) presented() bool {

@@ -1,16 +1,13 @@
 package session
 
-import (
-	"strings"
+import "github.com/clerkgate/clerkgate/policy"
 
-	"github.com/clerkgate/clerkgate/policy"
-)
-
-// The classes of tokens that one instance key signs (header cat), as far as
-// they matter to session tokens.
+// The classes of tokens that one instance key signs (header cat).
 const (
-	categorySession = "cl_B7d4PD111AAA"
-	categoryIgnore  = "cl_I7d4PD111III"
+	categorySession  = "cl_B7d4PD111AAA"
+	categoryTemplate = "cl_B7d4PD222AAA"
+	categoryMachine  = "cl_B7d4PD333AAA"
+	categoryIgnore   = "cl_I7d4PD111III"
 )
 
 // extensions are header parameters that change what a token means (RFC 7515
@@ -26,6 +23,12 @@ func (t *token) checkHeader(r relaxations) error {
 	if typ, present := t.header["typ"]; present && typ != "JWT" {
 		return refuse(policy.ReasonTokenInvalid, "header typ is not JWT")
 	}
+	return t.checkSignatureHeader(r)
+}
+
+// checkSignatureHeader refuses algorithms other than Clerk's, and parameters
+// that change what a token means.
+func (t *token) checkSignatureHeader(r relaxations) error {
 	alg := t.algorithm()
 	if _, known := hashes[alg]; !known || alg != "RS256" && !r.algorithms {
 		return refuse(policy.ReasonTokenAlgorithm, "header alg is not RS256")
@@ -47,11 +50,7 @@ func (t *token) checkHeader(r relaxations) error {
 // isSession tells session tokens from the machine tokens and template tokens
 // that the same key signs.
 func (t *token) isSession() bool {
-	switch t.header["typ"] {
-	case "at+jwt", "application/at+jwt":
-		return false
-	}
-	if sub, _ := t.claims["sub"].(string); strings.HasPrefix(sub, "mch_") {
+	if t.machineType() != "" {
 		return false
 	}
 	category, present := t.header["cat"]

@@ -86,7 +86,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if err != nil {
 		return nil, &Error{policy.ReasonTokenInvalid, err}
 	}
-	key, err := v.findKey(ctx, t, now)
+	key, err := v.findKey(ctx, t, t.checkHeader(v.rules.relaxed), now)
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +118,9 @@ func (v *Verifier) holds(ctx context.Context, known *verified, now time.Time) bo
 	return err == nil && key.equal(known.key)
 }
 
-// findKey checks the header and returns the key it names.
-func (v *Verifier) findKey(ctx context.Context, t *token, now time.Time) (*Key, error) {
-	headerErr := t.checkHeader(v.rules.relaxed)
+// findKey returns the key that the header names, unless something is wrong with
+// the header.
+func (v *Verifier) findKey(ctx context.Context, t *token, headerErr error, now time.Time) (*Key, error) {
 	if headerErr != nil && !v.rules.relaxed.header {
 		return nil, headerErr
 	}

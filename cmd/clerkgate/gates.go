@@ -14,7 +14,7 @@ import (
 )
 
 // gates keeps the gate in force and what outlives it: counts always, keys and
-// verified tokens while the clerk section stays the same.
+// tokens while the sections that they follow from stay the same.
 type gates struct {
 	ctx     context.Context // of the background: the server's life
 	path    string
@@ -50,6 +50,9 @@ func (g *gates) reload() error {
 		if options.Session, err = setup.NewSession(config.Clerk, options); err != nil {
 			return err
 		}
+	}
+	if same && reflect.DeepEqual(g.config.Assertion, config.Assertion) {
+		options.Upstream = g.gate.Load().Upstream
 	}
 	gate, err := setup.New(*config, options)
 	if err != nil {

@@ -50,6 +50,12 @@ type State struct {
 	Presented bool              `json:"presented"`
 	Headers   []policy.Header   `json:"headers"`
 	Principal *policy.Principal `json:"principal"`
+	// UpstreamToken is what Clerk makes of any template; without one,
+	// UpstreamReason says why.
+	UpstreamToken  string        `json:"upstream_token"`
+	UpstreamReason policy.Reason `json:"upstream_reason"`
+	// Assertion is what is signed about the principal.
+	Assertion string `json:"assertion"`
 }
 
 // Request is what the client sends.
@@ -140,6 +146,8 @@ func (c *Case) Policy(tb testing.TB) *policy.Policy {
 	p, err := policy.New(c.Config, policy.Deps{
 		Authenticator: &c.State,
 		Limiter:       ratelimit.NewMemory(ratelimit.Options{}),
+		Tokens:        minter{&c.State},
+		Assertions:    minter{&c.State},
 		Instance:      *c.Instance,
 		Now:           func() time.Time { return Now },
 	})
@@ -160,4 +168,15 @@ func (c *Case) PolicyRequest() *policy.Request {
 func (s *State) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
 	statuses := map[string]policy.AuthStatus{"signed_in": policy.SignedIn, "handshake": policy.Handshake, "unavailable": policy.Unavailable}
 	return policy.AuthState{Status: statuses[s.Status], Reason: s.Reason, Principal: s.Principal, Presented: s.Presented, Headers: s.Headers}
+}
+
+// minter makes what a case says.
+type minter struct{ *State }
+
+func (m minter) Token(context.Context, *policy.Principal, string, time.Time) (string, policy.Reason, error) {
+	return m.UpstreamToken, m.UpstreamReason, nil
+}
+
+func (m minter) Assertion(*policy.Principal, time.Time) (string, error) {
+	return m.State.Assertion, nil
 }

@@ -67,7 +67,7 @@ func packages(t *testing.T) []pkg {
 	return all
 }
 
-// The direction: adapters -> internal/setup -> session, ratelimit -> policy.
+// The direction: adapters -> internal/setup -> session, ratelimit, internal/assertion -> policy.
 func TestDependenciesPointOneWay(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []struct {
@@ -78,9 +78,10 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"policy", []string{"internal/pathpattern", "internal/pathpattern/jsregexp"}, "the core knows no proxy, no network and no store"},
 		{"session", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "who is asking does not depend on what is allowed, nor on any proxy"},
 		{"ratelimit", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "counting depends on the core's types alone"},
+		{"internal/assertion", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "who asks is signed as the core says, for whatever proxy"},
 		{"internal/pathpattern", []string{"internal/pathpattern/jsregexp"}, "patterns stand alone"},
 		{"internal/document", nil, "reading documents knows nothing of policies"},
-		{"internal/setup", []string{"policy", "session", "ratelimit", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "setup joins the pieces and knows no proxy"},
+		{"internal/setup", []string{"policy", "session", "ratelimit", "internal/assertion", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "setup joins the pieces and knows no proxy"},
 	} {
 		p := find(t, rule.of)
 		for _, dep := range p.Deps {

@@ -19,6 +19,9 @@ type Options struct {
 	Session *session.Authenticator
 	// Limiter outlives this gate, with its counts. Default: one in memory.
 	Limiter policy.Limiter
+	// Upstream outlives this gate, with the tokens and keys it has. Default: one
+	// of the gate's own.
+	Upstream *Upstream
 	// HTTPClient makes the calls to Clerk. Default: a bounded one.
 	HTTPClient *http.Client
 	// Logger takes what happens in the background. Default: discarded.
@@ -31,6 +34,8 @@ type Options struct {
 type Gate struct {
 	Policy  *policy.Policy
 	Session *session.Authenticator
+	// Upstream is what requests are given on their way.
+	Upstream *Upstream
 	// owned: the authenticator is the gate's own to start and close.
 	owned bool
 }
@@ -40,7 +45,7 @@ func New(config Config, o Options) (*Gate, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	gate := &Gate{Session: o.Session}
+	gate := &Gate{Session: o.Session, Upstream: o.Upstream}
 	err := config.validate()
 	if err == nil && gate.Session == nil {
 		gate.Session, err = NewSession(config.Clerk, o)
@@ -59,6 +64,10 @@ func New(config Config, o Options) (*Gate, error) {
 			deps.Sessions = sessions
 		}
 	}
+	if err == nil && gate.Upstream == nil {
+		gate.Upstream, err = NewUpstream(config, o)
+	}
+	gate.Upstream.lend(&config, &deps)
 	if deps.Limiter == nil {
 		deps.Limiter = ratelimit.NewMemory(ratelimit.Options{})
 	}
@@ -93,7 +102,7 @@ func (g *Gate) Close() {
 	}
 }
 
-// nobody signs nobody in.
+// nobody signs nobody in, and nothing else either.
 type nobody struct{}
 
 func (nobody) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {

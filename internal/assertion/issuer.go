@@ -1,0 +1,106 @@
+package assertion
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/maypok86/otter/v2"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+const (
+	defaultIssuer   = "clerkgate"
+	defaultLifetime = time.Minute
+	// tolerance is how far an upstream's clock may be behind ours.
+	tolerance = 10 * time.Second
+	// maxKept bounds how many assertions are kept for the requests to come.
+	maxKept = 16384
+)
+
+// Issuer signs assertions. The one of a credential serves for the first half of
+// its lifetime. It is safe for concurrent use.
+type Issuer struct {
+	issuer   string
+	audience jwt.Audience
+	lifetime time.Duration
+	signer   jose.Signer
+	keySet   []byte // the public keys, as they are published
+	kept     *otter.Cache[string, *signed]
+}
+
+// signed is an assertion, and when it is time for the next.
+type signed struct {
+	about *policy.Principal
+	text  string
+	until time.Time
+}
+
+// New returns an issuer for a configuration. Its error names the key of the
+// document, and nothing of the signing key.
+func New(config policy.Assertion) (*Issuer, error) {
+	keys, err := newKeyring(config)
+	if err != nil {
+		return nil, &policy.ConfigError{Path: "assertion.key", Msg: err.Error(), Suggestion: "make one: openssl genpkey -algorithm ed25519"}
+	}
+	key := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(keys.signing.Algorithm), Key: keys.signing}
+	signer, err := jose.NewSigner(key, new(jose.SignerOptions).WithType("JWT"))
+	if err != nil {
+		return nil, errors.New("the signing key of assertions does not sign")
+	}
+	keySet, err := json.Marshal(jose.JSONWebKeySet{Keys: keys.public})
+	if err != nil {
+		return nil, fmt.Errorf("publishing the keys of assertions: %w", err)
+	}
+	return &Issuer{
+		issuer:   cmp.Or(config.Issuer, defaultIssuer),
+		audience: jwt.Audience(config.Audience),
+		lifetime: cmp.Or(config.Lifetime.Std(), defaultLifetime),
+		signer:   signer,
+		keySet:   keySet,
+		kept:     otter.Must(&otter.Options[string, *signed]{MaximumSize: maxKept}),
+	}, nil
+}
+
+// Assertion implements [policy.Assertions].
+func (i *Issuer) Assertion(p *policy.Principal, now time.Time) (string, error) {
+	if known, ok := i.kept.GetIfPresent(p.TokenDigest); ok && now.Before(known.until) && same(known.about, p) {
+		return known.text, nil
+	}
+	expires := now.Add(i.lifetime)
+	if !p.ExpiresAt.IsZero() && p.ExpiresAt.Before(expires) {
+		expires = p.ExpiresAt
+	}
+	text, err := i.sign(p, now, expires)
+	if err != nil {
+		return "", err
+	}
+	if p.TokenDigest != "" {
+		i.kept.Set(p.TokenDigest, &signed{p, text, now.Add(i.lifetime / 2)})
+	}
+	return text, nil
+}
+
+func (i *Issuer) sign(p *policy.Principal, now, expires time.Time) (string, error) {
+	subject := cmp.Or(p.UserID, p.MachineID)
+	if subject == "" {
+		return "", errors.New("the principal has neither a user nor a machine to name")
+	}
+	standard := jwt.Claims{
+		Issuer: i.issuer, Audience: i.audience, Subject: subject, ID: rand.Text(),
+		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now.Add(-tolerance)), Expiry: jwt.NewNumericDate(expires),
+	}
+	text, err := jwt.Signed(i.signer).Claims(standard).Claims(claimsOf(p)).Serialize()
+	if err != nil {
+		return "", errors.New("the assertion could not be signed")
+	}
+	return text, nil
+}
+
+var _ policy.Assertions = (*Issuer)(nil)

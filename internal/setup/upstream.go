@@ -1,0 +1,79 @@
+package setup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/clerkgate/clerkgate/internal/assertion"
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
+)
+
+// Upstream makes what upstreams receive in place of the user's credentials.
+// Hosts let it outlive their gates while its [Config.UpstreamKey] stays the
+// same: it keeps tokens that were fetched, and a signing key that was made.
+type Upstream struct {
+	// Tokens gets tokens of JWT templates; nil without a secret key.
+	Tokens *session.Tokens
+	// Assertions signs who asks, and serves the public keys at
+	// [assertion.Path]; nil where nothing is signed.
+	Assertions *assertion.Issuer
+}
+
+// NewUpstream makes what the configuration wants.
+func NewUpstream(config Config, o Options) (*Upstream, error) {
+	u := new(Upstream)
+	var err error
+	if config.Clerk.SecretKey != "" {
+		if u.Tokens, err = session.NewTokens(config.Clerk, o.HTTPClient); err != nil {
+			return nil, err
+		}
+	}
+	if config.Assertion != nil {
+		if u.Assertions, err = assertion.New(*config.Assertion); err != nil {
+			return nil, err
+		}
+	}
+	return u, nil
+}
+
+// UpstreamKey tells apart the configurations that need an [Upstream] of their
+// own: a hash of what it is made from.
+func (c *Config) UpstreamKey() ([sha256.Size]byte, error) {
+	text, err := json.Marshal([]any{c.Clerk, c.Assertion})
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("hashing the configuration: %w", err)
+	}
+	return sha256.Sum256(text), nil
+}
+
+// lend hands over what there is. What could not be made is nobody's, so that
+// what is wrong with the policy is reported too.
+func (u *Upstream) lend(config *Config, deps *policy.Deps) {
+	if config.Clerk.SecretKey != "" {
+		deps.Tokens = nobody{}
+	}
+	if config.Assertion != nil {
+		deps.Assertions = nobody{}
+	}
+	if u != nil && u.Tokens != nil {
+		deps.Tokens = u.Tokens
+	}
+	if u != nil && u.Assertions != nil {
+		deps.Assertions = u.Assertions
+	}
+}
+
+// Token gets nothing.
+func (nobody) Token(context.Context, *policy.Principal, string, time.Time) (string, policy.Reason, error) {
+	return "", policy.ReasonClerkUnavailable, errors.ErrUnsupported
+}
+
+// Assertion signs nothing.
+func (nobody) Assertion(*policy.Principal, time.Time) (string, error) {
+	return "", errors.ErrUnsupported
+}

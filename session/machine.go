@@ -1,0 +1,121 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// machines judges machine tokens: API keys, M2M tokens and OAuth access tokens.
+// JSON Web Tokens are verified here, by the instance's keys; for opaque tokens
+// Clerk is asked, and its word counts for [vouchedFor]. It is safe for
+// concurrent use.
+type machines struct {
+	signed *machineVerifier
+	opaque *machineLookup
+	compat bool
+	// instanceKey reports that the instance's secret key is configured.
+	instanceKey bool
+}
+
+// newMachines returns a judge of machine tokens for a configuration that was
+// validated and trimmed. The HTTP client lends its connections and may be nil.
+func newMachines(cfg Config, rules Rules, keys KeySet, httpClient *http.Client) (*machines, error) {
+	lookup, err := newMachineLookup(cfg, rules, httpClient)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ReferenceCompat && cfg.JWTKey == "" && cfg.SecretKey == "" {
+		keys = nil // the reference knows no other place to have keys from
+	}
+	return &machines{
+		signed:      newMachineVerifier(rules, keys),
+		opaque:      lookup,
+		compat:      cfg.ReferenceCompat,
+		instanceKey: cfg.SecretKey != "",
+	}, nil
+}
+
+// bearer decides by the token of an Authorization field: by itself where it is a
+// machine's, by session where it may be a session's. No call is made for a token
+// of a type that accept does not hold.
+func (m *machines) bearer(ctx context.Context, text string, accept policy.TokenTypes, now time.Time, session func(context.Context, string, time.Time) policy.AuthState) policy.AuthState {
+	if accept.Has(policy.SessionToken) && !m.concerns(text, accept) {
+		return session(ctx, text, now)
+	}
+	return m.authenticate(ctx, text, accept, now)
+}
+
+// concerns reports whether a token is not for the session verifier, which itself
+// refuses machine tokens that are JSON Web Tokens. The reference leaves it all
+// tokens where nothing else is taken, and has then another word for opaque ones.
+func (m *machines) concerns(text string, accept policy.TokenTypes) bool {
+	if opaqueType(text) != "" {
+		return !m.compat || len(accept) != 1 || accept.Has(policy.AnyToken)
+	}
+	if !accept.Has(policy.M2MToken) && !accept.Has(policy.OAuthToken) {
+		return false
+	}
+	kind, _ := m.signed.classify(text)
+	return kind != ""
+}
+
+// authenticate decides by one presented token. What is no machine token, or one
+// of a type that accept does not hold, is refused without a call.
+func (m *machines) authenticate(ctx context.Context, text string, accept policy.TokenTypes, now time.Time) policy.AuthState {
+	p, err := m.verify(ctx, text, accept, now)
+	if err != nil {
+		return m.refused(err)
+	}
+	return signedIn(p)
+}
+
+func (m *machines) verify(ctx context.Context, text string, accept policy.TokenTypes, now time.Time) (*policy.Principal, error) {
+	if len(text) > maxToken {
+		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
+	}
+	kind, t := opaqueType(text), (*token)(nil)
+	if kind == "" {
+		kind, t = m.signed.classify(text)
+	}
+	switch {
+	case kind == "" || !accept.Has(kind):
+		return nil, refuse(policy.ReasonTokenType, "not a token of an accepted type")
+	case m.compat && !m.instanceKey && (kind != policy.M2MToken || len(accept) != 1 || accept.Has(policy.AnyToken)):
+		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key")
+	case t != nil:
+		return m.signed.verify(ctx, text, kind, t, now)
+	}
+	return m.opaque.verify(ctx, text, kind, now)
+}
+
+// refused is the state of a machine token that does not hold, or of which that
+// cannot be told. The reference tells no outage from a bad token.
+func (m *machines) refused(err error) policy.AuthState {
+	state := policy.AuthState{Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
+	if e, ok := errors.AsType[*Error](err); ok {
+		state.Reason = e.Reason
+	}
+	switch {
+	case state.Reason == policy.ReasonCanceled:
+		state.Status = policy.Unavailable
+	case !outages[state.Reason]:
+	case !m.compat:
+		state.Status = policy.Unavailable
+	case state.Reason == policy.ReasonKeysUnavailable:
+		state.Reason = policy.ReasonTokenVerification
+	case state.Reason == policy.ReasonClerkUnavailable:
+		state.Reason = policy.ReasonUnexpectedError
+	}
+	return state
+}
+
+// outages are the reasons that say nothing about a token.
+var outages = map[policy.Reason]bool{
+	policy.ReasonKeysUnavailable:  true,
+	policy.ReasonClerkUnavailable: true,
+	policy.ReasonSecretKeyInvalid: true,
+}

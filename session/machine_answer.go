@@ -1,0 +1,82 @@
+package session
+
+import (
+	"errors"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// readAnswer reads Clerk's answer about a token that it knows. A token that the
+// answer calls revoked or expired does not hold, though the status said OK.
+// Anything that is not such an answer is an outage.
+func readAnswer(body []byte) (*answer, error) {
+	object, err := decodeObject(body, relaxations{})
+	if err != nil {
+		return nil, garbled(err)
+	}
+	for _, flag := range []string{"revoked", "expired"} {
+		switch object[flag] {
+		case nil, false:
+		case true:
+			return nil, refuse(policy.ReasonTokenInvalid, "Clerk says that the token is "+flag)
+		default:
+			return nil, garbled(errors.New("member " + flag + " is neither true nor false"))
+		}
+	}
+	identity, err := readMachineIdentity(object)
+	if err != nil {
+		return nil, garbled(err)
+	}
+	return &answer{identity, object["aud"]}, nil
+}
+
+func garbled(err error) error { return &Error{policy.ReasonClerkUnavailable, err} }
+
+// readMachineIdentity reads who a token speaks for. Of its times only the
+// expiration is read: the unit of the others is not certain enough to decide by.
+func readMachineIdentity(object map[string]any) (*machineIdentity, error) {
+	i := &machineIdentity{
+		id:       text(object, "id"),
+		subject:  text(object, "subject"),
+		clientID: text(object, "client_id"),
+		actor:    actor(object["act"]),
+		scopes:   []string{},
+	}
+	if i.id == "" || i.subject == "" {
+		return nil, errors.New("the answer names no token or no subject")
+	}
+	if scopes, present := object["scopes"]; present && scopes != nil {
+		list, ok := scopes.([]any)
+		if i.scopes = texts(list); !ok || len(i.scopes) != len(list) {
+			return nil, errors.New("member scopes is not a list of texts")
+		}
+	}
+	if claims, present := object["claims"]; present && claims != nil {
+		var ok bool
+		if i.claims, ok = claims.(map[string]any); !ok {
+			return nil, errors.New("member claims is not an object")
+		}
+	}
+	if expiration, present := object["expiration"]; present && expiration != nil {
+		number, ok := expiration.(float64)
+		if !ok {
+			return nil, errors.New("member expiration is not a time")
+		}
+		i.expires = apiInstant(number)
+	}
+	return i, nil
+}
+
+// leastMillis is the least number that is a time in milliseconds: in seconds it
+// is thousands of years off, and in milliseconds numbers below it are long past.
+const leastMillis = 1e11
+
+// apiInstant reads a time of the Backend API, which counts in milliseconds, and
+// for OAuth access tokens in seconds.
+func apiInstant(number float64) time.Time {
+	if number >= leastMillis {
+		number /= 1000
+	}
+	return time.UnixMilli(int64(max(0, min(number, maxInstant)) * 1000))
+}

@@ -1,0 +1,159 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+const (
+	// maxCalls bounds how many tokens Clerk is asked about at once. Those above
+	// wait, as long as a call may take.
+	maxCalls = 64
+	// longestHold bounds how long Clerk's Retry-After is heeded.
+	longestHold = 10 * time.Second
+	// apiVersion is the version of the Backend API that answers are read by.
+	apiVersion = "2026-05-12"
+)
+
+// verification says how a type of opaque token is verified. The paths stand
+// right under the API's base, without /v1: the version goes in a header.
+type verification struct{ path, member string }
+
+var verifications = map[policy.TokenType]verification{
+	policy.APIKey:     {"/api_keys/verify", "secret"},
+	policy.M2MToken:   {"/m2m_tokens/verify", "token"},
+	policy.OAuthToken: {"/oauth_applications/access_tokens/verify", "access_token"},
+}
+
+// machineAPI asks Clerk's Backend API about opaque tokens.
+//
+// It does not use clerk-sdk-go, which has no call for OAuth access tokens. Its
+// errors for the other two are the answer's text, or take the answer's word for
+// the status, where bad tokens are told from outages by the status alone; and
+// it reads JSON by names of any case, the last of them counting.
+type machineAPI struct {
+	client  *http.Client
+	base    string
+	secrets map[policy.TokenType]string
+	slots   chan struct{}
+	held    atomic.Int64 // until when no calls are made, in Unix nanoseconds
+}
+
+func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
+	if err := checkEndpoint(cfg.APIURL); err != nil {
+		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
+	}
+	secrets := map[policy.TokenType]string{policy.APIKey: cfg.SecretKey, policy.M2MToken: cfg.SecretKey, policy.OAuthToken: cfg.SecretKey}
+	if cfg.MachineSecretKey != "" {
+		secrets[policy.M2MToken] = cfg.MachineSecretKey
+	}
+	return &machineAPI{
+		client:  boundedClient(httpClient),
+		base:    cfg.APIURL,
+		secrets: secrets,
+		slots:   make(chan struct{}, maxCalls),
+	}, nil
+}
+
+// answer is what Clerk says of a token that it knows.
+type answer struct {
+	identity *machineIdentity
+	audience any
+}
+
+// verify asks about a token of the type. The error is an *[Error]; an outage
+// tells nothing about the token. No error holds text of the token, of a secret
+// or of an answer.
+func (a *machineAPI) verify(ctx context.Context, token string, kind policy.TokenType, now time.Time) (*answer, error) {
+	switch {
+	case a.secrets[kind] == "":
+		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key to ask Clerk with")
+	case now.UnixNano() < a.held.Load():
+		return nil, refuse(policy.ReasonClerkUnavailable, "Clerk asked to be left alone for a moment")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		return nil, refuse(policy.ReasonClerkUnavailable, "too many tokens are being asked about")
+	}
+	resp, err := a.post(ctx, token, kind)
+	if err != nil {
+		return nil, &Error{policy.ReasonClerkUnavailable, fmt.Errorf("asking Clerk: %w", err)}
+	}
+	defer resp.Body.Close()
+	if err := a.checkStatus(resp, now); err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, &Error{policy.ReasonClerkUnavailable, fmt.Errorf("reading Clerk's answer: %w", err)}
+	}
+	return readAnswer(body)
+}
+
+func (a *machineAPI) post(ctx context.Context, token string, kind policy.TokenType) (*http.Response, error) {
+	how := verifications[kind]
+	body, err := json.Marshal(map[string]string{how.member: token})
+	if err != nil {
+		return nil, errors.New("the token is not text")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+how.path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", "Bearer "+a.secrets[kind])
+	req.Header.Set("Clerk-API-Version", apiVersion)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "clerkgate")
+	return a.client.Do(req)
+}
+
+// checkStatus tells bad tokens from outages. A refused secret key is the
+// operator's concern: it says nothing about the token.
+func (a *machineAPI) checkStatus(resp *http.Response, now time.Time) error {
+	why := "Clerk answered " + strconv.Itoa(resp.StatusCode)
+	switch status := resp.StatusCode; {
+	case status == http.StatusOK:
+		return nil
+	case status == http.StatusNotFound:
+		return refuse(policy.ReasonTokenInvalid, why)
+	case status == http.StatusUnauthorized:
+		return refuse(policy.ReasonSecretKeyInvalid, why)
+	case status == http.StatusTooManyRequests:
+		a.held.Store(now.Add(retryAfter(resp)).UnixNano())
+		return refuse(policy.ReasonClerkUnavailable, why)
+	case 400 <= status && status < 500 && status != http.StatusRequestTimeout:
+		return refuse(policy.ReasonUnexpectedError, why)
+	}
+	return refuse(policy.ReasonClerkUnavailable, why)
+}
+
+// retryAfter reads the field of that name (RFC 9110 § 10.2.3), in seconds.
+func retryAfter(resp *http.Response) time.Duration {
+	seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
+	if err != nil {
+		seconds = 1
+	}
+	return min(time.Duration(seconds)*time.Second, longestHold)
+}
+
+// isOutage reports whether an error says nothing about the token.
+func isOutage(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (outages[e.Reason] || e.Reason == policy.ReasonCanceled)
+}

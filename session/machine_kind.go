@@ -1,0 +1,77 @@
+package session
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// opaqueType returns the type that the prefix of an opaque token names, or "".
+func opaqueType(text string) policy.TokenType {
+	switch {
+	case strings.HasPrefix(text, "ak_"):
+		return policy.APIKey
+	case strings.HasPrefix(text, "mt_"):
+		return policy.M2MToken
+	case strings.HasPrefix(text, "oat_"):
+		return policy.OAuthToken
+	}
+	return ""
+}
+
+// machineSubject begins the ids of machines.
+const machineSubject = "mch_"
+
+// oauthTypes are the values of header typ in OAuth access tokens (RFC 9068
+// § 2.1).
+var oauthTypes = []string{"at+jwt", "application/at+jwt"}
+
+// machineType returns the type of a JSON Web Token that a machine's subject or
+// the header's typ tells, or "" for those of sessions and templates. The subject
+// comes first, as with Clerk.
+func (t *token) machineType() policy.TokenType {
+	if strings.HasPrefix(text(t.claims, "sub"), machineSubject) {
+		return policy.M2MToken
+	}
+	for _, typ := range oauthTypes {
+		if t.header["typ"] == typ {
+			return policy.OAuthToken
+		}
+	}
+	return ""
+}
+
+// hintsAtMachine reports whether text may be a machine's JSON Web Token, so that
+// session tokens need not be decoded to tell that they are none.
+func hintsAtMachine(text string) bool {
+	header, rest, _ := strings.Cut(text, ".")
+	payload, signature, three := strings.Cut(rest, ".")
+	if !three || signature == "" || len(text) > maxToken {
+		return false
+	}
+	return segmentHolds(header, "at+jwt") || segmentHolds(payload, machineSubject)
+}
+
+// segmentHolds reports whether a segment may hold the text, plainly or in
+// escapes.
+func segmentHolds(segment, part string) bool {
+	data, err := decodeSegment(segment, relaxations{})
+	return err == nil && (bytes.Contains(data, []byte(part)) || bytes.IndexByte(data, '\\') >= 0)
+}
+
+// isCompact reports whether text has the form of a JSON Web Token: three
+// segments, not empty, of base64url characters.
+func isCompact(text string) bool {
+	if strings.Count(text, ".") != 2 || strings.Contains(text, "..") || strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") {
+		return false
+	}
+	for _, c := range []byte(text) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}

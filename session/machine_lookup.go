@@ -1,0 +1,159 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+const (
+	// vouchedFor is how long Clerk's word for an opaque token counts, and so how
+	// long a revoked one may still be taken.
+	vouchedFor = 30 * time.Second
+	// rejectedFor is how long Clerk's word against one counts.
+	rejectedFor = 10 * time.Second
+	// maxRejected bounds how many rejected tokens are remembered. They are
+	// remembered apart, so that a flood of them forgets no good one.
+	maxRejected = 4096
+	// maxOpaque bounds an opaque token, in bytes. Longer ones are not asked about.
+	maxOpaque = 1 << 10
+)
+
+// machineLookup has Clerk verify opaque machine tokens and remembers what it
+// said, under a hash of the token. Times are looked at each time. Outages are
+// not remembered.
+type machineLookup struct {
+	api      *machineAPI
+	rules    Rules
+	vouched  *otter.Cache[fingerprint, *vouched]
+	rejected *otter.Cache[fingerprint, *rejected]
+	flight   singleflight.Group
+}
+
+// vouched is what Clerk said of a good token, and when it was asked.
+type vouched struct {
+	principal *policy.Principal
+	audience  any
+	asked     time.Time
+}
+
+// rejected is why Clerk did not vouch for a token, and when it was asked.
+type rejected struct {
+	err   error
+	asked time.Time
+}
+
+func newMachineLookup(cfg Config, rules Rules, httpClient *http.Client) (*machineLookup, error) {
+	api, err := newMachineAPI(cfg, httpClient)
+	if err != nil {
+		return nil, err
+	}
+	return &machineLookup{
+		api:      api,
+		rules:    rules,
+		vouched:  otter.Must(&otter.Options[fingerprint, *vouched]{MaximumSize: maxCached}),
+		rejected: otter.Must(&otter.Options[fingerprint, *rejected]{MaximumSize: maxRejected}),
+	}, nil
+}
+
+// verify returns the principal that an opaque token of the type stands for, as
+// of now. The error is an *[Error].
+func (l *machineLookup) verify(ctx context.Context, text string, kind policy.TokenType, now time.Time) (*policy.Principal, error) {
+	if !isOpaque(text) {
+		return nil, refuse(policy.ReasonTokenInvalid, "the token is not one that Clerk makes")
+	}
+	known, err := l.find(ctx, text, kind, now)
+	if err != nil {
+		return nil, err
+	}
+	if expires := known.principal.ExpiresAt; !expires.IsZero() && !now.Before(expires) {
+		return nil, refuse(policy.ReasonTokenInvalid, "the token has expired")
+	}
+	if kind == policy.OAuthToken && !l.rules.oauthAudience(known.audience) {
+		return nil, refuse(policy.ReasonTokenVerification, "the token is for none of the configured audiences")
+	}
+	return known.principal, nil
+}
+
+// isOpaque reports whether text can be an opaque token: printable characters,
+// and not the form of a JSON Web Token, which Clerk's library would not ask
+// about.
+func isOpaque(text string) bool {
+	if len(text) > maxOpaque || isCompact(text) {
+		return false
+	}
+	for _, c := range []byte(text) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// find returns what Clerk says of a token. All who ask about one token at once
+// share a call, and wait no longer than their own ctx allows.
+func (l *machineLookup) find(ctx context.Context, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
+	id := fingerprintOf(text)
+	if known, err := l.remembered(id, now); known != nil || err != nil {
+		return known, err
+	}
+	done := l.flight.DoChan(string(id[:]), func() (any, error) {
+		if known, err := l.remembered(id, now); known != nil || err != nil {
+			return known, err // one call ended since
+		}
+		return l.ask(context.WithoutCancel(ctx), id, text, kind, now)
+	})
+	select {
+	case result := <-done:
+		known, _ := result.Val.(*vouched)
+		return known, result.Err
+	case <-ctx.Done():
+		return nil, &Error{policy.ReasonCanceled, fmt.Errorf("waiting for Clerk: %w", ctx.Err())}
+	}
+}
+
+// remembered returns what Clerk said of a token a moment ago, or nothing.
+func (l *machineLookup) remembered(id fingerprint, now time.Time) (*vouched, error) {
+	if known, ok := l.vouched.GetIfPresent(id); ok && within(known.asked, vouchedFor, now) {
+		return known, nil
+	}
+	if known, ok := l.rejected.GetIfPresent(id); ok && within(known.asked, rejectedFor, now) {
+		return nil, known.err
+	}
+	return nil, nil
+}
+
+// within reports whether now is less than d after the time, or before it, as
+// for another request that began earlier.
+func within(at time.Time, d time.Duration, now time.Time) bool {
+	age := now.Sub(at)
+	return -d < age && age < d
+}
+
+// ask has Clerk verify a token, and remembers its word.
+func (l *machineLookup) ask(ctx context.Context, id fingerprint, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
+	said, err := l.api.verify(ctx, text, kind, now)
+	if err == nil {
+		err = said.identity.check(kind, l.rules.relaxed)
+		if err != nil {
+			err = &Error{policy.ReasonTokenVerification, err}
+		}
+	}
+	switch {
+	case isOutage(err):
+		return nil, err
+	case err != nil:
+		l.vouched.Invalidate(id)
+		l.rejected.Set(id, &rejected{err, now})
+		return nil, err
+	}
+	known := &vouched{said.identity.principal(kind, id), said.audience, now}
+	l.vouched.Set(id, known)
+	return known, nil
+}

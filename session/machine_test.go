@@ -1,0 +1,267 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+const (
+	testAPIKey  = "ak_aVerySecretKey/withSlash="
+	testM2M     = "mt_aVerySecretToken"
+	testOAuth   = "oat_aVerySecretToken"
+	testSecret  = "sk_live_instanceSecret"
+	testMachine = "ak_machineSecret"
+)
+
+var anyToken = policy.TokenTypes{policy.AnyToken}
+
+func testMachines(tb testing.TB, transport http.RoundTripper, change func(*Config)) *machines {
+	tb.Helper()
+	cfg := Config{SecretKey: testSecret, MachineSecretKey: testMachine}
+	if change != nil {
+		change(&cfg)
+	}
+	cfg = cfg.trimmed()
+	rules := testRules
+	rules.Audience = cfg.Audience
+	if rules.relaxed = cfg.relaxed(); cfg.ReferenceCompat {
+		rules.Issuers = nil
+	}
+	m, err := newMachines(cfg, rules, testKeys(tb), &http.Client{Transport: transport})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func compat(c *Config) { c.ReferenceCompat = true }
+
+// apiAnswer is Clerk's answer about a token of the type, with some members
+// changed.
+func apiAnswer(tb testing.TB, kind policy.TokenType, changes object) []byte {
+	tb.Helper()
+	answers := map[policy.TokenType]object{
+		policy.APIKey:     {"object": "api_key", "id": "ak_1", "subject": "user_2member", "name": "ci", "claims": object{"team": "a"}, "scopes": []string{"a:read"}},
+		policy.M2MToken:   {"object": "machine_to_machine_token", "id": "mt_1", "subject": "mch_caller", "claims": nil, "scopes": []string{"mch_1", "mch_2"}},
+		policy.OAuthToken: {"object": "clerk_idp_oauth_access_token", "id": "oat_1", "client_id": "client_1", "subject": "user_2member", "scopes": []string{"profile"}},
+	}
+	common := object{"revoked": false, "revocation_reason": nil, "expired": false, "expiration": nil, "created_at": now.UnixMilli()}
+	data, err := json.Marshal(with(with(answers[kind], common), changes))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}
+
+var ignoredOfPrincipals = []cmp.Option{cmpopts.IgnoreUnexported(policy.Principal{}), cmpopts.IgnoreFields(policy.Principal{}, "TokenDigest")}
+
+func TestOpaqueTokensSpeakForWhomClerkSays(t *testing.T) {
+	t.Parallel()
+	inAMinute := now.Add(time.Minute)
+	tests := []struct {
+		name    string
+		token   string
+		changes object
+		want    *policy.Principal
+		path    string
+		body    string
+		secret  string
+	}{
+		{
+			"an API key of a user", testAPIKey, nil,
+			&policy.Principal{TokenType: policy.APIKey, CredentialID: "ak_1", UserID: "user_2member", Scopes: []string{"a:read"}, Claims: object{"team": "a"}},
+			"/api_keys/verify", `{"secret":"` + testAPIKey + `"}`, testSecret,
+		},
+		{
+			"an API key of an organization", testAPIKey, object{"subject": "org_2acme", "claims": nil, "scopes": nil, "expiration": inAMinute.UnixMilli()},
+			&policy.Principal{TokenType: policy.APIKey, CredentialID: "ak_1", OrgID: "org_2acme", Scopes: []string{}, ExpiresAt: inAMinute},
+			"/api_keys/verify", `{"secret":"` + testAPIKey + `"}`, testSecret,
+		},
+		{
+			"a machine, asked about with the machine's secret", testM2M, nil,
+			&policy.Principal{TokenType: policy.M2MToken, CredentialID: "mt_1", MachineID: "mch_caller", Scopes: []string{"mch_1", "mch_2"}},
+			"/m2m_tokens/verify", `{"token":"` + testM2M + `"}`, testMachine,
+		},
+		{
+			"an OAuth client, whose times are in seconds", testOAuth, object{"expiration": inAMinute.Unix(), "act": object{"sub": "user_2actor"}},
+			&policy.Principal{TokenType: policy.OAuthToken, CredentialID: "oat_1", UserID: "user_2member", ClientID: "client_1", Scopes: []string{"profile"}, Actor: "user_2actor", ExpiresAt: inAMinute},
+			"/oauth_applications/access_tokens/verify", `{"access_token":"` + testOAuth + `"}`, testSecret,
+		},
+		{
+			"claims that look like an organization's stay claims", testAPIKey, object{"claims": object{"org_role": "org:admin", "o": object{"rol": "admin"}, "fea": "u:ai", "sid": "sess_1"}},
+			&policy.Principal{TokenType: policy.APIKey, CredentialID: "ak_1", UserID: "user_2member", Scopes: []string{"a:read"}, Claims: object{"org_role": "org:admin", "o": object{"rol": "admin"}, "fea": "u:ai", "sid": "sess_1"}},
+			"/api_keys/verify", `{"secret":"` + testAPIKey + `"}`, testSecret,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := &endpoint{}
+			e.set(http.StatusOK, apiAnswer(t, tt.want.TokenType, tt.changes), nil, 0)
+			m := testMachines(t, e, nil)
+			for range 3 {
+				got := m.authenticate(t.Context(), tt.token, anyToken, now)
+				if diff := cmp.Diff(tt.want, got.Principal, ignoredOfPrincipals...); diff != "" || got.Status != policy.SignedIn || !got.Presented {
+					t.Fatalf("%s (%v): %s", got.Reason, got.Cause, diff)
+				}
+				if got.Principal.TokenDigest != digestOf(tt.token) {
+					t.Error("the digest is not that of the token")
+				}
+			}
+			e.expectCalls(t, 1, "for a token presented again")
+			body, err := e.last.GetBody()
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if sent := readAll(t, body); sent != tt.body {
+				t.Errorf("sent %s", sent)
+			}
+			if e.last.Method != http.MethodPost || e.last.URL.String() != defaultAPIURL+tt.path || e.last.Header.Get("Authorization") != "Bearer "+tt.secret {
+				t.Errorf("asked %s %s as %s", e.last.Method, e.last.URL, e.last.Header.Get("Authorization"))
+			}
+		})
+	}
+}
+
+func TestTypesThatAreNotAcceptedCostNoCall(t *testing.T) {
+	t.Parallel()
+	e := &endpoint{}
+	m := testMachines(t, e, nil)
+	jwt := mintM2M(t, nil, nil)
+	for _, tt := range []struct {
+		token  string
+		accept policy.TokenTypes
+	}{
+		{testAPIKey, policy.TokenTypes{}},
+		{testAPIKey, nil},
+		{testAPIKey, policy.TokenTypes{policy.SessionToken}},
+		{testAPIKey, policy.TokenTypes{policy.M2MToken, policy.OAuthToken}},
+		{testM2M, policy.TokenTypes{policy.APIKey}},
+		{testOAuth, policy.TokenTypes{policy.APIKey, policy.M2MToken}},
+		{jwt, policy.TokenTypes{policy.APIKey, policy.OAuthToken}},
+		{"AK_upper", anyToken},
+		{"anything", anyToken},
+		{mint(t, nil), anyToken},
+		{"", anyToken},
+	} {
+		got := m.authenticate(t.Context(), tt.token, tt.accept, now)
+		if got.Status != policy.SignedOut || got.Reason != policy.ReasonTokenType || !got.Presented || got.Principal != nil {
+			t.Errorf("%.9s where %q is accepted: %v for %s", tt.token, tt.accept, got.Status, got.Reason)
+		}
+	}
+	e.expectCalls(t, 0, "for types that are not accepted")
+}
+
+func TestBearerTokensGoToTheirOwnJudge(t *testing.T) {
+	t.Parallel()
+	const toSession = policy.Reason("left to the session verifier")
+	e := &endpoint{}
+	e.set(http.StatusNotFound, []byte("{}"), nil, 0)
+	session, m2m := policy.SessionToken, policy.M2MToken
+	for _, tt := range []struct {
+		name   string
+		token  string
+		accept policy.TokenTypes
+		want   policy.Reason
+		compat policy.Reason
+	}{
+		{"a session's token where it alone counts", mint(t, nil), policy.TokenTypes{session}, toSession, toSession},
+		{"a session's token beside others", mint(t, nil), policy.TokenTypes{session, m2m}, toSession, toSession},
+		{"a session's token where any counts", mint(t, nil), anyToken, toSession, toSession},
+		{"a session's token where it does not count", mint(t, nil), policy.TokenTypes{m2m}, policy.ReasonTokenType, policy.ReasonTokenType},
+		{"garbage", "garbage", anyToken, toSession, toSession},
+		{"an API key where sessions alone count", testAPIKey, policy.TokenTypes{session}, policy.ReasonTokenType, toSession},
+		{"an API key beside sessions", testAPIKey, policy.TokenTypes{session, policy.APIKey}, policy.ReasonTokenInvalid, policy.ReasonTokenInvalid},
+		{"a machine's token where sessions alone count, which they refuse", mintM2M(t, nil, nil), policy.TokenTypes{session}, toSession, toSession},
+		{"a machine's token beside sessions", mintM2M(t, nil, nil), policy.TokenTypes{session, m2m}, "", ""},
+		{"a machine's token where another's counts", mintM2M(t, nil, nil), policy.TokenTypes{session, policy.OAuthToken}, policy.ReasonTokenType, policy.ReasonTokenType},
+	} {
+		for name, want := range map[string]policy.Reason{"default": tt.want, "reference": tt.compat} {
+			m := testMachines(t, e, func(c *Config) { c.ReferenceCompat = name == "reference" })
+			got := m.bearer(t.Context(), tt.token, tt.accept, now, func(_ context.Context, token string, at time.Time) policy.AuthState {
+				if token != tt.token || !at.Equal(now) {
+					t.Error("another token or time is handed on")
+				}
+				return policy.AuthState{Reason: toSession}
+			})
+			if got.Reason != want {
+				t.Errorf("%s (%s): %s (%v), want %s", tt.name, name, got.Reason, got.Cause, want)
+			}
+		}
+	}
+}
+
+func TestMachineErrorsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	const canary = "canaryInTheAnswer"
+	answers := map[string]*endpoint{
+		"refused":    {status: http.StatusNotFound, body: []byte(`{"errors":[{"message":"` + canary + `"}]}`)},
+		"forbidden":  {status: http.StatusForbidden, body: []byte(canary)},
+		"garbled":    {status: http.StatusOK, body: []byte(`{"` + canary)},
+		"repeated":   {status: http.StatusOK, body: []byte(`{"` + canary + `":1,"` + canary + `":2}`)},
+		"odd":        {status: http.StatusOK, body: []byte(`{"id":"` + canary + ` ","subject":"` + canary + ` "}`)},
+		"odd time":   {status: http.StatusOK, body: []byte(`{"id":"a","subject":"b","expiration":"` + canary + `"}`)},
+		"no network": {err: errors.New("connection refused")},
+	}
+	tokens := []string{testAPIKey, testM2M, testOAuth, mintM2M(t, nil, object{"exp": 1, "secret": canary}), mintOAuth(t, nil, object{"iss": canary})}
+	for name, e := range answers {
+		for _, token := range tokens {
+			got := testMachines(t, e, nil).authenticate(t.Context(), token, anyToken, now)
+			if got.Cause == nil {
+				t.Errorf("%s: taken", name)
+				continue
+			}
+			for _, secret := range []string{token, token[4:], testSecret, testMachine, canary} {
+				if strings.Contains(got.Cause.Error(), secret) {
+					t.Errorf("%s: the error is %v", name, got.Cause)
+				}
+			}
+		}
+	}
+}
+
+func TestMachinesNeedASecretToAskWith(t *testing.T) {
+	t.Parallel()
+	e := &endpoint{}
+	m := testMachines(t, e, func(c *Config) { c.SecretKey = "" })
+	for _, token := range []string{testAPIKey, testOAuth} {
+		if got := m.authenticate(t.Context(), token, anyToken, now); got.Status != policy.Unavailable || got.Reason != policy.ReasonSecretKeyInvalid {
+			t.Errorf("%.4s: %v for %s", token, got.Status, got.Reason)
+		}
+	}
+	e.expectCalls(t, 0, "without a secret")
+	// The reference wants the instance's key for all but machines' tokens alone.
+	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.JWTKey, c.ReferenceCompat = "", "a key", true })
+	for _, tt := range []struct {
+		token  string
+		accept policy.TokenTypes
+		want   policy.Reason
+	}{
+		{testAPIKey, policy.TokenTypes{policy.APIKey}, policy.ReasonSecretKeyInvalid},
+		{mintOAuth(t, nil, nil), policy.TokenTypes{policy.OAuthToken}, policy.ReasonSecretKeyInvalid},
+		{mintM2M(t, nil, nil), anyToken, policy.ReasonSecretKeyInvalid},
+		{mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, ""},
+	} {
+		if got := m.authenticate(t.Context(), tt.token, tt.accept, now); got.Reason != tt.want || got.Status == policy.Unavailable {
+			t.Errorf("%.4s where %q is accepted: %v for %q", tt.token, tt.accept, got.Status, got.Reason)
+		}
+	}
+	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.ReferenceCompat = "", true })
+	if got := m.authenticate(t.Context(), mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
+		t.Errorf("without any key: %v for %q", got.Status, got.Reason)
+	}
+	if _, err := newMachines(Config{APIURL: "http://api.example.com"}, testRules, testKeys(t), nil); err == nil {
+		t.Error("secrets would travel in the clear")
+	}
+}

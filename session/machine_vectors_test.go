@@ -1,0 +1,209 @@
+package session
+
+import (
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// machineVector is a recorded decision about a request, as far as it matters to
+// machine tokens.
+type machineVector struct {
+	ID    string
+	Tags  []string
+	Input struct {
+		Now    int64
+		Config struct {
+			PublishableKey, SecretKey, MachineSecretKey, JWTKey, APIURL string
+
+			AuthorizedParties textOrTexts
+			Audience          textOrTexts
+			ClockSkewInMS     *int64
+			AcceptsToken      json.RawMessage
+		}
+		Request struct{ Headers [][2]string }
+		Backend []backendAnswer `json:"backendApi"`
+	}
+	Expect struct {
+		Status, Reason, TokenType string
+		Auth                      map[string]any
+		Calls                     []backendCall `json:"backendApiCalls"`
+	}
+}
+
+// textOrTexts is one text or a list, which may be empty.
+type textOrTexts []string
+
+func (l *textOrTexts) UnmarshalJSON(data []byte) error {
+	if data[0] == '"' {
+		*l = make(textOrTexts, 1)
+		return json.Unmarshal(data, &(*l)[0])
+	}
+	return json.Unmarshal(data, (*[]string)(l))
+}
+
+// backendAnswer is a canned answer of the Backend API.
+type backendAnswer struct {
+	Method, Path, BodyText string
+	Status                 int
+	Body                   json.RawMessage
+	NetworkError           bool
+}
+
+// backendCall is a call that was made of it.
+type backendCall struct {
+	Method, Path, Query, Authorization string
+	Body                               any
+}
+
+// cannedBackend answers as a vector says, and keeps what it was asked.
+type cannedBackend struct {
+	answers []backendAnswer
+	mu      sync.Mutex
+	calls   []backendCall
+}
+
+func (b *cannedBackend) RoundTrip(r *http.Request) (*http.Response, error) {
+	call := backendCall{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Get("Authorization"), nil}
+	if r.Body != nil {
+		if err := json.NewDecoder(r.Body).Decode(&call.Body); err != nil {
+			return nil, err
+		}
+	}
+	b.mu.Lock()
+	b.calls = append(b.calls, call)
+	b.mu.Unlock()
+	status, body := http.StatusNotFound, `{"errors":[{"code":"resource_not_found"}]}`
+	for _, a := range b.answers {
+		if a.Method != r.Method || a.Path != r.URL.Path {
+			continue
+		}
+		if a.NetworkError {
+			return nil, errors.New("connection reset")
+		}
+		status, body = a.Status, cmp.Or(a.BodyText, string(a.Body))
+		break
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// asked returns what was asked about tokens, each once.
+func asked(calls []backendCall) []backendCall {
+	var out []backendCall
+	for _, c := range calls {
+		if c.Path != "/v1/jwks" && !slices.ContainsFunc(out, func(o backendCall) bool { return reflect.DeepEqual(o, c) }) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// loadMachineVectors returns the decisions about requests that present a machine
+// token, or any token where machine tokens are taken.
+func loadMachineVectors(t *testing.T) []machineVector {
+	t.Helper()
+	dir := cmp.Or(os.Getenv("CLERKGATE_VECTORS"), filepath.Join("..", "internal", "conformance", "testdata", "vectors"))
+	f, err := os.Open(filepath.Join(dir, "authenticate.jsonl.gz"))
+	if errors.Is(err, os.ErrNotExist) && os.Getenv("CLERKGATE_FULL") != "1" {
+		t.Skip("set CLERKGATE_VECTORS to the directory of the recorded decisions")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []machineVector
+	for d := json.NewDecoder(r); ; {
+		var v machineVector
+		if err := d.Decode(&v); errors.Is(err, io.EOF) {
+			return out
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if v.Expect.Status == "error" {
+			continue // the configuration cannot be used, which is found when it is read
+		}
+		token := v.token()
+		if token != "" && (v.Input.Config.AcceptsToken != nil || opaqueType(token) != "" || slices.Contains(v.Tags, "machine")) {
+			out = append(out, v)
+		}
+	}
+}
+
+func (v *machineVector) quirk() bool { return slices.Contains(v.Tags, "quirk") }
+
+// token is what the reference reads from the Authorization fields.
+func (v *machineVector) token() string {
+	var values []string
+	for _, h := range v.Input.Request.Headers {
+		if strings.EqualFold(h[0], "Authorization") {
+			values = append(values, strings.Trim(h[1], " \t"))
+		}
+	}
+	token, _ := referenceAuthorization(strings.Join(values, ", "))
+	return token
+}
+
+func (v *machineVector) accept(t *testing.T) (types policy.TokenTypes, single policy.TokenType) {
+	t.Helper()
+	if v.Input.Config.AcceptsToken == nil {
+		return policy.TokenTypes{policy.SessionToken}, policy.SessionToken
+	}
+	var words textOrTexts
+	if err := json.Unmarshal(v.Input.Config.AcceptsToken, &words); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range words {
+		types = append(types, policy.TokenType(word))
+	}
+	switch {
+	case v.Input.Config.AcceptsToken[0] == '"':
+		single = types[0]
+	case len(types) == 1:
+		types = append(types, types[0]) // so that a list of one differs from one
+	}
+	return types, single
+}
+
+// machines returns a judge of the vector's configuration.
+func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, compat bool) *machines {
+	t.Helper()
+	in := v.Input.Config
+	client := &http.Client{Transport: backend}
+	cfg := Config{
+		PublishableKey: in.PublishableKey, SecretKey: in.SecretKey, MachineSecretKey: in.MachineSecretKey, JWTKey: in.JWTKey, APIURL: in.APIURL,
+		AuthorizedParties: policy.StringList(in.AuthorizedParties), Audience: policy.StringList(in.Audience), ReferenceCompat: compat,
+	}.trimmed()
+	if in.ClockSkewInMS != nil {
+		cfg.ClockSkew = new(Skew(time.Duration(*in.ClockSkewInMS) * time.Millisecond))
+	}
+	a := &Authenticator{config: cfg, relaxed: cfg.relaxed()}
+	if key, err := ParsePublishableKey(cfg.PublishableKey); err == nil {
+		a.key, a.frontendHost = key, key.Host
+	}
+	keys, err := a.keySet(Options{HTTPClient: client})
+	if err != nil {
+		keys = keyMap{}
+	}
+	m, err := newMachines(cfg, a.rules(), keys, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

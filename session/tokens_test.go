@@ -1,0 +1,414 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// backend is Clerk's Backend API: the answer to the making of a token, and to
+// the question about its session.
+type backend struct {
+	mu             sync.Mutex
+	token, session reply
+	asked          []string // method and path of every call
+	last           *http.Request
+	under, most    int // calls under way, now and at most
+}
+
+type reply struct {
+	status int
+	body   string
+	header http.Header
+	err    error
+	delay  time.Duration
+}
+
+func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
+	b.mu.Lock()
+	a := b.session
+	if r.Method == http.MethodPost {
+		a = b.token
+	}
+	b.asked, b.last = append(b.asked, r.Method+" "+r.URL.Path), r
+	b.under++
+	b.most = max(b.most, b.under)
+	b.mu.Unlock()
+	defer func() { b.mu.Lock(); b.under--; b.mu.Unlock() }()
+	select {
+	case <-time.After(a.delay):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
+}
+
+// makes answers with a token from now on.
+func (b *backend) makes(token string, delay time.Duration) { b.answers(made(token), delay) }
+
+func (b *backend) answers(a reply, delay time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a.delay = delay
+	b.token = a
+}
+
+// calls returns the calls since the last time.
+func (b *backend) calls() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	calls := b.asked
+	b.asked = nil
+	return calls
+}
+
+func (b *backend) expectCalls(t *testing.T, want int, when string) {
+	t.Helper()
+	if got := b.calls(); len(got) != want {
+		t.Errorf("calls %s: %q, want %d", when, got, want)
+	}
+}
+
+func made(token string) reply {
+	return reply{status: http.StatusOK, body: fmt.Sprintf(`{"object":"token","jwt":%q}`, token)}
+}
+
+func failure(status int) reply {
+	return reply{status: status, body: fmt.Sprintf(`{"errors":[{"code":"canary_code","message":"canary_%d"}]}`, status)}
+}
+
+func testTokens(tb testing.TB, b http.RoundTripper) *Tokens {
+	tb.Helper()
+	tokens, err := NewTokens(Config{SecretKey: "sk_live_canary"}, &http.Client{Transport: b})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tokens
+}
+
+// templateToken is a token that a template made, with a signature that says
+// what it is.
+func templateToken(tb testing.TB, expires time.Time, changes object) string {
+	tb.Helper()
+	claims := with(object{"sub": "user_a", "exp": expires.Unix(), "aud": "hasura"}, changes)
+	return jsonSegment(tb, object{"alg": "HS256", "cat": "cl_B7d4PD222AAA"}) + "." + jsonSegment(tb, claims) + "." + segment([]byte("canary-signature"))
+}
+
+var asker = &policy.Principal{TokenType: policy.SessionToken, UserID: "user_a", SessionID: "sess_a", OrgID: "org_a"}
+
+func TestTokensAsksOnceWhileATokenCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{}
+		now := time.Now()
+		token := templateToken(t, now.Add(time.Minute), nil)
+		b.makes(token, time.Second)
+		tokens := testTokens(t, b)
+		get := func(when string) {
+			if got, reason, err := tokens.Token(t.Context(), asker, "hasura", time.Now()); got != token || reason != "" || err != nil {
+				t.Errorf("%s: %q, %s, %v", when, got, reason, err)
+			}
+		}
+		var waiting sync.WaitGroup
+		for range 20 {
+			waiting.Go(func() { get("at once") })
+		}
+		waiting.Wait()
+		b.expectCalls(t, 1, "for twenty at once")
+		if got := b.last.Header.Get("Authorization"); got != "Bearer sk_live_canary" || b.last.URL.String() != "https://api.clerk.com/v1/sessions/sess_a/tokens/hasura" {
+			t.Errorf("asked %s with %q", b.last.URL, got)
+		}
+		time.Sleep(now.Add(49 * time.Second).Sub(time.Now()))
+		get("while it counts")
+		b.expectCalls(t, 0, "while it counts")
+		time.Sleep(2 * time.Second)
+		token = templateToken(t, time.Now().Add(time.Minute), object{"n": 2})
+		b.makes(token, 0)
+		get("shortly before it expires")
+		b.expectCalls(t, 1, "shortly before it expires")
+	})
+}
+
+func TestTokensKeepsEachForAsLongAsItCounts(t *testing.T) {
+	t.Parallel()
+	key := tokenKey{session: "sess_a", user: "user_a", template: "hasura"}
+	for lifetime, want := range map[time.Duration]time.Duration{
+		time.Minute: 50 * time.Second, 30 * time.Second: 20 * time.Second,
+		11 * time.Second: time.Second, 5 * time.Second: time.Second, time.Second: time.Second,
+		time.Hour: 5 * time.Minute, 10 * 365 * 24 * time.Hour: 5 * time.Minute,
+	} {
+		if got := key.accept(templateToken(t, now.Add(lifetime), nil), now); got.until != now.Add(want) {
+			t.Errorf("of %s: kept for %s, want %s", lifetime, got.until.Sub(now), want)
+		}
+	}
+}
+
+func TestTokensAreToldApart(t *testing.T) {
+	t.Parallel()
+	b := &backend{}
+	b.makes(templateToken(t, now.Add(time.Minute), nil), 0)
+	tokens := testTokens(t, b)
+	for range 2 {
+		for _, ask := range []struct {
+			session, org, template string
+		}{{"sess_a", "", "a"}, {"sess_b", "", "a"}, {"sess_a", "org_a", "a"}, {"sess_a", "org_b", "a"}, {"sess_a", "", "b"}} {
+			p := &policy.Principal{UserID: "user_a", SessionID: ask.session, OrgID: ask.org}
+			if _, reason, err := tokens.Token(t.Context(), p, ask.template, now); reason != "" {
+				t.Errorf("%v: %s, %v", ask, reason, err)
+			}
+		}
+	}
+	b.expectCalls(t, 5, "for five that differ in session, organization or template")
+}
+
+// Whatever Clerk does, there is no token or a good one, and nothing of an answer
+// or a key is in the cause.
+func TestTokensFailsClosed(t *testing.T) {
+	good := templateToken(t, time.Now().Add(100*365*24*time.Hour), nil)
+	active := reply{status: http.StatusOK, body: `{"id":"sess_a","status":"active"}`}
+	sessionIs := func(status string) reply {
+		return reply{status: http.StatusOK, body: fmt.Sprintf(`{"id":"sess_a","status":%q}`, status)}
+	}
+	for name, c := range map[string]struct {
+		token, session reply
+		want           policy.Reason
+		calls          int
+	}{
+		"500":                            {failure(500), active, policy.ReasonClerkUnavailable, 1},
+		"429":                            {failure(429), active, policy.ReasonClerkUnavailable, 1},
+		"401: the secret key is wrong":   {failure(401), active, policy.ReasonClerkUnavailable, 1},
+		"404: there is no such template": {failure(404), active, policy.ReasonClerkUnavailable, 2},
+		"404: there is no such session":  {failure(404), failure(404), policy.ReasonSessionRevoked, 2},
+		"404: the session was revoked":   {failure(404), sessionIs("revoked"), policy.ReasonSessionRevoked, 2},
+		"422: the session has ended":     {failure(422), sessionIs("ended"), policy.ReasonSessionRevoked, 2},
+		"400: the session has tasks":     {failure(400), sessionIs("pending"), policy.ReasonSessionPending, 2},
+		"404, and then nothing":          {failure(404), failure(502), policy.ReasonClerkUnavailable, 2},
+		"404, and then another session":  {failure(404), reply{status: http.StatusOK, body: `{"id":"sess_b","status":"ended"}`}, policy.ReasonClerkUnavailable, 2},
+		"502 with a page":                {reply{status: 502, body: "<html>canary page"}, active, policy.ReasonClerkUnavailable, 1},
+		"a redirect":                     {reply{status: 302, header: http.Header{"Location": {"https://canary.example.com"}}}, active, policy.ReasonClerkUnavailable, 1},
+		"garbage":                        {reply{status: 200, body: "canary"}, active, policy.ReasonClerkUnavailable, 1},
+		"nothing":                        {reply{status: 200}, active, policy.ReasonClerkUnavailable, 1},
+		"no token":                       {reply{status: 200, body: `{"object":"token"}`}, active, policy.ReasonClerkUnavailable, 1},
+		"something like a token":         {made("canary.canary.canary"), active, policy.ReasonClerkUnavailable, 1},
+		"two lines":                      {made(good + "\r\nX-Role: canary"), active, policy.ReasonClerkUnavailable, 1},
+		"a huge token":                   {made(good + strings.Repeat("A", maxTemplateToken)), active, policy.ReasonClerkUnavailable, 1},
+		"a huge answer":                  {reply{status: 200, body: `{"jwt":"` + strings.Repeat("A", maxBody) + `"}`}, active, policy.ReasonClerkUnavailable, 1},
+		"an expired token":               {made(templateToken(t, time.Unix(1, 0), nil)), active, policy.ReasonClerkUnavailable, 1},
+		"a token for ever":               {made(templateToken(t, now, object{"exp": nil})), active, policy.ReasonClerkUnavailable, 1},
+		"another user's":                 {made(templateToken(t, time.Now().Add(100*365*24*time.Hour), object{"sub": "user_canary"})), active, policy.ReasonClerkUnavailable, 1},
+		"another organization's":         {made(templateToken(t, time.Now().Add(100*365*24*time.Hour), object{"org_id": "org_canary"})), active, policy.ReasonOrganizationRequired, 1},
+		"another organization's, short":  {made(templateToken(t, time.Now().Add(100*365*24*time.Hour), object{"o": object{"id": "org_canary"}})), active, policy.ReasonOrganizationRequired, 1},
+		"no connection":                  {reply{err: errors.New("canary: refused")}, active, policy.ReasonClerkUnavailable, 1},
+		"no answer":                      {reply{delay: time.Hour}, active, policy.ReasonClerkUnavailable, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &backend{token: c.token, session: c.session}
+				tokens := testTokens(t, b)
+				for range 2 {
+					token, reason, cause := tokens.Token(t.Context(), asker, "hasura", time.Now())
+					if token != "" || reason != c.want || cause == nil {
+						t.Fatalf("%q, %s, %v; want %s", token, reason, cause, c.want)
+					}
+					if text := cause.Error(); strings.Contains(text, "canary") || strings.Contains(text, good) {
+						t.Errorf("the cause tells too much: %s", text)
+					}
+				}
+				b.expectCalls(t, c.calls, "for two requests within a second")
+				b.makes(good, 0)
+				b.token.delay = 0
+				time.Sleep(3 * time.Minute)
+				if token, reason, cause := tokens.Token(t.Context(), asker, "hasura", time.Now()); token != good {
+					t.Errorf("once Clerk is well: %s, %v", reason, cause)
+				}
+			})
+		})
+	}
+}
+
+func TestTokensOfTheActiveOrganizationAreTaken(t *testing.T) {
+	t.Parallel()
+	key := tokenKey{session: "sess_a", user: "user_a", org: "org_a", template: "hasura"}
+	for _, claims := range []object{{"org_id": "org_a"}, {"o": object{"id": "org_a"}}, {"org_id": "acme"}, {"org_id": ""}, {"o": "none"}, {}} {
+		if got := key.accept(templateToken(t, now.Add(time.Minute), claims), now); got.token == "" {
+			t.Errorf("%v: %s, %v", claims, got.reason, got.cause)
+		}
+	}
+}
+
+func TestTokensLeavesClerkAloneForAsLongAsItAsks(t *testing.T) {
+	for after, quiet := range map[string]time.Duration{"7": 7 * time.Second, "": time.Second, "0": time.Second, "86400": 30 * time.Second, "99999999999": 30 * time.Second, "soon": time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &backend{}
+			busy := failure(429)
+			busy.header = http.Header{"Retry-After": {after}}
+			b.answers(busy, 0)
+			tokens := testTokens(t, b)
+			ask := func(session string) policy.Reason {
+				_, reason, _ := tokens.Token(t.Context(), &policy.Principal{UserID: "user_a", SessionID: session}, "hasura", time.Now())
+				return reason
+			}
+			if got := ask("sess_a"); got != policy.ReasonClerkUnavailable {
+				t.Errorf("%q: %s", after, got)
+			}
+			b.makes(templateToken(t, time.Now().Add(time.Hour), nil), 0)
+			time.Sleep(quiet - time.Nanosecond)
+			if got := ask("sess_b"); got != policy.ReasonClerkUnavailable {
+				t.Errorf("%q: another session is asked about too soon: %s", after, got)
+			}
+			b.expectCalls(t, 1, "while Clerk wants to be left alone")
+			time.Sleep(keepFailure)
+			if got := ask("sess_b"); got != "" {
+				t.Errorf("%q: %s", after, got)
+			}
+		})
+	}
+}
+
+func TestTokensLetsTheImpatientGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{}
+		token := templateToken(t, time.Now().Add(time.Hour), nil)
+		b.makes(token, 2*time.Second)
+		tokens := testTokens(t, b)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, reason, err := tokens.Token(ctx, asker, "hasura", time.Now()); reason != policy.ReasonClerkUnavailable || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the impatient got %s, %v", reason, err)
+		}
+		if got, reason, err := tokens.Token(t.Context(), asker, "hasura", time.Now()); got != token {
+			t.Errorf("%s, %v", reason, err)
+		}
+		b.expectCalls(t, 1, "for one who left and one who stayed")
+	})
+}
+
+func TestTokensBoundsTheCallsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{}
+		b.makes(templateToken(t, time.Now().Add(time.Hour), nil), time.Second)
+		tokens := testTokens(t, b)
+		var waiting sync.WaitGroup
+		var failed sync.Map
+		for i := range 4 * maxTemplateCalls {
+			waiting.Go(func() {
+				p := &policy.Principal{UserID: "user_a", SessionID: fmt.Sprintf("sess_%d", i)}
+				if _, reason, _ := tokens.Token(t.Context(), p, "hasura", time.Now()); reason != "" {
+					failed.Store(i, reason)
+				}
+			})
+		}
+		waiting.Wait()
+		if b.most != maxTemplateCalls {
+			t.Errorf("%d calls at once, want %d", b.most, maxTemplateCalls)
+		}
+		n := 0
+		failed.Range(func(_, reason any) bool {
+			n++
+			return reason == policy.ReasonClerkUnavailable
+		})
+		if n > 2*maxTemplateCalls {
+			t.Errorf("%d of %d were refused", n, 4*maxTemplateCalls)
+		}
+	})
+}
+
+func TestTokensBoundsWhatItKeeps(t *testing.T) {
+	t.Parallel()
+	b := &backend{}
+	b.makes(templateToken(t, now.Add(time.Hour), object{"fill": strings.Repeat("x", 5<<10)}), 0)
+	tokens := testTokens(t, b)
+	for i := range 6000 { // 40 MiB and more
+		p := &policy.Principal{UserID: "user_a", SessionID: fmt.Sprintf("sess_%d", i)}
+		if _, reason, err := tokens.Token(t.Context(), p, "hasura", now); reason != "" {
+			t.Fatalf("%s, %v", reason, err)
+		}
+	}
+	tokens.known.CleanUp()
+	if size := tokens.known.WeightedSize(); size > maxTemplateTokens || size == 0 {
+		t.Errorf("%d bytes are kept, want at most %d", size, maxTemplateTokens)
+	}
+}
+
+func TestTokensRefusesIDsThatCouldNameSomethingElse(t *testing.T) {
+	t.Parallel()
+	b := &backend{}
+	tokens := testTokens(t, b)
+	for _, id := range []string{"", "sess_", "user_1", "../users/user_1", "sess_a/../../users", "sess_a?b=c", "sess_a\n", "sess_" + strings.Repeat("a", 200)} {
+		if _, reason, err := tokens.Token(t.Context(), &policy.Principal{UserID: "user_a", SessionID: id}, "hasura", now); reason != policy.ReasonClerkUnavailable || err == nil {
+			t.Errorf("%q: %s, %v", id, reason, err)
+		}
+	}
+	b.expectCalls(t, 0, "for what is no session")
+}
+
+func TestTokensNeedsTheSecretKey(t *testing.T) {
+	t.Parallel()
+	if _, err := NewTokens(Config{}, nil); err == nil {
+		t.Error("there is no key to ask with")
+	}
+	if _, err := NewTokens(Config{SecretKey: "sk_live_x", APIURL: "http://api.example.com"}, nil); err == nil {
+		t.Error("the secret key would go unencrypted")
+	}
+}
+
+// FuzzTemplateToken states that what is sent upstream is a token of the user
+// that has not expired and stays on its line.
+func FuzzTemplateToken(f *testing.F) {
+	for _, seed := range []string{templateToken(f, now.Add(time.Minute), nil), templateToken(f, now, nil), "a.b.c", "..", "", templateToken(f, now.Add(time.Minute), object{"org_id": "org_b"})} {
+		f.Add(seed)
+	}
+	key := tokenKey{session: "sess_a", user: "user_a", org: "org_a", template: "hasura"}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := key.accept(text, now)
+		if (got.token == "") != (got.reason != "" && got.cause != nil) {
+			t.Fatalf("%q: %+v", text, got)
+		}
+		if got.token == "" {
+			return
+		}
+		parts := strings.Split(got.token, ".")
+		if len(parts) != 3 || strings.Trim(got.token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+			t.Fatalf("%q is sent", got.token)
+		}
+		payload, err := canonical.DecodeString(parts[1])
+		var claims struct {
+			Sub string  `json:"sub"`
+			Exp float64 `json:"exp"`
+		}
+		if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Sub != "user_a" || !got.until.After(now) || float64(got.until.Unix()) > claims.Exp {
+			t.Errorf("%q is sent until %s: %+v", got.token, got.until, claims)
+		}
+	})
+}
+
+// The warm path makes no call.
+func BenchmarkTokensWarm(b *testing.B) {
+	api := &backend{}
+	api.makes(templateToken(b, now.Add(time.Hour), nil), 0)
+	tokens := testTokens(b, api)
+	b.ReportAllocs()
+	for b.Loop() {
+		if token, _, err := tokens.Token(b.Context(), asker, "hasura", now); token == "" {
+			b.Fatal(err)
+		}
+	}
+	if calls := api.calls(); len(calls) > 1 {
+		b.Errorf("%d calls", len(calls))
+	}
+}
