@@ -23,8 +23,8 @@ const (
 
 var (
 	errNotFound    = errors.New("there is no such session")
-	errUnavailable = errors.New("Clerk cannot be reached or does not keep up")
-	errRefused     = errors.New("Clerk refused, or its answer makes no sense")
+	errUnavailable = errors.New("it cannot be reached or does not keep up")
+	errRefused     = errors.New("it refused, or its answer makes no sense")
 )
 
 // backend is the part of Clerk's Backend API that the page calls. Its errors are
@@ -123,7 +123,7 @@ func (b *backend) revoke(ctx context.Context, id string) error {
 		}
 		return err
 	case ended.ID != id || isLive(ended.Status):
-		return fmt.Errorf("ending a session: %w", errRefused)
+		return fmt.Errorf("ending a session at Clerk: %w", errRefused)
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func plain(ctx context.Context, doing string, err error) error {
 		case refusal.HTTPStatusCode != http.StatusTooManyRequests && refusal.HTTPStatusCode < http.StatusInternalServerError:
 			kind = errRefused
 		}
-		return fmt.Errorf("%s: Clerk answered %d: %w", doing, refusal.HTTPStatusCode, kind)
+		return fmt.Errorf("%s at Clerk: status %d: %w", doing, refusal.HTTPStatusCode, kind)
 	}
-	return fmt.Errorf("%s: %w", doing, kind)
+	return fmt.Errorf("%s at Clerk: %w", doing, kind)
 }
