@@ -2,8 +2,6 @@ package session
 
 import (
 	"strings"
-
-	"github.com/clerkgate/clerkgate/policy"
 )
 
 // credentials are what a request offers to prove who is asking.
@@ -17,26 +15,48 @@ type credentials struct {
 	cookies  cookieJar
 }
 
-// readCredentials takes the credentials out of a request's fields. Tokens come
-// from nowhere else.
-func (a *Authenticator) readCredentials(fields []policy.Header) credentials {
-	var c credentials
-	seen := false
-	for _, field := range fields {
-		switch {
-		case strings.EqualFold(field.Name, "Authorization"):
-			value := strings.Trim(field.Value, " \t")
-			if seen {
-				c.repeated = true
-			} else if value != "" {
-				c.token, c.bearer = a.readAuthorization(value)
-			}
-			seen = true
-		case strings.EqualFold(field.Name, "Cookie"):
-			a.readCookies(&c.cookies, field.Value)
+// field is a header field that matters. Repeated ones are joined (RFC 9110
+// § 5.3).
+type field struct {
+	value   string
+	present bool
+}
+
+func (f *field) take(value string) {
+	if f.present {
+		value = f.value + ", " + value
+	}
+	f.value, f.present = value, true
+}
+
+// read takes the credentials out of a request's fields, and what says how the
+// browser came to make it. Tokens come from nowhere else.
+func (v *visit) read() {
+	var authorization field
+	for _, h := range v.request.Headers {
+		switch name := h.Name; {
+		case strings.EqualFold(name, "Cookie"):
+			v.auth.readCookies(&v.cookies, h.Value)
+		case strings.EqualFold(name, "Authorization"):
+			v.repeated = authorization.present && !v.auth.relaxed.credentials
+			authorization.take(strings.Trim(h.Value, " \t"))
+		case strings.EqualFold(name, "Sec-Fetch-Dest"):
+			v.fetchDest.take(h.Value)
+		case strings.EqualFold(name, "Accept"):
+			v.accept.take(h.Value)
+		case strings.EqualFold(name, "Referer"):
+			v.referer.take(h.Value)
+		case strings.EqualFold(name, "Origin"):
+			v.origin.take(h.Value)
+		case strings.EqualFold(name, "X-Forwarded-Host"):
+			v.forwardedHost.take(h.Value)
+		case strings.EqualFold(name, "X-Forwarded-Proto"):
+			v.forwardedProto.take(h.Value)
 		}
 	}
-	return c
+	if authorization.value != "" {
+		v.token, v.bearer = v.auth.readAuthorization(authorization.value)
+	}
 }
 
 // readAuthorization returns the token of an Authorization field. Fields of other
@@ -51,10 +71,6 @@ func (a *Authenticator) readAuthorization(value string) (token string, bearer bo
 	}
 	return token, strings.EqualFold(scheme, "Bearer")
 }
-
-// isMachineToken recognizes the opaque tokens of machines: API keys, M2M tokens
-// and OAuth access tokens.
-func isMachineToken(token string) bool { return opaqueType(token) != "" }
 
 // presented reports whether there was anything to judge.
 func (c *credentials) presented() bool {

@@ -130,6 +130,8 @@ func (v *Verifier) findKey(ctx context.Context, t *token, headerErr error, now t
 		return nil, &Error{policy.ReasonKidMismatch, err}
 	case err != nil && ctx.Err() != nil:
 		return nil, &Error{policy.ReasonCanceled, err}
+	case err != nil && v.rules.relaxed.outages:
+		return nil, &Error{referenceOutage(err), err}
 	case err != nil:
 		return nil, &Error{policy.ReasonKeysUnavailable, err}
 	case headerErr != nil:
