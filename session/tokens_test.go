@@ -20,13 +20,13 @@ import (
 // the question about its session.
 type backend struct {
 	mu             sync.Mutex
-	token, session answer
+	token, session reply
 	asked          []string // method and path of every call
 	last           *http.Request
 	under, most    int // calls under way, now and at most
 }
 
-type answer struct {
+type reply struct {
 	status int
 	body   string
 	header http.Header
@@ -62,7 +62,7 @@ func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
 // makes answers with a token from now on.
 func (b *backend) makes(token string, delay time.Duration) { b.answers(made(token), delay) }
 
-func (b *backend) answers(a answer, delay time.Duration) {
+func (b *backend) answers(a reply, delay time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a.delay = delay
@@ -85,12 +85,12 @@ func (b *backend) expectCalls(t *testing.T, want int, when string) {
 	}
 }
 
-func made(token string) answer {
-	return answer{status: http.StatusOK, body: fmt.Sprintf(`{"object":"token","jwt":%q}`, token)}
+func made(token string) reply {
+	return reply{status: http.StatusOK, body: fmt.Sprintf(`{"object":"token","jwt":%q}`, token)}
 }
 
-func failure(status int) answer {
-	return answer{status: status, body: fmt.Sprintf(`{"errors":[{"code":"canary_code","message":"canary_%d"}]}`, status)}
+func failure(status int) reply {
+	return reply{status: status, body: fmt.Sprintf(`{"errors":[{"code":"canary_code","message":"canary_%d"}]}`, status)}
 }
 
 func testTokens(tb testing.TB, b http.RoundTripper) *Tokens {
@@ -180,12 +180,12 @@ func TestTokensAreToldApart(t *testing.T) {
 // or a key is in the cause.
 func TestTokensFailsClosed(t *testing.T) {
 	good := templateToken(t, time.Now().Add(100*365*24*time.Hour), nil)
-	active := answer{status: http.StatusOK, body: `{"id":"sess_a","status":"active"}`}
-	sessionIs := func(status string) answer {
-		return answer{status: http.StatusOK, body: fmt.Sprintf(`{"id":"sess_a","status":%q}`, status)}
+	active := reply{status: http.StatusOK, body: `{"id":"sess_a","status":"active"}`}
+	sessionIs := func(status string) reply {
+		return reply{status: http.StatusOK, body: fmt.Sprintf(`{"id":"sess_a","status":%q}`, status)}
 	}
 	for name, c := range map[string]struct {
-		token, session answer
+		token, session reply
 		want           policy.Reason
 		calls          int
 	}{
@@ -198,23 +198,23 @@ func TestTokensFailsClosed(t *testing.T) {
 		"422: the session has ended":     {failure(422), sessionIs("ended"), policy.ReasonSessionRevoked, 2},
 		"400: the session has tasks":     {failure(400), sessionIs("pending"), policy.ReasonSessionPending, 2},
 		"404, and then nothing":          {failure(404), failure(502), policy.ReasonClerkUnavailable, 2},
-		"404, and then another session":  {failure(404), answer{status: http.StatusOK, body: `{"id":"sess_b","status":"ended"}`}, policy.ReasonClerkUnavailable, 2},
-		"502 with a page":                {answer{status: 502, body: "<html>canary page"}, active, policy.ReasonClerkUnavailable, 1},
-		"a redirect":                     {answer{status: 302, header: http.Header{"Location": {"https://canary.example.com"}}}, active, policy.ReasonClerkUnavailable, 1},
-		"garbage":                        {answer{status: 200, body: "canary"}, active, policy.ReasonClerkUnavailable, 1},
-		"nothing":                        {answer{status: 200}, active, policy.ReasonClerkUnavailable, 1},
-		"no token":                       {answer{status: 200, body: `{"object":"token"}`}, active, policy.ReasonClerkUnavailable, 1},
+		"404, and then another session":  {failure(404), reply{status: http.StatusOK, body: `{"id":"sess_b","status":"ended"}`}, policy.ReasonClerkUnavailable, 2},
+		"502 with a page":                {reply{status: 502, body: "<html>canary page"}, active, policy.ReasonClerkUnavailable, 1},
+		"a redirect":                     {reply{status: 302, header: http.Header{"Location": {"https://canary.example.com"}}}, active, policy.ReasonClerkUnavailable, 1},
+		"garbage":                        {reply{status: 200, body: "canary"}, active, policy.ReasonClerkUnavailable, 1},
+		"nothing":                        {reply{status: 200}, active, policy.ReasonClerkUnavailable, 1},
+		"no token":                       {reply{status: 200, body: `{"object":"token"}`}, active, policy.ReasonClerkUnavailable, 1},
 		"something like a token":         {made("canary.canary.canary"), active, policy.ReasonClerkUnavailable, 1},
 		"two lines":                      {made(good + "\r\nX-Role: canary"), active, policy.ReasonClerkUnavailable, 1},
 		"a huge token":                   {made(good + strings.Repeat("A", maxTemplateToken)), active, policy.ReasonClerkUnavailable, 1},
-		"a huge answer":                  {answer{status: 200, body: `{"jwt":"` + strings.Repeat("A", maxBody) + `"}`}, active, policy.ReasonClerkUnavailable, 1},
+		"a huge answer":                  {reply{status: 200, body: `{"jwt":"` + strings.Repeat("A", maxBody) + `"}`}, active, policy.ReasonClerkUnavailable, 1},
 		"an expired token":               {made(templateToken(t, time.Unix(1, 0), nil)), active, policy.ReasonClerkUnavailable, 1},
 		"a token for ever":               {made(templateToken(t, now, object{"exp": nil})), active, policy.ReasonClerkUnavailable, 1},
 		"another user's":                 {made(templateToken(t, time.Now().Add(100*365*24*time.Hour), object{"sub": "user_canary"})), active, policy.ReasonClerkUnavailable, 1},
 		"another organization's":         {made(templateToken(t, time.Now().Add(100*365*24*time.Hour), object{"org_id": "org_canary"})), active, policy.ReasonOrganizationRequired, 1},
 		"another organization's, short":  {made(templateToken(t, time.Now().Add(100*365*24*time.Hour), object{"o": object{"id": "org_canary"}})), active, policy.ReasonOrganizationRequired, 1},
-		"no connection":                  {answer{err: errors.New("canary: refused")}, active, policy.ReasonClerkUnavailable, 1},
-		"no answer":                      {answer{delay: time.Hour}, active, policy.ReasonClerkUnavailable, 1},
+		"no connection":                  {reply{err: errors.New("canary: refused")}, active, policy.ReasonClerkUnavailable, 1},
+		"no answer":                      {reply{delay: time.Hour}, active, policy.ReasonClerkUnavailable, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

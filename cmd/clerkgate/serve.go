@@ -22,6 +22,8 @@ type serveOptions struct {
 	config     string
 	grpc       string
 	admin      string
+	http       string
+	upstream   string
 	tls        extauthz.TLSFiles
 	timeout    time.Duration
 	drain      time.Duration
@@ -51,6 +53,7 @@ document again, and goes on with the old one where the new one is wrong. On SIGT
 it reports NOT_SERVING, waits for the drain, finishes what is under way and stops.`,
 		Example: `  clerkgate serve --config clerkgate.yaml
   clerkgate serve --config clerkgate.yaml --grpc unix:/run/clerkgate/grpc.sock
+  clerkgate serve --config clerkgate.yaml --http :9080   # the session page, and the Frontend API proxy
   clerkgate serve --config clerkgate.yaml --grpc :9000 \
       --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt --tls-client-san envoy.internal`,
 		Args: cobra.NoArgs,
@@ -65,6 +68,8 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 	f.StringVar(&o.config, "config", "clerkgate.yaml", "the policy document")
 	f.StringVar(&o.grpc, "grpc", "127.0.0.1:9000", "where to listen for checks: host:port or unix:/path")
 	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "where to serve health and metrics; empty: nowhere")
+	f.StringVar(&o.http, "http", "", "where to serve the session page and the Frontend API proxy; empty: nowhere")
+	f.StringVar(&o.upstream, "frontend-api", "", "base of Clerk's Frontend API; empty: by the publishable key")
 	f.StringVar(&o.tls.Cert, "tls-cert", "", "certificate chain of the server, PEM")
 	f.StringVar(&o.tls.Key, "tls-key", "", "its key, PEM")
 	f.StringVar(&o.tls.ClientCA, "tls-client-ca", "", "authorities of client certificates, PEM; with it clients must show one")
@@ -117,6 +122,12 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	defer admin.close()
+	edge, err := startEdge(ctx, o, gates, logger)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer edge.close()
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -127,10 +138,10 @@ func serve(ctx context.Context, o *serveOptions) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	go reloadOn(running, hangup, gates, authz, logger)
+	go reloadOn(running, hangup, gates, authz, logger, edge.reload)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "tls", options.TLS != nil, "version", readBuild().Version)
+	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "http", edge.address(), "tls", options.TLS != nil, "version", readBuild().Version)
 
 	select {
 	case err := <-served:
@@ -175,8 +186,9 @@ func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) 
 	}
 }
 
-// reloadOn reads the document again on each signal.
-func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, authz *extauthz.Server, logger *slog.Logger) {
+// reloadOn reads the document again on each signal. What else follows the
+// document is told, and goes on as it was where it cannot.
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, authz *extauthz.Server, logger *slog.Logger, followers ...func() error) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -188,6 +200,11 @@ func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, authz 
 			continue
 		}
 		authz.SetPolicy(gates.policy())
+		for _, follow := range followers {
+			if err := follow(); err != nil {
+				logger.Error("the new policy is in force, but not for all that is served", "errors", strings.Split(err.Error(), "\n"))
+			}
+		}
 		logger.Info("reloaded")
 	}
 }

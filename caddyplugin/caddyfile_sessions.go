@@ -1,0 +1,72 @@
+package caddyplugin
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	// Before rewrites: their paths are what browsers ask for, and no file of the
+	// site that a try_files falls back to.
+	register("clerk_sessions", func() directive { return new(Sessions) })
+	register("clerk_frontend_api", func() directive { return new(FrontendAPI) })
+}
+
+// directive is a handler that reads its own arguments.
+type directive interface {
+	caddyhttp.MiddlewareHandler
+	caddyfile.Unmarshaler
+}
+
+// register adds a directive without a matcher: a path after its name is the
+// handler's own.
+func register(name string, make func() directive) {
+	httpcaddyfile.RegisterDirective(name, func(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+		handler := make()
+		if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+			return nil, err
+		}
+		return h.NewRoute(nil, handler), nil
+	})
+	httpcaddyfile.RegisterDirectiveOrder(name, httpcaddyfile.Before, "method")
+}
+
+// UnmarshalCaddyfile sets up the page from Caddyfile tokens. Syntax:
+//
+//	clerk_sessions [<prefix>] {
+//		signed_out_url       <url>
+//		account_chooser_url  <url>
+//		<key> <values...>    # the words of the clerk section, as in clerk_auth
+//	}
+func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	switch args := d.RemainingArgs(); {
+	case len(args) > 1:
+		return d.ArgErr()
+	case len(args) == 1 && (args[0] == "" || args[0][0] != '/'):
+		return d.Errf("%q is not the path of a page; write it without a matcher, such as /account/sessions", args[0])
+	case len(args) == 1:
+		s.Prefix = args[0]
+	}
+	words := clerkWords(&s.Clerk)
+	words["signed_out_url"] = text(&s.SignedOutURL)
+	words["account_chooser_url"] = text(&s.AccountChooserURL)
+	return words.block(d, "clerk_sessions")
+}
+
+// UnmarshalCaddyfile sets up the proxy from Caddyfile tokens. Syntax:
+//
+//	clerk_frontend_api {
+//		upstream           <url>
+//		<key> <values...>  # the words of the clerk section, as in clerk_auth
+//	}
+func (f *FrontendAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		return d.Err("clerk_frontend_api takes no arguments: its path is that of proxy_url")
+	}
+	words := clerkWords(&f.Clerk)
+	words["upstream"] = text(&f.Upstream)
+	return words.block(d, "clerk_frontend_api")
+}

@@ -1,0 +1,123 @@
+package caddyplugin
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/clerkgate/clerkgate/internal/sessionpage"
+	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
+)
+
+func init() {
+	caddy.RegisterModule(Sessions{})
+}
+
+// Sessions is a page on which people see where they are signed in, and sign out
+// there: one device, this one, or all of them. It needs no Clerk front end and no
+// JavaScript. Programs get the same as JSON.
+//
+// It answers requests below its prefix, by the session of the request alone, and
+// hands all others on. Needs the instance's `secret_key`.
+type Sessions struct {
+	// The path of the page. Default: `/__clerkgate/sessions`.
+	Prefix string `json:"prefix,omitempty"`
+
+	// Where a browser goes once it is signed out: a path of this site, or an
+	// absolute URL. Default: a page that says so.
+	SignedOutURL string `json:"signed_out_url,omitempty"`
+
+	// Where people choose among the accounts of their browser, in the same form.
+	// Default: `choose` below the sign-in page, where Clerk's sign-in has it.
+	AccountChooserURL string `json:"account_chooser_url,omitempty"`
+
+	// The instance. What it leaves out comes from the app `clerk`, where there is
+	// one.
+	Clerk session.Config `json:"clerk,omitzero"`
+
+	page   *sessionpage.Handler
+	leases leases
+}
+
+// CaddyModule returns the Caddy module information.
+func (Sessions) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.clerk_sessions",
+		New: func() caddy.Module { return new(Sessions) },
+	}
+}
+
+// Provision makes the page. Keys, verified tokens and counts are shared with the
+// handlers clerk_auth.
+func (s *Sessions) Provision(ctx caddy.Context) error {
+	config, err := instance(ctx, s.Clerk)
+	if err != nil {
+		return err
+	}
+	if err := config.Validate(); err != nil {
+		return explain(&setup.Config{Clerk: config}, err)
+	}
+	texts, err := replaceAll(s.Prefix, s.SignedOutURL, s.AccountChooserURL)
+	if err != nil {
+		return err
+	}
+	limiter, err := s.leases.limiter()
+	if err != nil {
+		return err
+	}
+	authenticator, err := s.leases.session(config)
+	if err != nil {
+		return err
+	}
+	s.page, err = sessionpage.New(sessionpage.Options{
+		Prefix: texts[0], SignedOutURL: texts[1], AccountChooserURL: texts[2],
+		Clerk: config, Authenticator: authenticator, Limiter: limiter, Facts: policyRequest, Logger: ctx.Slogger(),
+		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
+	})
+	return err
+}
+
+// Cleanup gives back what Provision took from the pools.
+func (s *Sessions) Cleanup() error { return s.leases.release() }
+
+// ServeHTTP answers requests to the page.
+func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !s.page.Handles(r.URL.EscapedPath()) {
+		return next.ServeHTTP(w, r)
+	}
+	s.page.ServeHTTP(w, r)
+	return nil
+}
+
+// instance is a handler's clerk section with what the app adds, and with Caddy's
+// placeholders replaced.
+func instance(ctx caddy.Context, config session.Config) (session.Config, error) {
+	document, err := (&Handler{Config: setup.Config{Clerk: config}}).document(ctx)
+	if err != nil {
+		return session.Config{}, err
+	}
+	return document.Clerk, nil
+}
+
+// replaceAll replaces global placeholders in texts.
+func replaceAll(texts ...string) ([]string, error) {
+	for i := range texts {
+		var err error
+		if texts[i], err = replaceKnown(texts[i]); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Sessions)(nil)
+	_ caddy.CleanerUpper          = (*Sessions)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Sessions)(nil)
+	_ caddyfile.Unmarshaler       = (*Sessions)(nil)
+)

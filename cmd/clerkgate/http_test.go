@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clerkgate/clerkgate/internal/clerktest"
+)
+
+// instanceDocument writes a document for an instance, with a Backend API that
+// lists one session.
+func instanceDocument(t *testing.T, rest string) (path string, clerk *clerktest.Instance, s *clerktest.Session) {
+	t.Helper()
+	clerk = clerktest.Start(t, clerktest.Options{Origins: []string{"https://app.example.com"}})
+	s, err := clerk.SignIn("user_ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := http.NewServeMux()
+	backend.HandleFunc("GET /v1/jwks", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(clerk.JWKS()) })
+	backend.HandleFunc("GET /v1/sessions", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"data":[{"id":%q,"user_id":%q,"status":"active"}],"total_count":1}`, s.ID, s.User.ID)
+	})
+	server := httptest.NewServer(backend)
+	t.Cleanup(server.Close)
+	path = filepath.Join(t.TempDir(), "clerkgate.yaml")
+	write(t, path, fmt.Sprintf("clerk:\n  publishable_key: %s\n  secret_key: %s\n  api_url: %s\n  sign_in_url: https://accounts.example.com/sign-in\n  authorized_parties: https://app.example.com\n%s",
+		clerk.PublishableKey(), clerk.SecretKey(), server.URL, rest))
+	return path, clerk, s
+}
+
+// Envoy sends these paths here, with what it knows of the client in fields that
+// count where it is trusted.
+func TestHTTPServesTheSessionPageAndTheFrontendAPI(t *testing.T) {
+	var forwarded http.Header
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		forwarded = r.Header
+		fmt.Fprint(w, "clerk "+r.RequestURI)
+	}))
+	defer upstream.Close()
+	path, clerk, s := instanceDocument(t, "  proxy_url: https://app.example.com/__clerk\ntrusted_proxies: 127.0.0.1\n")
+	logger := (&serveOptions{}).logger()
+	gates, err := openGates(t.Context(), path, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gates.close()
+	edge, err := startEdge(t.Context(), &serveOptions{http: "127.0.0.1:0", upstream: upstream.URL}, gates, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer edge.close()
+	ask := func(target, accept string, cookie bool) (*http.Response, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+edge.address()+target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "app.example.com"
+		r.Header.Set("Accept", accept)
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.Header.Set("X-Forwarded-For", "6.6.6.6, 203.0.113.9")
+		if cookie {
+			r.Header.Set("Cookie", "__session="+clerk.Mint(s, clerktest.Token{}))
+		}
+		response, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response, string(body)
+	}
+	for _, c := range []struct {
+		target, accept string
+		cookie         bool
+		status         int
+		body           string
+	}{
+		{"/__clerkgate/sessions", "application/json", true, 200, s.ID},
+		{"/__clerkgate/sessions", "text/html", true, 200, "This device"},
+		{"/__clerkgate/sessions", "application/json", false, 401, "session-token-and-uat-missing"},
+		{"/__clerk/v1/client", "*/*", false, 200, "clerk /v1/client"},
+		{"/__clerk/%2e%2e/x", "*/*", false, 400, "proxy_path_mismatch"},
+		{"/", "*/*", true, 404, ""},
+	} {
+		if response, body := ask(c.target, c.accept, c.cookie); response.StatusCode != c.status || !strings.Contains(body, c.body) {
+			t.Errorf("%s: %d %s", c.target, response.StatusCode, body)
+		}
+	}
+	if forwarded.Get("X-Forwarded-For") != "203.0.113.9" || forwarded.Get("Clerk-Secret-Key") != clerk.SecretKey() {
+		t.Errorf("the Frontend API saw %v", forwarded)
+	}
+	response, _ := ask("/__clerkgate/sessions", "text/html", false)
+	if to := response.Header.Get("Location"); response.StatusCode != 307 || !strings.Contains(to, "redirect_url=https%3A%2F%2Fapp.example.com%2F__clerkgate") {
+		t.Errorf("a browser is sent to %q, %d", to, response.StatusCode)
+	}
+}
+
+func TestHTTPFollowsTheDocument(t *testing.T) {
+	t.Parallel()
+	path, _, _ := instanceDocument(t, "")
+	logger := (&serveOptions{}).logger()
+	gates, err := openGates(t.Context(), path, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gates.close()
+	edge, err := startEdge(t.Context(), &serveOptions{http: "127.0.0.1:0"}, gates, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer edge.close()
+	before := edge.handler.Load()
+	if err := gates.reload(); err != nil {
+		t.Fatal(err)
+	}
+	if err := edge.reload(); err != nil || edge.handler.Load() == before {
+		t.Errorf("the handlers are those of the old document: %v", err)
+	}
+	before = edge.handler.Load()
+	without, _, _ := instanceDocument(t, "  proxy_url: not an address\n")
+	gates.path = without
+	if err := gates.reload(); err == nil {
+		t.Fatal("a wrong document is taken")
+	}
+	if edge.handler.Load() != before {
+		t.Error("the handlers changed with a wrong document")
+	}
+}
+
+func TestHTTPNeedsTheSecretKey(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	path := document(t, "")
+	o := &serveOptions{config: path, grpc: "unix:" + filepath.Join(t.TempDir(), "grpc.sock"), http: "127.0.0.1:0", timeout: time.Second}
+	if err := serve(ctx, o); err == nil || !strings.Contains(err.Error(), "secret_key") {
+		t.Errorf("got %v", err)
+	}
+}

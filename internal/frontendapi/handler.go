@@ -1,0 +1,201 @@
+package frontendapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
+)
+
+// Bounds of one request.
+const (
+	maxBody       = 10 << 20         // bytes that a client may send
+	headerTimeout = 10 * time.Second // until Clerk begins to answer
+	totalTimeout  = 30 * time.Second
+	maxHeader     = 256 << 10 // bytes of the fields of an answer
+	maxConns      = 256       // connections to Clerk
+)
+
+// Options are what a [Handler] needs.
+type Options struct {
+	// Clerk is the instance. Its publishable key, secret key and proxy URL are
+	// required. Where the proxy URL is a path, it is on the authorized parties.
+	Clerk session.Config
+	// Upstream is the base of Clerk's Frontend API. Default: by the host in the
+	// publishable key.
+	Upstream string
+	// TrustedProxies are believed about the client's address, as in the policy.
+	TrustedProxies policy.StringList
+	// Facts copies the facts of a request for the policy. Required.
+	Facts func(*http.Request) *policy.Request
+	// Transport makes the connections. Default: one of the handler's own.
+	Transport http.RoundTripper
+	// Logger hears of failures. Default: nobody.
+	Logger *slog.Logger
+}
+
+// Handler is the proxy. It is safe for concurrent use.
+type Handler struct {
+	prefix   string
+	byHost   map[string]*url.URL
+	upstream *url.URL
+	secret   string
+	facts    func(*http.Request) *policy.Request
+	reader   *policy.Policy
+	proxy    *httputil.ReverseProxy
+	logger   *slog.Logger
+	warnings []string
+}
+
+// New returns a proxy, or everything that is wrong with its options. Errors do
+// not repeat keys.
+func New(o Options) (*Handler, error) {
+	h := &Handler{facts: o.Facts, secret: strings.TrimSpace(o.Clerk.SecretKey), logger: o.Logger}
+	if h.logger == nil {
+		h.logger = slog.New(slog.DiscardHandler)
+	}
+	errs := []error{o.Clerk.Validate()}
+	if h.secret == "" {
+		errs = append(errs, errors.New("clerk.secret_key is missing: Clerk takes proxied requests from nobody else"))
+	}
+	if o.Facts == nil {
+		errs = append(errs, errors.New("nothing tells the facts of a request"))
+	}
+	if strings.HasPrefix(strings.TrimSpace(o.Clerk.PublishableKey), "pk_test_") {
+		h.warnings = append(h.warnings, "the Frontend API proxy is for production instances: Clerk does not take proxied requests for a pk_test_ key")
+	}
+	upstream := o.Upstream
+	if upstream == "" {
+		upstream = DefaultUpstream(o.Clerk.PublishableKey)
+	}
+	var err error
+	if h.upstream, err = parseUpstream(upstream); err != nil {
+		errs = append(errs, err)
+	}
+	if h.byHost, h.prefix, err = publicURLs(o.Clerk.ProxyURL, o.Clerk.AuthorizedParties); err != nil {
+		errs = append(errs, err)
+	}
+	if h.reader, err = newReader(o.TrustedProxies); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("frontend API proxy: %w", err)
+	}
+	h.proxy = &httputil.ReverseProxy{
+		Rewrite:        h.rewrite,
+		Transport:      o.Transport,
+		ModifyResponse: h.modify,
+		ErrorHandler:   h.failed,
+		ErrorLog:       log.New(io.Discard, "", 0), // failed logs what matters, without text of the traffic
+	}
+	if o.Transport == nil {
+		h.proxy.Transport = newTransport()
+	}
+	return h, nil
+}
+
+// newTransport makes the connections to Clerk. Bodies pass as they are.
+func newTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = headerTimeout
+	t.MaxResponseHeaderBytes = maxHeader
+	t.MaxConnsPerHost = maxConns
+	t.MaxIdleConnsPerHost = 32
+	t.DisableCompression = true
+	return t
+}
+
+// newReader makes the policy that reads requests as the site's policy does: it
+// refuses what is malformed, says where a request comes from, and judges nothing.
+func newReader(trusted policy.StringList) (*policy.Policy, error) {
+	return policy.New(policy.Config{
+		TrustedProxies: trusted,
+		Rules:          []policy.Rule{{Name: "frontend-api", Match: policy.Match{Path: policy.StringList{"/(.*)"}}, Access: policy.Bypass}},
+		Default:        policy.Default{Access: policy.DenyAccess},
+	}, policy.Deps{Authenticator: nobody{}, Now: time.Now})
+}
+
+// nobody signs nobody in; the reader never asks.
+type nobody struct{}
+
+func (nobody) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
+	return policy.AuthState{Reason: policy.ReasonSessionMissing}
+}
+
+// Warnings says what is valid and probably not meant.
+func (h *Handler) Warnings() []string { return slices.Clone(h.warnings) }
+
+// Prefix is the path that the proxy is at.
+func (h *Handler) Prefix() string { return h.prefix }
+
+// Handles reports whether a path, as the client sent it, is one of the proxy's.
+// It compares byte for byte: what is spelt otherwise is the site's.
+func (h *Handler) Handles(path string) bool {
+	_, ok := remainder(path, h.prefix)
+	return ok
+}
+
+// ServeHTTP forwards a request to Clerk. Paths of others are refused.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rest, ok := remainder(r.URL.EscapedPath(), h.prefix)
+	switch {
+	case !ok, rest != "/" && !plainPath(strings.TrimSuffix(rest, "/")):
+		writeError(w, http.StatusBadRequest, codePath, "The path is not one of the Frontend API.")
+		return
+	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
+		writeError(w, http.StatusMethodNotAllowed, codeRequest, "The Frontend API does not take this method.")
+		return
+	case r.ContentLength > maxBody:
+		h.tooLarge(w)
+		return
+	}
+	public, ok := h.byHost[h.hostOf(r)]
+	if !ok {
+		writeError(w, http.StatusMisdirectedRequest, codeConfiguration, "The Frontend API is not proxied on this host.")
+		return
+	}
+	d := h.reader.Decide(r.Context(), h.facts(r))
+	if !d.Allowed() {
+		writeError(w, d.Status, codeRequest, d.Reason.Detail())
+		return
+	}
+	if !d.Client.IsValid() {
+		h.logger.Error("frontend API proxy: the client's address is not known")
+		writeError(w, http.StatusInternalServerError, codeConfiguration, "The client's address is not known.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), totalTimeout)
+	defer cancel()
+	r = r.WithContext(context.WithValue(ctx, tripKey{}, trip{rest: rest, public: public, client: d.Client.String()}))
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	}
+	h.proxy.ServeHTTP(w, r)
+}
+
+// hostOf is the host of a request as a key of byHost. A proxy that has only one
+// public address has it whatever the host is called inside.
+func (h *Handler) hostOf(r *http.Request) string {
+	if len(h.byHost) == 1 {
+		for host := range maps.Keys(h.byHost) {
+			return host
+		}
+	}
+	host := hostKey("https", r.Host)
+	if _, ok := h.byHost[host]; !ok {
+		host = hostKey("http", r.Host)
+	}
+	return host
+}

@@ -1,0 +1,154 @@
+package sessionpage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/clerk/clerk-sdk-go/v2"
+	sessions "github.com/clerk/clerk-sdk-go/v2/session"
+)
+
+// Bounds of what the page asks of Clerk.
+const (
+	callTimeout   = 5 * time.Second
+	actionTimeout = 25 * time.Second // one request to the page, with all its calls
+	maxAnswer     = 1 << 20          // bytes of one answer
+	pageSize      = 500              // sessions in one answer, the most that Clerk gives
+)
+
+var (
+	errNotFound    = errors.New("there is no such session")
+	errUnavailable = errors.New("Clerk cannot be reached or does not keep up")
+	errRefused     = errors.New("Clerk refused, or its answer makes no sense")
+)
+
+// backend is the part of Clerk's Backend API that the page calls. Its errors are
+// the three above, wrapped; none carries text of an answer.
+type backend struct {
+	sessions *sessions.Client
+}
+
+func newBackend(o *Options) (*backend, error) {
+	if err := o.Clerk.Validate(); err != nil {
+		return nil, err
+	}
+	key := strings.TrimSpace(o.Clerk.SecretKey)
+	if key == "" {
+		return nil, errors.New("clerk.secret_key is missing: sessions are listed and ended in Clerk's Backend API")
+	}
+	base := cmp.Or(strings.TrimRight(strings.TrimSpace(o.Clerk.APIURL), "/"), "https://api.clerk.com")
+	config := clerk.BackendConfig{HTTPClient: boundedClient(o.HTTPClient), URL: new(base + "/v1"), Key: &key}
+	return &backend{sessions.NewClient(&clerk.ClientConfig{BackendConfig: config})}, nil
+}
+
+// boundedClient follows no redirect, which would carry the key away, and bounds
+// the time and the size of answers.
+func boundedClient(base *http.Client) *http.Client {
+	transport := http.DefaultTransport
+	if base != nil && base.Transport != nil {
+		transport = base.Transport
+	}
+	return &http.Client{
+		Transport:     boundedTransport{transport},
+		Timeout:       callTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+type boundedTransport struct{ next http.RoundTripper }
+
+func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := t.next.RoundTrip(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case response.StatusCode >= 300 && response.StatusCode < 400: // the library takes it for success
+		response.Body.Close()
+		return nil, errRefused
+	}
+	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
+	return response, nil
+}
+
+// liveStatuses are those of sessions that a browser can still use.
+var liveStatuses = []string{"active", "pending"}
+
+// list returns the live sessions of a user, and whether there are more than one
+// answer holds. Whatever Clerk says of other users is left out.
+func (b *backend) list(ctx context.Context, userID string) (live []*clerk.Session, more bool, err error) {
+	for _, status := range liveStatuses {
+		params := &sessions.ListParams{UserID: &userID, Status: &status}
+		params.Limit = new(int64(pageSize))
+		answer, err := b.sessions.List(ctx, params)
+		if err != nil {
+			return nil, false, plain(ctx, "listing sessions", err)
+		}
+		for _, s := range answer.Sessions {
+			if s != nil && s.UserID == userID && s.Status == status && sessionID.MatchString(s.ID) {
+				live = append(live, s)
+			}
+		}
+		more = more || answer.TotalCount > int64(len(answer.Sessions))
+	}
+	return live, more, nil
+}
+
+// own makes sure that a session is a user's. One of somebody else does not
+// exist.
+func (b *backend) own(ctx context.Context, userID, id string) error {
+	found, err := b.sessions.Get(ctx, id)
+	switch {
+	case err != nil:
+		return plain(ctx, "looking up a session", err)
+	case found.ID != id || found.UserID != userID:
+		return errNotFound
+	}
+	return nil
+}
+
+// revoke ends a session. One that has ended already is no error.
+func (b *backend) revoke(ctx context.Context, id string) error {
+	ended, err := b.sessions.Revoke(ctx, &sessions.RevokeParams{ID: id})
+	switch {
+	case err != nil:
+		err = plain(ctx, "ending a session", err)
+		if errors.Is(err, errRefused) && b.hasEnded(ctx, id) {
+			return nil
+		}
+		return err
+	case ended.ID != id || isLive(ended.Status):
+		return fmt.Errorf("ending a session: %w", errRefused)
+	}
+	return nil
+}
+
+// hasEnded reports whether Clerk knows a session as ended.
+func (b *backend) hasEnded(ctx context.Context, id string) bool {
+	found, err := b.sessions.Get(ctx, id)
+	return err == nil && found.ID == id && found.Status != "" && !isLive(found.Status)
+}
+
+func isLive(status string) bool { return status == liveStatuses[0] || status == liveStatuses[1] }
+
+// plain tells the kinds of failures apart and drops their text.
+func plain(ctx context.Context, doing string, err error) error {
+	kind := errUnavailable
+	if errors.Is(err, errRefused) {
+		kind = errRefused
+	}
+	if refusal, ok := errors.AsType[*clerk.APIErrorResponse](err); ok && ctx.Err() == nil {
+		switch {
+		case refusal.HTTPStatusCode == http.StatusNotFound:
+			kind = errNotFound
+		case refusal.HTTPStatusCode != http.StatusTooManyRequests && refusal.HTTPStatusCode < http.StatusInternalServerError:
+			kind = errRefused
+		}
+		return fmt.Errorf("%s: Clerk answered %d: %w", doing, refusal.HTTPStatusCode, kind)
+	}
+	return fmt.Errorf("%s: %w", doing, kind)
+}

@@ -1,0 +1,58 @@
+package sessionpage
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/clerkgate/clerkgate/session"
+)
+
+// cookieNames are the cookies by which a browser is signed in: each with the
+// instance's suffix and without. Those of other instances on the same domain
+// have other suffixes, and stay.
+func cookieNames(publishableKey string) []string {
+	suffix := "_" + session.CookieSuffix(strings.TrimSpace(publishableKey))
+	var names []string
+	for _, name := range []string{"__session", "__client_uat", "__refresh"} {
+		names = append(names, name, name+suffix)
+	}
+	return names
+}
+
+// clearCookies has the browser forget that it is signed in. Clerk sets these
+// cookies with Path=/ and SameSite=Lax, the session for the host alone and
+// client_uat for the whole registrable domain; a cookie goes away only by the
+// domain that it was set for, so each is cleared for both.
+func (v *visit) clearCookies() {
+	domains := []string{""}
+	if domain := registrable(v.r.Host); domain != "" {
+		domains = append(domains, domain)
+	}
+	secure := v.r.TLS != nil || v.options.Facts(v.r).Scheme == "https" || slices.Contains(v.options.Instance.Origins, "https://"+v.r.Host)
+	for _, name := range v.cookies {
+		for _, domain := range domains {
+			http.SetCookie(v.w, &http.Cookie{Name: name, Path: "/", Domain: domain, MaxAge: -1, SameSite: http.SameSiteLaxMode, Secure: secure})
+		}
+	}
+}
+
+// registrable is the domain that the host's owner registered: example.com of
+// app.example.com. Addresses and names of one label have none.
+func registrable(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if net.ParseIP(strings.Trim(host, "[]")) != nil {
+		return ""
+	}
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return ""
+	}
+	return domain
+}

@@ -1,0 +1,535 @@
+package sessionpage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
+)
+
+func TestListShowsOnesOwnSessionsAndMarksThisOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here, phone, stranger := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_ada", "Safari"), w.signIn(t, "user_max", "Firefox")
+	answer := w.send("GET", DefaultPrefix, here, jsonAccept)
+	if answer.Code != 200 || answer.Header().Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %v %s", answer.Code, answer.Header(), answer.Body)
+	}
+	got := decode[Listing](t, answer)
+	if len(got.Sessions) != 2 || got.Sessions[0].ID != here.ID || !got.Sessions[0].Current || got.Sessions[1].ID != phone.ID || got.Sessions[1].Current {
+		t.Errorf("listed %+v", got.Sessions)
+	}
+	if want := "https://accounts.example.com/sign-in/choose?redirect_url=https%3A%2F%2Fapp.example.com%2F__clerkgate%2Fsessions"; got.AccountChooserURL != want {
+		t.Errorf("the account chooser is at %q", got.AccountChooserURL)
+	}
+	page := w.send("GET", DefaultPrefix, here, browserAccept).Body.String()
+	for _, want := range []string{"Chrome 156 on Macintosh", "Safari 156 on Macintosh", "Lisbon, PT", "203.0.113.9", "This device", "/" + phone.ID + "/revoke"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, never := range []string{stranger.ID, "Firefox", "user_max", here.ID + "/revoke", w.clerk.SecretKey()} {
+		if strings.Contains(page, never) {
+			t.Errorf("the page has %q", never)
+		}
+	}
+}
+
+// The fields of the JSON are public: programs read them.
+func TestTheFieldsOfASessionAreStable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here := w.signIn(t, "user_ada", "Chrome")
+	list := decode[map[string]any](t, w.send("GET", DefaultPrefix, here, jsonAccept))
+	var fields []string
+	for name := range list["sessions"].([]any)[0].(map[string]any) {
+		fields = append(fields, name)
+	}
+	slices.Sort(fields)
+	want := []string{"browser", "browser_version", "city", "country", "created_at", "current", "device", "expires_at", "id",
+		"impersonated", "ip_address", "last_active_at", "mobile", "status"}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRevokeEndsASessionAtClerkAndThenAtTheEdge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here, phone := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_ada", "Safari")
+	answer := w.send("POST", DefaultPrefix+"/"+phone.ID+"/revoke", here, jsonAccept)
+	if got := decode[Ended](t, answer); answer.Code != 200 || !cmp.Equal(got, Ended{Revoked: []string{phone.ID}}) {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	want := []string{"GET /v1/sessions/" + phone.ID, "POST /v1/sessions/" + phone.ID + "/revoke", "edge " + phone.ID}
+	if diff := cmp.Diff(want, w.api.calls()); diff != "" {
+		t.Errorf("what happened (-want +got):\n%s", diff)
+	}
+	if len(answer.Header()["Set-Cookie"]) > 0 {
+		t.Error("this browser lost its cookies")
+	}
+	again := w.send("POST", DefaultPrefix+"/"+phone.ID+"/revoke", here, browserAccept)
+	if again.Code != 303 || again.Header().Get("Location") != DefaultPrefix+"?done=revoked" {
+		t.Errorf("ending what has ended: %d %v", again.Code, again.Header())
+	}
+	if page := w.send("GET", DefaultPrefix+"?done=revoked", here, browserAccept).Body.String(); !strings.Contains(page, `role="status"`) {
+		t.Error("the page does not say that it is done")
+	}
+}
+
+// The same with a Clerk that listens, instead of one that is a function.
+func TestTheLocalClerkEndsWhatThePageEnds(t *testing.T) {
+	t.Parallel()
+	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{origin}})
+	w := newWorld(t, func(o *Options) {
+		o.Clerk.PublishableKey, o.Clerk.SecretKey, o.Clerk.APIURL, o.HTTPClient = clerk.PublishableKey(), clerk.SecretKey(), clerk.URL(), nil
+		authenticator, err := session.New(o.Clerk, session.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Authenticator = authenticator
+	})
+	w.clerk = clerk
+	var all []*clerktest.Session
+	for _, user := range []string{"user_ada", "user_ada", "user_ada", "user_max"} {
+		s, err := clerk.SignIn(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	statuses := func() (list []string) {
+		for _, s := range all {
+			list = append(list, clerk.Session(s.ID).Status)
+		}
+		return list
+	}
+	if got := decode[Listing](t, w.send("GET", DefaultPrefix, all[0], jsonAccept)); len(got.Sessions) != 3 || !got.Sessions[0].Current {
+		t.Errorf("listed %+v", got.Sessions)
+	}
+	for _, c := range []struct {
+		path string
+		code int
+		want []string
+	}{
+		{"/" + all[3].ID + "/revoke", 404, []string{"active", "active", "active", "active"}},
+		{"/" + all[1].ID + "/revoke", 200, []string{"active", "revoked", "active", "active"}},
+		{"/" + all[1].ID + "/revoke", 200, []string{"active", "revoked", "active", "active"}},
+		{"/sign-out-everywhere", 200, []string{"revoked", "revoked", "revoked", "active"}},
+	} {
+		answer := w.send("POST", DefaultPrefix+c.path, all[0], jsonAccept)
+		if got := statuses(); answer.Code != c.code || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %d %s, and then %q", c.path, answer.Code, answer.Body, got)
+		}
+	}
+}
+
+func TestNobodyEndsTheSessionOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here, stranger := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_max", "Firefox")
+	for _, id := range []string{stranger.ID, "sess_nobody"} {
+		answer := w.send("POST", DefaultPrefix+"/"+id+"/revoke", here, jsonAccept)
+		if p := decode[problem](t, answer); answer.Code != 404 || p.Reason != "session-not-found" || strings.Contains(answer.Body.String(), id) {
+			t.Errorf("%d %s", answer.Code, answer.Body)
+		}
+		if want := []string{"GET /v1/sessions/" + id}; !cmp.Equal(w.api.calls(), want) {
+			t.Errorf("happened: %q", w.api.calls())
+		}
+		w.api.happened = nil
+	}
+}
+
+func TestSignOutClearsTheCookiesOfThisInstance(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"sign out": "/sign-out", "revoke oneself": "/{id}/revoke", "everywhere": "/sign-out-everywhere"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			here := w.signIn(t, "user_ada", "Chrome")
+			answer := w.send("POST", DefaultPrefix+strings.Replace(path, "{id}", here.ID, 1), here, browserAccept)
+			if answer.Code != 303 || answer.Header().Get("Location") != DefaultPrefix+"/signed-out" {
+				t.Fatalf("%d %v", answer.Code, answer.Header())
+			}
+			var cleared []string
+			for _, c := range answer.Result().Cookies() {
+				if c.MaxAge >= 0 || c.Value != "" || c.Path != "/" || !c.Secure || c.SameSite != http.SameSiteLaxMode {
+					t.Errorf("%v does not clear", c)
+				}
+				cleared = append(cleared, c.Name+" "+c.Domain)
+			}
+			for _, base := range []string{"__session", "__client_uat", "__refresh"} {
+				for _, want := range []string{base + " ", base + " example.com"} {
+					if !slices.Contains(cleared, want) {
+						t.Errorf("%q is not cleared", want)
+					}
+				}
+			}
+			if len(cleared) != 12 {
+				t.Errorf("cleared %q", cleared)
+			}
+			if !slices.Contains(w.api.calls(), "edge "+here.ID) {
+				t.Errorf("happened: %q", w.api.calls())
+			}
+			if page := w.send("GET", DefaultPrefix+"/signed-out", nil, browserAccept); page.Code != 200 || !strings.Contains(page.Body.String(), "You are signed out") {
+				t.Errorf("%d %s", page.Code, page.Body)
+			}
+		})
+	}
+}
+
+func TestCookiesAreClearedForTheRegistrableDomain(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"app.example.com": "example.com", "a.b.example.co.uk:8443": "example.co.uk", "EXAMPLE.com.": "example.com",
+		"localhost:3000": "", "127.0.0.1:80": "", "[::1]:80": "", "co.uk": "", "": "", "app.github.io": "app.github.io",
+	} {
+		if got := registrable(host); got != want {
+			t.Errorf("%q: %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestSignOutEverywhereEndsOnesOwnSessionLast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here, phone, tablet, stranger := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_ada", "Safari"), w.signIn(t, "user_ada", "Edge"), w.signIn(t, "user_max", "Firefox")
+	answer := w.send("POST", DefaultPrefix+"/sign-out-everywhere", here, jsonAccept)
+	got := decode[Ended](t, answer)
+	if want := (Ended{Revoked: []string{phone.ID, tablet.ID, here.ID}, SignedOut: true}); answer.Code != 200 || !cmp.Equal(got, want) {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	calls := w.api.calls()
+	if calls[len(calls)-1] != "edge "+here.ID || slices.ContainsFunc(calls, func(c string) bool { return strings.Contains(c, stranger.ID) }) {
+		t.Errorf("happened: %q", calls)
+	}
+	if w.api.find(stranger.ID)["status"] != "active" {
+		t.Error("somebody else is signed out as well")
+	}
+}
+
+func TestSignOutEverywhereEndsMoreThanOneAnswerHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here := w.signIn(t, "user_ada", "Chrome")
+	for range pageSize + 20 {
+		w.signIn(t, "user_ada", "Bot")
+	}
+	answer := w.send("POST", DefaultPrefix+"/sign-out-everywhere", here, jsonAccept)
+	if got := decode[Ended](t, answer); answer.Code != 200 || len(got.Revoked) != pageSize+21 {
+		t.Errorf("%d, ended %d", answer.Code, len(got.Revoked))
+	}
+}
+
+func TestAFailureHalfwayNamesWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here, phone, tablet := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_ada", "Safari"), w.signIn(t, "user_ada", "Edge")
+	w.api.fails, w.api.status = tablet.ID+"/revoke", 500
+	answer := w.send("POST", DefaultPrefix+"/sign-out-everywhere", here, jsonAccept)
+	if p := decode[problem](t, answer); answer.Code != 503 || !cmp.Equal(p.Revoked, []string{phone.ID}) || p.Reason != "clerk-unavailable" {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	if w.api.find(here.ID)["status"] != "active" || len(answer.Header()["Set-Cookie"]) > 0 {
+		t.Error("this session ended though others go on")
+	}
+}
+
+func TestWhatGoesWrongAtClerkIsSaidPlainly(t *testing.T) {
+	t.Parallel()
+	const canary = "text-of-an-answer"
+	for name, c := range map[string]struct {
+		fails, body string
+		status      int
+		want        int
+		reason      string
+	}{
+		"an outage":         {"/sessions", canary, 500, 503, "clerk-unavailable"},
+		"too many requests": {"/sessions", `{"errors":[{"code":"too_many_requests","message":"` + canary + `"}]}`, 429, 503, "clerk-unavailable"},
+		"a page of a proxy": {"/sessions", "<html>" + canary, 502, 503, "clerk-unavailable"},
+		"a wrong key":       {"/sessions", `{"errors":[{"code":"clerk_key_invalid","message":"` + canary + `"}]}`, 401, 502, "clerk-refused"},
+		"a redirect":        {"/sessions", canary, 302, 502, "clerk-refused"},
+		"no JSON":           {"/sessions", "[" + canary, 200, 503, "clerk-unavailable"},
+		"an endless answer": {"/sessions", `{"x":"` + strings.Repeat("x", maxAnswer), 200, 503, "clerk-unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			here := w.signIn(t, "user_ada", "Chrome")
+			w.api.fails, w.api.body, w.api.status = c.fails, c.body, c.status
+			answer := w.send("GET", DefaultPrefix, here, jsonAccept)
+			p := decode[problem](t, answer)
+			if answer.Code != c.want || p.Reason != c.reason || answer.Header().Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %s", answer.Code, answer.Body)
+			}
+			page := w.send("GET", DefaultPrefix, here, browserAccept)
+			if page.Code != c.want || !strings.Contains(page.Body.String(), p.Detail) || page.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("the page: %d %s", page.Code, page.Body)
+			}
+			for _, text := range []string{answer.Body.String(), page.Body.String(), w.log.String()} {
+				if strings.Contains(text, canary) || strings.Contains(text, w.clerk.SecretKey()) {
+					t.Errorf("repeated: %s", text)
+				}
+			}
+		})
+	}
+}
+
+func TestAnEdgeThatCannotBeToldIsAnError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here, phone := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_ada", "Safari")
+	w.edge.fail = errors.New("the store is away")
+	answer := w.send("POST", DefaultPrefix+"/"+phone.ID+"/revoke", here, jsonAccept)
+	if p := decode[problem](t, answer); answer.Code != 503 || p.Reason != "revocation-unavailable" {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	w.edge.fail = nil
+	if answer = w.send("POST", DefaultPrefix+"/"+phone.ID+"/revoke", here, jsonAccept); answer.Code != 200 {
+		t.Errorf("trying again: %d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestNobodyWithoutASessionGetsIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here := w.signIn(t, "user_ada", "Chrome")
+	bearer := func(token string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+	}
+	for name, c := range map[string]struct {
+		method, path, accept string
+		change               func(*http.Request)
+		want                 int
+	}{
+		"a browser is sent to sign in":   {"GET", "", browserAccept, func(*http.Request) {}, 307},
+		"a program is told":              {"GET", "", jsonAccept, func(*http.Request) {}, 401},
+		"a form is told":                 {"POST", "/sign-out", browserAccept, func(*http.Request) {}, 401},
+		"an API key is not a person":     {"GET", "", jsonAccept, bearer("ak_123456789"), 401},
+		"nor is a machine's token":       {"GET", "", jsonAccept, bearer("mt_123456789"), 401},
+		"nor an OAuth token":             {"POST", "/sign-out-everywhere", jsonAccept, bearer("oat_123456789"), 401},
+		"a forged token does not help":   {"GET", "", jsonAccept, bearer(w.clerk.Mint(here, clerktest.Token{Stranger: true})), 401},
+		"nor one without a session's id": {"GET", "", jsonAccept, bearer(w.clerk.Mint(here, clerktest.Token{Claims: map[string]any{"sid": nil}})), 401},
+		"nor one of another form":        {"GET", "", jsonAccept, bearer(w.clerk.Mint(here, clerktest.Token{Claims: map[string]any{"sid": "sess_a.b"}})), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := w.send(c.method, DefaultPrefix+c.path, nil, c.accept, c.change)
+			if answer.Code != c.want {
+				t.Errorf("%d %s", answer.Code, answer.Body)
+			}
+			if to := answer.Header().Get("Location"); (c.want == 307) != strings.HasPrefix(to, "https://accounts.example.com/sign-in?redirect_url=https%3A%2F%2Fapp.example.com") {
+				t.Errorf("sent to %q", to)
+			}
+		})
+	}
+	if calls := w.api.calls(); len(calls) > 0 {
+		t.Errorf("Clerk was asked: %q", calls)
+	}
+}
+
+func TestOtherSitesChangeNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here := w.signIn(t, "user_ada", "Chrome")
+	for name, fields := range map[string]map[string]string{
+		"another site":    {"Sec-Fetch-Site": "cross-site"},
+		"a sibling":       {"Sec-Fetch-Site": "same-site"},
+		"an old browser":  {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
+		"a sandbox":       {"Sec-Fetch-Site": "", "Origin": "null"},
+		"another port":    {"Sec-Fetch-Site": "", "Origin": "https://app.example.com:8443"},
+		"a lying sibling": {"Sec-Fetch-Site": "same-site", "Origin": origin},
+	} {
+		for _, path := range []string{"/sign-out", "/sign-out-everywhere", "/" + here.ID + "/revoke"} {
+			answer := w.send("POST", DefaultPrefix+path, here, jsonAccept, func(r *http.Request) {
+				for name, value := range fields {
+					r.Header.Del(name)
+					if value != "" {
+						r.Header.Set(name, value)
+					}
+				}
+			})
+			if p := decode[problem](t, answer); answer.Code != 403 || p.Reason != "cross-origin-request" {
+				t.Errorf("%s: %d %s", name, answer.Code, answer.Body)
+			}
+		}
+	}
+	if calls := w.api.calls(); len(calls) > 0 {
+		t.Errorf("Clerk was asked: %q", calls)
+	}
+}
+
+func TestOtherAddressesAndMethodsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here := w.signIn(t, "user_ada", "Chrome")
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/sign-out", 405}, {"GET", "/" + here.ID + "/revoke", 405}, {"POST", "", 405}, {"DELETE", "", 405}, {"OPTIONS", "", 405}, {"HEAD", "", 200},
+		{"GET", "/nothing", 404}, {"POST", "/" + here.ID, 404}, {"POST", "/user_1/revoke", 404}, {"POST", "/sess_/revoke", 404},
+		{"POST", "/sess_a%2e/revoke", 404}, {"POST", "/sess_a%2Frevoke", 404}, {"POST", "//" + here.ID + "/revoke", 404},
+		{"POST", "/../sessions/" + here.ID + "/revoke", 404}, {"POST", "/sess_" + strings.Repeat("a", 129) + "/revoke", 404},
+	} {
+		answer := w.send(c.method, DefaultPrefix+c.path, here, jsonAccept)
+		if answer.Code != c.want || c.want == 405 && answer.Header().Get("Allow") == "" {
+			t.Errorf("%s %s: %d %s", c.method, c.path, answer.Code, answer.Body)
+		}
+		if c.method == "HEAD" && answer.Body.Len() > 0 {
+			t.Error("HEAD has a body")
+		}
+	}
+	if w.Handles(DefaultPrefix+"x") || w.Handles("/") || !w.Handles(DefaultPrefix) || !w.Handles(DefaultPrefix+"/x") {
+		t.Error("it handles what is not its own, or not what is")
+	}
+}
+
+func TestAUserMayAskOnlySoOften(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	w := newWorldAt(t, func() time.Time { return now }, nil) // nothing is regained while it stands still
+	here, other := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_max", "Chrome")
+	for range requestsAtOnce {
+		if answer := w.send("GET", DefaultPrefix, here, jsonAccept); answer.Code != 200 {
+			t.Fatalf("%d %s", answer.Code, answer.Body)
+		}
+	}
+	if answer := w.send("GET", DefaultPrefix, here, jsonAccept); answer.Code != 429 || answer.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %v", answer.Code, answer.Header())
+	}
+	if answer := w.send("GET", DefaultPrefix, other, jsonAccept); answer.Code != 200 {
+		t.Errorf("somebody else is limited as well: %d", answer.Code)
+	}
+}
+
+// allEnded says that every session has.
+type allEnded struct{}
+
+func (allEnded) Revoked(*policy.Principal, time.Time) policy.Reason {
+	return policy.ReasonSessionRevoked
+}
+
+// fixed is an authentication that comes out the same for everybody.
+type fixed struct{ state policy.AuthState }
+
+func (f fixed) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
+	return f.state
+}
+
+func TestASessionThatHasEndedListsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Revocations = allEnded{} })
+	here := w.signIn(t, "user_ada", "Chrome")
+	if answer := w.send("GET", DefaultPrefix, here, jsonAccept); answer.Code != 401 || !strings.Contains(answer.Body.String(), "session-revoked") {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestWhoActsForAUserEndsNoneOfTheirSessions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here, phone := w.signIn(t, "user_ada", "Chrome"), w.signIn(t, "user_ada", "Safari")
+	as := func(r *http.Request) {
+		r.Header.Set("Cookie", "__session="+w.clerk.Mint(here, clerktest.Token{Claims: map[string]any{"act": map[string]any{"sub": "user_support"}}}))
+	}
+	for path, want := range map[string]int{"/" + phone.ID + "/revoke": 403, "/sign-out-everywhere": 403} {
+		if answer := w.send("POST", DefaultPrefix+path, here, jsonAccept, as); answer.Code != want {
+			t.Errorf("%s: %d %s", path, answer.Code, answer.Body)
+		}
+	}
+	if answer := w.send("POST", DefaultPrefix+"/sign-out", here, jsonAccept, as); answer.Code != 200 {
+		t.Errorf("signing oneself out: %d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestAHandshakeIsPassedOn(t *testing.T) {
+	t.Parallel()
+	renewed := policy.Header{Name: "Set-Cookie", Value: "__session=renewed; Path=/"}
+	who := &policy.Principal{TokenType: policy.SessionToken, UserID: "user_ada", SessionID: "sess_1"}
+	for name, c := range map[string]struct {
+		state policy.AuthState
+		want  int
+	}{
+		"one that is resolved": {policy.AuthState{Status: policy.SignedIn, Principal: who, Headers: []policy.Header{renewed}}, 200},
+		"one to begin": {policy.AuthState{Status: policy.Handshake, Reason: policy.ReasonSessionExpired,
+			Headers: []policy.Header{renewed, {Name: "Location", Value: "https://clerk.example.com/v1/client/handshake"}}}, 307},
+	} {
+		w := newWorld(t, func(o *Options) { o.Authenticator = fixed{c.state} })
+		answer := w.send("GET", DefaultPrefix, nil, browserAccept)
+		if answer.Code != c.want || answer.Header().Get("Set-Cookie") != renewed.Value {
+			t.Errorf("%s: %d %v", name, answer.Code, answer.Header())
+		}
+	}
+}
+
+func TestThePageRunsNothingAndEscapesWhatDevicesSay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	here := w.signIn(t, "user_ada", `"><script>alert(1)</script>`)
+	answer := w.send("GET", DefaultPrefix, here, browserAccept)
+	page := answer.Body.String()
+	if strings.Contains(page, "<script") || !strings.Contains(page, "&lt;script&gt;") {
+		t.Error("the name of a browser is not escaped")
+	}
+	_, rest, _ := strings.Cut(page, "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	policy := answer.Header().Get("Content-Security-Policy")
+	if !strings.Contains(policy, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") || !strings.HasPrefix(policy, "default-src 'none';") ||
+		strings.Contains(policy, "unsafe") || !strings.Contains(policy, "form-action 'self' https://accounts.example.com;") {
+		t.Errorf("the policy of the page is %q", policy)
+	}
+}
+
+func TestProgramsAndPeopleGetTheirForm(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		accept, contentType string
+		page                bool
+	}{
+		{browserAccept, "", true}, {jsonAccept, "", false}, {"", "", false}, {"*/*", "", false}, {"*/*", "application/json", false},
+		{"", "application/x-www-form-urlencoded", true}, {"*/*", "multipart/form-data; boundary=x", true},
+		{"application/json;q=0.1, text/html", "", true}, {"application/problem+json", "", false}, {strings.Repeat("text/html,", 999), "", false},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept", c.accept)
+		r.Header.Set("Content-Type", c.contentType)
+		if got := wantsPage(r); got != c.page {
+			t.Errorf("%.40q %q: %v", c.accept, c.contentType, got)
+		}
+	}
+}
+
+func TestOptionsThatMakeNoPageAreRefused(t *testing.T) {
+	t.Parallel()
+	good := newWorld(t, nil).options
+	for want, change := range map[string]func(*Options){
+		"secret_key":          func(o *Options) { o.Clerk.SecretKey = "" },
+		"publishable_key":     func(o *Options) { o.Clerk.PublishableKey = "pk_live_" },
+		"prefix":              func(o *Options) { o.Prefix = "/a/:b(.*)" },
+		"signed_out_url":      func(o *Options) { o.SignedOutURL = "//evil.example" },
+		"account_chooser_url": func(o *Options) { o.AccountChooserURL = "javascript:alert(1)" },
+		"authenticator":       func(o *Options) { o.Authenticator = nil },
+		"facts":               func(o *Options) { o.Facts = nil },
+		"api_url":             func(o *Options) { o.Clerk.APIURL = "http://api.example.com" },
+	} {
+		o := good
+		change(&o)
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), good.Clerk.SecretKey) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
