@@ -74,18 +74,14 @@ func (i *Instance) carry(w http.ResponseWriter, r *http.Request, back *url.URL, 
 		i.mu.Unlock()
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	q := back.Query()
-	q.Del(cookieHandshake)
-	q.Del(cookieNonce)
 	if i.options.Live {
 		http.SetCookie(w, &http.Cookie{
 			Name: name, Value: value, Domain: i.siteOf(back.Hostname()), Path: "/", MaxAge: 60,
 			HttpOnly: true, Secure: isSecure(r), SameSite: http.SameSiteLaxMode,
 		})
 	} else {
-		q.Set(name, value)
+		back = withParameter(*back, name, value)
 	}
-	back.RawQuery = q.Encode()
 	http.Redirect(w, r, back.String(), http.StatusTemporaryRedirect)
 }
 
