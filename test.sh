@@ -82,7 +82,7 @@ fuzz() {
 	local package target ran=0
 	while read -r package target; do
 		say "fuzzing $target in $package for $FUZZTIME"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" "./$package" | tee "$cache/fuzz.log"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 20x "./$package" | tee "$cache/fuzz.log"
 		grep -q 'elapsed: .* execs: [1-9]' "$cache/fuzz.log" || die "$target did not run"
 		ran=$((ran + 1))
 	done < <(git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|^(.*)/[^/]+:func (.*)$|\1 \2|' | sort -u)

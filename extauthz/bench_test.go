@@ -4,7 +4,11 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
@@ -45,48 +49,101 @@ func benchCheck(path, user string) *authv3.CheckRequest {
 // BenchmarkCheck measures whole calls over a Unix socket, against a server that
 // says yes to everything. Compare within one run.
 func BenchmarkCheck(b *testing.B) {
-	p := newPolicy(b, policy.Config{Rules: []policy.Rule{
-		{Name: "home", Match: policy.Match{Path: policy.StringList{"/"}}, Access: policy.Public},
-		{Name: "admin", Match: policy.Match{Path: policy.StringList{"/admin(.*)"}}, Require: &policy.Requirement{Role: policy.StringList{"org:admin"}}},
-	}}, bearers{"member": signedIn("user_1")})
-	for _, c := range []struct {
-		name  string
-		ok    bool
-		check *authv3.CheckRequest
-	}{
-		{"always-ok", true, benchCheck("/dashboard", "member")},
-		{"cached", false, benchCheck("/dashboard", "member")},
-		{"public", false, benchCheck("/", "")},
-		{"denied", false, benchCheck("/admin", "member")},
-	} {
+	for _, c := range benchCases(b) {
 		b.Run(c.name, func(b *testing.B) {
-			g, h := NewGRPC(ServeOptions{Local: true})
-			if c.ok {
-				authv3.RegisterAuthorizationServer(g, alwaysOK{})
-			} else {
-				newServer(b, p, Options{}).Register(g)
-			}
-			Ready(h, true)
-			address := "unix:" + filepath.Join(b.TempDir(), "authz.sock")
-			listener, err := Listen(b.Context(), address)
-			if err != nil {
-				b.Fatal(err)
-			}
-			conn := benchConn(b, g, listener, address)
-			encoded, err := proto.Marshal(c.check)
-			if err != nil {
-				b.Fatal(err)
-			}
+			call := c.serve(b)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if err := conn.Invoke(context.Background(), authv3.Authorization_Check_FullMethodName, encoded, nil, grpc.ForceCodecV2(rawCodec{})); err != nil {
+					if err := call(); err != nil {
 						b.Error(err)
 						return
 					}
 				}
 			})
 		})
+	}
+}
+
+// BenchmarkCheckRatio measures the throughput of each case as a share of that of
+// the server that says yes to everything. Both run at once and take turns, and the
+// median of the turns counts, so that what else the machine does changes little.
+// An operation is a turn of each.
+func BenchmarkCheckRatio(b *testing.B) {
+	cases := benchCases(b)
+	for _, c := range cases[1:] {
+		b.Run(c.name, func(b *testing.B) {
+			least, call := cases[0].serve(b), c.serve(b)
+			var shares []float64
+			for b.Loop() {
+				shares = append(shares, turn(b, least).Seconds()/turn(b, call).Seconds())
+			}
+			slices.Sort(shares)
+			b.ReportMetric(shares[len(shares)/2], "of-always-ok")
+		})
+	}
+}
+
+// turn is the time of many calls, as many at once as BenchmarkCheck makes.
+func turn(b *testing.B, call func() error) time.Duration {
+	const calls = 200
+	began := time.Now()
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for range calls / runtime.GOMAXPROCS(0) {
+				if err := call(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(began)
+}
+
+// benchCase is a server and what it is asked.
+type benchCase struct {
+	name     string
+	register func(*grpc.Server)
+	check    *authv3.CheckRequest
+}
+
+// benchCases are the server that says yes to everything, and then ours.
+func benchCases(b *testing.B) []benchCase {
+	b.Helper()
+	p := newPolicy(b, policy.Config{Rules: []policy.Rule{
+		{Name: "home", Match: policy.Match{Path: policy.StringList{"/"}}, Access: policy.Public},
+		{Name: "admin", Match: policy.Match{Path: policy.StringList{"/admin(.*)"}}, Require: &policy.Requirement{Role: policy.StringList{"org:admin"}}},
+	}}, bearers{"member": signedIn("user_1")})
+	ours := func(g *grpc.Server) { newServer(b, p, Options{}).Register(g) }
+	return []benchCase{
+		{"always-ok", func(g *grpc.Server) { authv3.RegisterAuthorizationServer(g, alwaysOK{}) }, benchCheck("/dashboard", "member")},
+		{"cached", ours, benchCheck("/dashboard", "member")},
+		{"public", ours, benchCheck("/", "")},
+		{"denied", ours, benchCheck("/admin", "member")},
+	}
+}
+
+// serve runs the server until the benchmark ends and returns a call to it.
+func (c *benchCase) serve(b *testing.B) func() error {
+	b.Helper()
+	g, h := NewGRPC(ServeOptions{Local: true})
+	c.register(g)
+	Ready(h, true)
+	address := "unix:" + filepath.Join(b.TempDir(), "authz.sock")
+	listener, err := Listen(b.Context(), address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn := benchConn(b, g, listener, address)
+	encoded, err := proto.Marshal(c.check)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() error {
+		return conn.Invoke(context.Background(), authv3.Authorization_Check_FullMethodName, encoded, nil, grpc.ForceCodecV2(rawCodec{}))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 func integrationPolicy(t *testing.T) *policy.Policy {
 	renewed := signedIn("user_1")
 	renewed.Headers = []policy.Header{{Name: "Set-Cookie", Value: "__session=a"}, {Name: "Set-Cookie", Value: "__client_uat=1"}}
+	renewed.Forward = &policy.Forward{Cookie: "a=1; __session=a", RemoveQuery: []string{"__clerk_handshake"}}
 	admin := signedIn("user_admin")
 	admin.Principal.OrgRole = "org:admin"
 	return newPolicy(t, policy.Config{Rules: []policy.Rule{
@@ -56,6 +57,7 @@ func TestEnvoyDoesWhatTheServerSays(t *testing.T) {
 			cookies  []string
 			response map[string]string
 			upstream map[string]string
+			query    string
 		}{
 			"an identity takes the place of the client's": {
 				request: "GET /x HTTP/1.1\nAuthorization: Bearer member\nX-User-Id: forged\nx_user_id: forged\nX.Org.Role: org:admin", status: 200, cookies: []string{"upstream=1"},
@@ -67,6 +69,10 @@ func TestEnvoyDoesWhatTheServerSays(t *testing.T) {
 			},
 			"cookies join those of the upstream": {
 				request: "GET /x HTTP/1.1\nAuthorization: Bearer renewed", status: 200, cookies: []string{"upstream=1", "__session=a", "__client_uat=1"},
+			},
+			"the upstream sees renewed credentials": {
+				request: "GET /x?b=%32&__clerk_handshake=t&a=1&__clerk%5Fhandshake=u HTTP/1.1\nAuthorization: Bearer renewed\nCookie: a=1\nCookie: __session=old", status: 200,
+				cookies: []string{"upstream=1", "__session=a", "__client_uat=1"}, upstream: map[string]string{"Cookie": "a=1; __session=a"}, query: "a=1&b=%32",
 			},
 			"a redirect carries all its cookies": {
 				request: "GET /x HTTP/1.1\nAuthorization: Bearer handshake", status: 307, cookies: []string{"a=1", "b=2", "c=3"},
@@ -105,6 +111,9 @@ func TestEnvoyDoesWhatTheServerSays(t *testing.T) {
 					t.Errorf("%s: %s: %s is %q, want %q", edge, name, header, got, want)
 				}
 			}
+			if c.query != "" && len(taken) == 1 && sortedQuery(taken[0].URL.RawQuery) != c.query {
+				t.Errorf("%s: %s: the upstream saw %q, want %q", edge, name, taken[0].URL.RawQuery, c.query)
+			}
 			for header, want := range c.upstream {
 				if len(taken) == 1 && strings.Join(taken[0].Header[header], ",") != want {
 					t.Errorf("%s: %s: the upstream saw %s %q, want %q", edge, name, header, taken[0].Header[header], want)
@@ -118,6 +127,13 @@ func TestEnvoyDoesWhatTheServerSays(t *testing.T) {
 	if line := p.AccessLog(t, `"reason":"role-missing"`); !strings.Contains(line, `"rule":"admin"`) || !strings.Contains(line, "decision_id") {
 		t.Errorf("access log: %s", line)
 	}
+}
+
+// sortedQuery is a query in the order of its parameters, which Envoy may change.
+func sortedQuery(query string) string {
+	pairs := strings.Split(query, "&")
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
 }
 
 // A server that drains costs no request an error: another one answers.

@@ -5,48 +5,53 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"google.golang.org/protobuf/types/known/structpb"
-
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// maxMetadataFields is how many fields there can be.
-const maxMetadataFields = 10
+// Field numbers in google.protobuf.Struct and what it holds.
+const (
+	structFields = 1 // a map
+	entryKey     = 1
+	entryValue   = 2 // a google.protobuf.Value
+	valueString  = 3
+)
 
-// dynamicMetadata is what other filters and the access log may know of a decision:
+// appendMetadata appends the fields of the dynamic metadata: what other filters
+// and the access log may know of a decision:
 // %DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision_id)%. It holds ids and
 // words of ours; no token, no claim.
-func dynamicMetadata(d *policy.Decision, id uint64) *structpb.Struct {
-	fields := make(map[string]*structpb.Value, maxMetadataFields)
-	memory := make([]struct { // one allocation in place of two for each field
-		value structpb.Value
-		text  structpb.Value_StringValue
-	}, maxMetadataFields)
-	put := func(key, value string) {
-		if value != "" {
-			m := &memory[len(fields)]
-			m.text.StringValue = strings.ToValidUTF8(value, "\uFFFD")
-			m.value.Kind = &m.text
-			fields[key] = &m.value
-		}
-	}
-	put("decision", d.Outcome.String())
-	put("decision_id", decisionID(id))
-	put("reason", string(d.Reason))
-	put("rule", d.Rule)
+func appendMetadata(b []byte, d *policy.Decision, id uint64) []byte {
+	b = appendText(b, "decision", d.Outcome.String())
+	b = appendText(b, "decision_id", decisionID(id))
+	b = appendText(b, "reason", string(d.Reason))
+	b = appendText(b, "rule", d.Rule)
 	if d.Client.IsValid() {
-		put("client_ip", d.Client.String())
+		b = appendText(b, "client_ip", d.Client.String())
 	}
 	if p := d.Principal; p != nil {
-		put("user_id", p.UserID)
-		put("session_id", p.SessionID)
-		put("org_id", p.OrgID)
-		put("token_type", string(p.TokenType))
+		b = appendText(b, "user_id", p.UserID)
+		b = appendText(b, "session_id", p.SessionID)
+		b = appendText(b, "org_id", p.OrgID)
+		b = appendText(b, "token_type", string(p.TokenType))
 	}
 	if d.Shadow != nil {
-		put("shadow", string(d.Shadow.Reason))
+		b = appendText(b, "shadow", string(d.Shadow.Reason))
 	}
-	return &structpb.Struct{Fields: fields}
+	return b
+}
+
+// appendText appends one entry of a google.protobuf.Struct; none where there is
+// no value.
+func appendText(b []byte, key, value string) []byte {
+	if value == "" {
+		return b
+	}
+	value = strings.ToValidUTF8(value, "\uFFFD")
+	wrapped := sizeOf(len(value))
+	b = appendTag(b, structFields, sizeOf(len(key))+sizeOf(wrapped))
+	b = appendString(b, entryKey, key)
+	b = appendTag(b, entryValue, wrapped)
+	return append(appendTag(b, valueString, len(value)), value...)
 }
 
 // decisionID writes an id as 16 hexadecimal digits.

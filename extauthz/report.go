@@ -33,8 +33,7 @@ func (x *exchange) report(ctx context.Context, d *policy.Decision) {
 }
 
 func (x *exchange) attrs(d *policy.Decision, took time.Duration) []slog.Attr {
-	http := x.check.GetAttributes().GetRequest().GetHttp()
-	path, _, _ := strings.Cut(http.GetPath(), "?")
+	path, _, _ := strings.Cut(x.check.request.Target, "?")
 	path = path[:min(len(path), maxLoggedPath)]
 	attrs := []slog.Attr{
 		slog.String("decision_id", decisionID(x.id)),
@@ -42,7 +41,7 @@ func (x *exchange) attrs(d *policy.Decision, took time.Duration) []slog.Attr {
 		slog.String("outcome", d.Outcome.String()),
 		slog.String("reason", string(d.Reason)),
 		slog.Int("status", d.Status),
-		slog.String("method", http.GetMethod()),
+		slog.String("method", x.check.request.Method),
 		slog.String("path", path),
 		slog.Duration("took", took),
 	}

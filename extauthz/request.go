@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -14,67 +15,152 @@ import (
 // only the operator writes.
 const ruleKey = "clerkgate.rule"
 
-// translate copies what Envoy says about one request. A reason means that it is
-// no HTTP request that could be judged, whatever the policy says: a check of
-// the network filter, a CONNECT without a path, or one without headers.
-func translate(check *authv3.CheckRequest) (*policy.Request, policy.Reason) {
-	attributes := check.GetAttributes()
-	http := attributes.GetRequest().GetHttp()
-	switch {
-	case http == nil, http.GetPath() == "":
-		return nil, policy.ReasonTargetMalformed
-	case len(http.GetHeaderMap().GetHeaders()) == 0 && len(http.GetHeaders()) == 0:
-		return nil, policy.ReasonHeaderMalformed
-	}
-	return &policy.Request{
-		Method:   http.GetMethod(),
-		Scheme:   http.GetScheme(),
-		Host:     http.GetHost(),
-		Target:   http.GetPath(), // path and query as they are: no URL parser reads them as the upstream does
-		Headers:  headers(http),
-		Peer:     peer(attributes.GetSource()),
-		RuleName: attributes.GetContextExtensions()[ruleKey],
-	}, ""
+// usualHeaders is more than a browser sends, so that their list rarely grows.
+const usualHeaders = 32
+
+// check is what a CheckRequest says about one request, copied out of its
+// encoding: most of a CheckRequest is not wanted, and decoding it into the
+// generated types would cost more than the decision.
+type check struct {
+	// err is why the bytes are no CheckRequest; nothing else is set then.
+	err     error
+	request policy.Request
+	// raw and joined are the headers in the two forms that Envoy sends, pseudo
+	// headers included.
+	raw, joined []policy.Header
+
+	// texts holds all strings, in one piece of memory.
+	texts strings.Builder
+	// key, value and bytes are those of the header or entry being read.
+	key, value, bytes []byte
 }
 
-// headers reads both forms Envoy sends: header_map with encode_raw_headers, in
-// order and unchanged; else the map, where repeated fields are one, joined by
-// commas, and stay so. Pseudo headers are left out: the attributes say the same
-// and are always there.
-func headers(http *authv3.AttributeContext_HttpRequest) []policy.Header {
-	if raw := http.GetHeaderMap().GetHeaders(); len(raw) > 0 {
-		list := make([]policy.Header, 0, len(raw))
-		for _, h := range raw {
-			if isPseudo(h.GetKey()) {
-				continue
-			}
-			value := h.GetValue()
-			if bytes := h.GetRawValue(); len(bytes) > 0 {
-				value = string(bytes)
-			}
-			list = append(list, policy.Header{Name: h.GetKey(), Value: value})
-		}
-		return list
+// newCheckReader returns how to read a CheckRequest.
+func newCheckReader() *message {
+	const (
+		source = "attributes.source.address."
+		http   = "attributes.request.http."
+		raw    = http + "header_map.headers"
+		joined = http + "headers"
+		extra  = "attributes.context_extensions"
+	)
+	return newMessage((&authv3.CheckRequest{}).ProtoReflect().Descriptor(), map[string]take{
+		http + "method": func(c *check, v []byte) { c.request.Method = c.text(v) },
+		http + "scheme": func(c *check, v []byte) { c.request.Scheme = c.text(v) },
+		http + "host":   func(c *check, v []byte) { c.request.Host = c.text(v) },
+		// Path and query as they are: no URL parser reads them as the upstream does.
+		http + "path": func(c *check, v []byte) { c.request.Target = c.text(v) },
+
+		raw + ".key":       (*check).takeKey,
+		raw + ".value":     (*check).takeValue,
+		raw + ".raw_value": (*check).takeBytes,
+		raw:                (*check).takeRaw,
+
+		joined + ".key":   (*check).takeKey,
+		joined + ".value": (*check).takeValue,
+		joined:            (*check).takeJoined,
+
+		extra + ".key":   (*check).takeKey,
+		extra + ".value": (*check).takeValue,
+		extra:            (*check).takeExtension,
+
+		source + "socket_address.address": (*check).takePeer,
+		source + "pipe":                   (*check).takeNoPeer,
+		source + "envoy_internal_address": (*check).takeNoPeer,
+	})
+}
+
+// read reads an encoded CheckRequest. Nothing of data is kept.
+func (c *check) read(m *message, data []byte) {
+	c.texts.Grow(len(data))
+	if err := m.read(data, protowire.DefaultRecursionLimit, c); err != nil {
+		*c = check{err: err}
+		return
 	}
-	list := make([]policy.Header, 0, len(http.GetHeaders()))
-	for name, value := range http.GetHeaders() {
-		if !isPseudo(name) {
-			list = append(list, policy.Header{Name: name, Value: value})
-		}
+	c.request.Headers = c.headers()
+}
+
+// policyRequest is the request to judge. A reason means that there is none that
+// could be judged, whatever the policy says: bytes that are no check, a check of
+// the network filter, a CONNECT without a path, or one without headers.
+func (c *check) policyRequest() (*policy.Request, policy.Reason) {
+	switch {
+	case c.err != nil, c.request.Target == "":
+		return nil, policy.ReasonTargetMalformed
+	case len(c.raw) == 0 && len(c.joined) == 0:
+		return nil, policy.ReasonHeaderMalformed
 	}
-	// A map has no order, and a decision must not depend on luck.
-	slices.SortFunc(list, func(a, b policy.Header) int { return strings.Compare(a.Name, b.Name) })
+	return &c.request, ""
+}
+
+// headers are those of either form: header_map with encode_raw_headers, in order
+// and unchanged; else the map, where repeated fields are one, joined by commas,
+// and stay so. Pseudo headers are left out: the attributes say the same and are
+// always there.
+func (c *check) headers() []policy.Header {
+	list := c.raw
+	if len(list) == 0 {
+		list = ordered(c.joined)
+	}
+	return slices.DeleteFunc(list, func(h policy.Header) bool { return strings.HasPrefix(h.Name, ":") })
+}
+
+// ordered sorts the entries of a map, which has no order, so that a decision
+// does not depend on luck. Of entries with one key the last counts.
+func ordered(entries []policy.Header) []policy.Header {
+	slices.Reverse(entries)
+	slices.SortStableFunc(entries, func(a, b policy.Header) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(entries, func(a, b policy.Header) bool { return a.Name == b.Name })
+}
+
+// text copies a string.
+func (c *check) text(v []byte) string {
+	start := c.texts.Len()
+	c.texts.Write(v)
+	return c.texts.String()[start:]
+}
+
+func (c *check) takeKey(v []byte)   { c.key = v }
+func (c *check) takeValue(v []byte) { c.value = v }
+func (c *check) takeBytes(v []byte) { c.bytes = v }
+
+// takeRaw ends a header of header_map. Envoy sends its value in raw_value.
+func (c *check) takeRaw([]byte) {
+	value := c.value
+	if len(c.bytes) > 0 {
+		value = c.bytes
+	}
+	c.raw = c.appendHeader(c.raw, value)
+}
+
+// takeJoined ends an entry of the map of headers.
+func (c *check) takeJoined([]byte) { c.joined = c.appendHeader(c.joined, c.value) }
+
+func (c *check) appendHeader(list []policy.Header, value []byte) []policy.Header {
+	if list == nil {
+		list = make([]policy.Header, 0, usualHeaders)
+	}
+	list = append(list, policy.Header{Name: c.text(c.key), Value: c.text(value)})
+	c.endEntry()
 	return list
 }
 
-func isPseudo(name string) bool { return name != "" && name[0] == ':' }
-
-// peer is the other end of the connection to Envoy; the zero address where that
-// is no IP connection (a pipe, an internal listener).
-func peer(source *authv3.AttributeContext_Peer) netip.Addr {
-	addr, err := netip.ParseAddr(source.GetAddress().GetSocketAddress().GetAddress())
-	if err != nil {
-		return netip.Addr{}
+// takeExtension ends an entry of context_extensions.
+func (c *check) takeExtension([]byte) {
+	if string(c.key) == ruleKey {
+		c.request.RuleName = c.text(c.value)
 	}
-	return addr
+	c.endEntry()
 }
+
+// endEntry forgets the entry, so that the next one has only what it says.
+func (c *check) endEntry() { c.key, c.value, c.bytes = nil, nil, nil }
+
+// takePeer reads the other end of the connection to Envoy.
+func (c *check) takePeer(v []byte) {
+	// What is no IP address leaves the zero address.
+	c.request.Peer, _ = netip.ParseAddr(c.text(v))
+}
+
+// takeNoPeer means a connection that is not over IP: a pipe, or inside Envoy.
+func (c *check) takeNoPeer([]byte) { c.request.Peer = netip.Addr{} }

@@ -87,7 +87,7 @@ func TestEveryAttributeIsCopiedAsItIsOrLeftOut(t *testing.T) {
 			want := policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c",
 				Headers: []policy.Header{{Name: "accept", Value: "*/*"}}, Peer: netip.MustParseAddr("198.51.100.7")}
 			test.want(&want)
-			got, reason := translate(httpCheck(test.change))
+			got, reason := translate(t, httpCheck(test.change))
 			if reason != "" {
 				t.Fatalf("refused: %s", reason)
 			}
@@ -131,7 +131,7 @@ func TestHeadersAreReadFromEitherForm(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, headers(test.http)); diff != "" {
+			if diff := cmp.Diff(test.want, headers(t, test.http)); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -1,55 +1,40 @@
 package extauthz
 
-//lint:file-ignore SA1019 released Envoys disagree on what append_action says without the deprecated append
-
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Every CheckResponse is made by ok, denied or failed, which all set the status:
-// to Envoy a response without one, or with code 0, means that the request may
-// pass.
+// checkResponse is an envoy.service.auth.v3.CheckResponse. Each is made by ok,
+// denied or failed, which all set the status: to Envoy a response without one, or
+// with code 0, means that the request may pass.
+type checkResponse struct {
+	status   codes.Code
+	message  string
+	kind     protowire.Number // which http_response
+	decision *policy.Decision
+}
 
 // ok lets the request pass with the decision's edits.
-func ok(d *policy.Decision) *authv3.CheckResponse {
-	set, lost := requestHeaders(d.SetHeaders)
-	return &authv3.CheckResponse{
-		Status: &rpcstatus.Status{Code: int32(codes.OK)},
-		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers:              set,
-			HeadersToRemove:      removals(d.RemoveHeaders, lost, set),
-			ResponseHeadersToAdd: responseHeaders(d.ResponseHeaders, add),
-		}},
-	}
+func ok(d *policy.Decision) checkResponse {
+	return checkResponse{status: codes.OK, kind: okResponse, decision: d}
 }
 
 // denied answers the client in the upstream's place.
-func denied(d *policy.Decision) *authv3.CheckResponse {
-	return &authv3.CheckResponse{
-		Status:       &rpcstatus.Status{Code: int32(rpcCode(d)), Message: string(d.Reason)},
-		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: clientResponse(d)},
-	}
+func denied(d *policy.Decision) checkResponse {
+	return checkResponse{status: rpcCode(d), message: string(d.Reason), kind: deniedResponse, decision: d}
 }
 
 // failed is what Envoy counts as an error, and treats by failure_mode_allow.
-func failed(d *policy.Decision) *authv3.CheckResponse {
-	return &authv3.CheckResponse{
-		Status:       &rpcstatus.Status{Code: int32(codes.Unavailable), Message: string(d.Reason)},
-		HttpResponse: &authv3.CheckResponse_ErrorResponse{ErrorResponse: clientResponse(d)},
-	}
+func failed(d *policy.Decision) checkResponse {
+	return checkResponse{status: codes.Unavailable, message: string(d.Reason), kind: errorResponse, decision: d}
 }
 
 // refusal is a decision made here, where there was nothing to ask the policy.
@@ -74,24 +59,6 @@ func isOutage(reason policy.Reason) bool {
 	return false
 }
 
-// clientResponse is the answer to the client. A gRPC caller gets its status in
-// grpc-status, which Envoy keeps, and the message in the body, which Envoy
-// turns into grpc-message.
-func clientResponse(d *policy.Decision) *authv3.DeniedHttpResponse {
-	response := &authv3.DeniedHttpResponse{
-		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(clientStatus(d.Status))},
-		Headers: responseHeaders(d.ResponseHeaders, replace),
-		Body:    strings.ToValidUTF8(string(d.Body), "\uFFFD"),
-	}
-	if d.GRPC != nil {
-		response.Body = strings.ToValidUTF8(d.GRPC.Message, "\uFFFD")
-		response.Headers = append(response.Headers, &corev3.HeaderValueOption{
-			Header: &corev3.HeaderValue{Key: "grpc-status", Value: strconv.Itoa(int(rpcCode(d)))},
-		})
-	}
-	return response
-}
-
 // rpcCode is the gRPC status of a refusal. It is never OK.
 func rpcCode(d *policy.Decision) codes.Code {
 	switch {
@@ -113,88 +80,16 @@ func clientStatus(status int) int {
 	return status
 }
 
-// An action says what Envoy does with a header. Envoy's releases disagree on
-// what follows from append, from append_action and from neither, so each action
-// says it in the way that comes out the same in all of them.
-type action func(*corev3.HeaderValueOption)
+// framing are the headers that say how the message is delimited or carried,
+// which is Envoy's to say.
+var framing = [...]string{"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"}
 
-// Shared by all responses, and never changed.
-var appendFalse, appendTrue = wrapperspb.Bool(false), wrapperspb.Bool(true)
-
-// overwrite replaces what the client sent.
-func overwrite(o *corev3.HeaderValueOption) {
-	o.Append = appendFalse
-	o.AppendAction = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
-}
-
-// add keeps what the upstream sent, and every entry of ours.
-func add(o *corev3.HeaderValueOption) { o.Append = appendTrue }
-
-// replace puts all entries of ours in place of Envoy's own. With append true,
-// Envoy would drop them.
-func replace(*corev3.HeaderValueOption) {}
-
-// requestHeaders are what to set upstream, and the names whose values a header
-// cannot hold: those must go, or the client's own would stay.
-func requestHeaders(headers []policy.Header) (set []*corev3.HeaderValueOption, lost []string) {
-	for _, h := range headers {
-		if !validName(h.Name) || !validValue(h.Value) {
-			lost = append(lost, h.Name)
-		}
-	}
-	return options(headers, overwrite, func(h policy.Header) bool { return true }), lost
-}
-
-// responseHeaders are what the client gets, without what Envoy computes itself.
-func responseHeaders(headers []policy.Header, a action) []*corev3.HeaderValueOption {
-	return options(headers, a, func(h policy.Header) bool { return !isFraming(h.Name) })
-}
-
-func options(headers []policy.Header, a action, keep func(policy.Header) bool) []*corev3.HeaderValueOption {
-	if len(headers) == 0 {
-		return nil
-	}
-	list := make([]*corev3.HeaderValueOption, 0, len(headers))
-	memory := make([]struct {
-		option corev3.HeaderValueOption
-		header corev3.HeaderValue
-	}, len(headers))
-	for i, h := range headers {
-		if !validName(h.Name) || !validValue(h.Value) || !keep(h) {
-			continue
-		}
-		m := &memory[i]
-		m.header.Key, m.header.Value = strings.ToLower(h.Name), h.Value
-		m.option.Header = &m.header
-		a(&m.option)
-		list = append(list, &m.option)
-	}
-	return list
-}
-
-// removals are the names to remove, in lower case and without those set: Envoy
-// removes after it sets.
-func removals(names, lost []string, set []*corev3.HeaderValueOption) []string {
-	list := make([]string, 0, len(names)+len(lost))
-	for _, name := range slices.Concat(names, lost) {
-		name = strings.ToLower(name)
-		isSet := slices.ContainsFunc(set, func(o *corev3.HeaderValueOption) bool { return o.Header.Key == name })
-		if !isSet && utf8.ValidString(name) {
-			list = append(list, name)
-		}
-	}
-	return list
-}
-
-// isFraming reports whether a header says how the message is delimited or
-// carried, which is Envoy's to say.
 func isFraming(name string) bool {
-	switch strings.ToLower(name) {
-	case "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te":
-		return true
-	}
-	return false
+	return slices.ContainsFunc(framing[:], func(f string) bool { return strings.EqualFold(f, name) })
 }
+
+// valid reports whether a header can be one of Envoy's.
+func valid(h policy.Header) bool { return validName(h.Name) && validValue(h.Value) }
 
 // validName reports whether name is a token (RFC 9110 § 5.6.2); pseudo headers
 // are not.

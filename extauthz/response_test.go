@@ -26,11 +26,11 @@ import (
 
 func TestAPassCarriesItsEdits(t *testing.T) {
 	t.Parallel()
-	got := ok(&policy.Decision{Outcome: policy.Allow, Status: 200,
+	got := decoded(t, ok(&policy.Decision{Outcome: policy.Allow, Status: 200,
 		SetHeaders:      []policy.Header{{Name: "X-User-Id", Value: "user_1"}, {Name: "X-Empty", Value: ""}},
 		RemoveHeaders:   []string{"X-Org-Id", "x_user_id", "X-Org.ID"},
 		ResponseHeaders: []policy.Header{{Name: "Set-Cookie", Value: "a=1"}, {Name: "Set-Cookie", Value: "b=2"}},
-	}).GetOkResponse()
+	})).GetOkResponse()
 	set := func(name, value string) *corev3.HeaderValueOption {
 		return &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: name, Value: value},
 			Append: wrapperspb.Bool(false), AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD}
@@ -50,11 +50,11 @@ func TestAPassCarriesItsEdits(t *testing.T) {
 
 func TestEditsMeanTheSameToEveryRelease(t *testing.T) {
 	t.Parallel()
-	response := ok(&policy.Decision{Outcome: policy.Allow,
+	response := decoded(t, ok(&policy.Decision{Outcome: policy.Allow,
 		SetHeaders:      []policy.Header{{Name: "X-User-Id", Value: "user_1"}, {Name: "X-Org-Id", Value: "org_1"}},
 		RemoveHeaders:   []string{"X-Org-Role", "X_User_Id"},
 		ResponseHeaders: []policy.Header{{Name: "Set-Cookie", Value: "a=1"}, {Name: "Set-Cookie", Value: "b=2"}},
-	})
+	}))
 	sent := []policy.Header{{Name: "X-User-Id", Value: "evil"}, {Name: "X-User-Id", Value: "worse"}, {Name: "X-Org-Role", Value: "evil"},
 		{Name: "X_User_Id", Value: "evil"}, {Name: "Accept", Value: "*/*"}}
 	for _, release := range releases {
@@ -65,7 +65,7 @@ func TestEditsMeanTheSameToEveryRelease(t *testing.T) {
 		if diff := cmp.Diff(http.Header{"Set-Cookie": {"a=1", "b=2"}}, release.client(response)); diff != "" {
 			t.Errorf("%s: client: %s", release.name, diff)
 		}
-		refused := denied(&policy.Decision{ResponseHeaders: []policy.Header{{Name: "Set-Cookie", Value: "a=1"}, {Name: "Set-Cookie", Value: "b=2"}}})
+		refused := decoded(t, denied(&policy.Decision{ResponseHeaders: []policy.Header{{Name: "Set-Cookie", Value: "a=1"}, {Name: "Set-Cookie", Value: "b=2"}}}))
 		if diff := cmp.Diff(http.Header{"Set-Cookie": {"a=1", "b=2"}}, release.client(refused)); diff != "" {
 			t.Errorf("%s: refused: %s", release.name, diff)
 		}
@@ -75,10 +75,10 @@ func TestEditsMeanTheSameToEveryRelease(t *testing.T) {
 // TestAHeaderIsNeverSetAndRemoved: Envoy removes after it sets.
 func TestAHeaderIsNeverSetAndRemoved(t *testing.T) {
 	t.Parallel()
-	got := ok(&policy.Decision{Outcome: policy.Allow,
+	got := decoded(t, ok(&policy.Decision{Outcome: policy.Allow,
 		SetHeaders:    []policy.Header{{Name: "X-User-ID", Value: "user_1"}},
 		RemoveHeaders: []string{"x-user-id", "X-USER-ID", "x-org-id"},
-	}).GetOkResponse().GetHeadersToRemove()
+	})).GetOkResponse().GetHeadersToRemove()
 	if diff := cmp.Diff([]string{"x-org-id"}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -90,10 +90,10 @@ func TestAHeaderIsNeverSetAndRemoved(t *testing.T) {
 func TestAValueNoHeaderCanHoldRemovesTheHeader(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"a\r\nX-Org-Id: b", "a\x00", "a\nb", "a\rb", "\xff\xfe", "a\x7f", "a\x1b[0m"} {
-		response := ok(&policy.Decision{Outcome: policy.Allow,
+		response := decoded(t, ok(&policy.Decision{Outcome: policy.Allow,
 			SetHeaders:      []policy.Header{{Name: "X-User-Id", Value: value}, {Name: "bad name", Value: "x"}},
 			ResponseHeaders: []policy.Header{{Name: "Set-Cookie", Value: value}, {Name: "Set-Cookie", Value: "b=2"}, {Name: ":status", Value: "201"}},
-		})
+		}))
 		if _, err := proto.Marshal(response); err != nil {
 			t.Errorf("%q: %v", value, err)
 		}
@@ -109,7 +109,7 @@ func TestAValueNoHeaderCanHoldRemovesTheHeader(t *testing.T) {
 
 func TestValuesBeyondASCIIArriveAsTheyAre(t *testing.T) {
 	t.Parallel()
-	got := ok(&policy.Decision{Outcome: policy.Allow, SetHeaders: []policy.Header{{Name: "X-Org-Slug", Value: "zürich\t東京"}}}).GetOkResponse()
+	got := decoded(t, ok(&policy.Decision{Outcome: policy.Allow, SetHeaders: []policy.Header{{Name: "X-Org-Slug", Value: "zürich\t東京"}}})).GetOkResponse()
 	if v := values(got.GetHeaders(), "x-org-slug"); len(v) != 1 || v[0] != "zürich\t東京" {
 		t.Errorf("got %q", v)
 	}
@@ -140,7 +140,7 @@ func TestARefusalAnswersTheClient(t *testing.T) {
 		{"an outage is a refusal", policy.Decision{Outcome: policy.Error, Status: 503, Reason: policy.ReasonKeysUnavailable}, codes.Unavailable, 503, nil, ""},
 		{"headers that are Envoy's", policy.Decision{Status: 403, ResponseHeaders: []policy.Header{
 			{Name: "Content-Length", Value: "3"}, {Name: "Transfer-Encoding", Value: "chunked"}, {Name: "Connection", Value: "close"}, {Name: ":status", Value: "200"}, {Name: "", Value: "x"}}},
-			codes.PermissionDenied, 403, []*corev3.HeaderValueOption{}, ""},
+			codes.PermissionDenied, 403, nil, ""},
 		{"a status without a body", policy.Decision{Status: 204}, codes.PermissionDenied, 403, nil, ""},
 		{"an interim status", policy.Decision{Status: 101}, codes.PermissionDenied, 403, nil, ""},
 		{"a status that is none", policy.Decision{Status: 999}, codes.PermissionDenied, 403, nil, ""},
@@ -153,7 +153,7 @@ func TestARefusalAnswersTheClient(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			response := denied(&test.decision)
+			response := decoded(t, denied(&test.decision))
 			if got := codes.Code(response.GetStatus().GetCode()); got != test.code {
 				t.Errorf("code %v, want %v", got, test.code)
 			}
@@ -223,8 +223,8 @@ func TestOnlyOutagesAreErrors(t *testing.T) {
 	}
 }
 
-// TestResponsesAreBuiltInOnePlace reads the source: no CheckResponse is made
-// outside of the three constructors, and each of them sets Status.
+// TestResponsesAreBuiltInOnePlace reads the source: no response is made outside
+// of the three constructors, and each of them sets the status.
 func TestResponsesAreBuiltInOnePlace(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*.go")
@@ -245,9 +245,12 @@ func TestResponsesAreBuiltInOnePlace(t *testing.T) {
 			if !ok {
 				continue
 			}
-			for _, keys := range literals(f, "CheckResponse") {
+			if len(literals(f, "CheckResponse")) > 0 {
+				t.Errorf("%s makes a response that is not ours", f.Name.Name)
+			}
+			for _, keys := range literals(f, "checkResponse") {
 				made[f.Name.Name] = true
-				if !slices.Contains(keys, "Status") {
+				if !slices.Contains(keys, "status") {
 					t.Errorf("%s makes a CheckResponse without a status", f.Name.Name)
 				}
 			}
@@ -266,7 +269,11 @@ func literals(f *ast.FuncDecl, typeName string) [][]string {
 		if !isLiteral {
 			return true
 		}
-		if selector, ok := literal.Type.(*ast.SelectorExpr); !ok || selector.Sel.Name != typeName {
+		name, _ := literal.Type.(*ast.Ident)
+		if selector, ok := literal.Type.(*ast.SelectorExpr); ok {
+			name = selector.Sel
+		}
+		if name == nil || name.Name != typeName {
 			return true
 		}
 		keys := []string{}

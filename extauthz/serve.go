@@ -54,8 +54,8 @@ type ServeOptions struct {
 	Logger *slog.Logger
 }
 
-// NewGRPC returns a gRPC server for [Server.Register], and its health. The
-// health is NOT_SERVING until [Ready].
+// NewGRPC returns a gRPC server for [Server.Register], with the codec that reads
+// checks, and its health. The health is NOT_SERVING until [Ready].
 func NewGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -64,6 +64,7 @@ func NewGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 		o.MaxConcurrentStreams = defaultStreams
 	}
 	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxConcurrentStreams(o.MaxConcurrentStreams),
 		grpc.MaxRecvMsgSize(maxCheck),
 		grpc.MaxHeaderListSize(maxMetadata),

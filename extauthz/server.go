@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 
 	"github.com/clerkgate/clerkgate/internal/observe"
@@ -52,7 +51,6 @@ type Options struct {
 
 // Server answers Envoy's checks. It is safe for concurrent use.
 type Server struct {
-	authv3.UnimplementedAuthorizationServer
 	decider atomic.Pointer[Decider]
 	options Options
 }
@@ -80,18 +78,19 @@ func New(p Decider, o Options) (*Server, error) {
 // SetPolicy replaces the policy. Checks under way finish under the old one.
 func (s *Server) SetPolicy(p Decider) { s.decider.Store(&p) }
 
-// Register adds the service to a gRPC server.
-func (s *Server) Register(r grpc.ServiceRegistrar) { authv3.RegisterAuthorizationServer(r, s) }
+// Register adds the service to a server of [NewGRPC], which understands its
+// messages; on any other every check ends in an error.
+func (s *Server) Register(r grpc.ServiceRegistrar) { r.RegisterService(&service, s) }
 
-// Check answers one check (envoy.service.auth.v3.Authorization/Check). It never
-// returns an error, and always a response with a status.
-func (s *Server) Check(ctx context.Context, check *authv3.CheckRequest) (*authv3.CheckResponse, error) {
-	x := exchange{server: s, began: time.Now(), id: rand.Uint64(), check: check}
+// answer answers one check (envoy.service.auth.v3.Authorization/Check), always
+// by a response with a status.
+func (s *Server) answer(ctx context.Context, c *check) encoded {
+	x := exchange{server: s, began: time.Now(), id: rand.Uint64(), check: c}
 	s.options.Decisions.Begin()
 	defer s.options.Decisions.End()
-	ctx, cancel := context.WithDeadline(ctx, s.deadline(ctx, x.began))
-	defer cancel()
-	return x.answer(ctx), nil
+	limited := &due{Context: ctx, at: s.deadline(ctx, x.began)}
+	defer limited.end()
+	return x.answer(limited)
 }
 
 // deadline is when an answer must be on its way.
@@ -109,11 +108,11 @@ type exchange struct {
 	began  time.Time
 	// id tells decisions apart, in metadata and logs.
 	id    uint64
-	check *authv3.CheckRequest
+	check *check
 }
 
 // answer decides, reports and responds.
-func (x *exchange) answer(ctx context.Context) *authv3.CheckResponse {
+func (x *exchange) answer(ctx context.Context) encoded {
 	d, response := x.judge(ctx)
 	x.report(ctx, &d)
 	return response
@@ -121,7 +120,7 @@ func (x *exchange) answer(ctx context.Context) *authv3.CheckResponse {
 
 // judge decides and responds. A panic on the way, in the policy or here, is
 // answered as a refusal.
-func (x *exchange) judge(ctx context.Context) (d policy.Decision, response *authv3.CheckResponse) {
+func (x *exchange) judge(ctx context.Context) (d policy.Decision, response encoded) {
 	defer func() {
 		if v := recover(); v != nil {
 			d = refusal(policy.ReasonPanic)
@@ -134,24 +133,22 @@ func (x *exchange) judge(ctx context.Context) (d policy.Decision, response *auth
 }
 
 func (x *exchange) decide(ctx context.Context) policy.Decision {
-	request, reason := translate(x.check)
+	request, reason := x.check.policyRequest()
 	if reason != "" {
-		return refusal(reason)
+		d := refusal(reason)
+		d.Cause = x.check.err
+		return d
 	}
 	return (*x.server.decider.Load()).Decide(ctx, request)
 }
 
 // respond puts the decision into Envoy's words.
-func (x *exchange) respond(d *policy.Decision) *authv3.CheckResponse {
-	var response *authv3.CheckResponse
+func (x *exchange) respond(d *policy.Decision) encoded {
 	switch {
 	case d.Allowed():
-		response = ok(d)
+		return ok(d).encode(x.id)
 	case x.server.options.OutageAsError && isOutage(d.Reason):
-		response = failed(d)
-	default:
-		response = denied(d)
+		return failed(d).encode(x.id)
 	}
-	response.DynamicMetadata = dynamicMetadata(d, x.id)
-	return response
+	return denied(d).encode(x.id)
 }

@@ -13,8 +13,35 @@ const (
 	// SlidingWindow weighs the count of the window before by how much of it
 	// still lies inside the last Window.
 	SlidingWindow Algorithm = "sliding_window"
+	// FixedWindow counts in windows of length Window, each apart.
+	FixedWindow Algorithm = "fixed_window"
 	// TokenBucket refills continuously at Limit per Window and holds Burst.
 	TokenBucket Algorithm = "token_bucket"
+)
+
+// Consistency says how closely the instances of a fleet keep to one count.
+type Consistency string
+
+// The consistencies.
+const (
+	// Exact asks the shared store for every request. It is the default.
+	Exact Consistency = "exact"
+	// Leased lets an instance take a slice of the quota from the store and spend
+	// it alone. Never more passes than with Exact, and at times less.
+	Leased Consistency = "leased"
+)
+
+// StoreErrorPolicy says who answers while the shared store does not.
+type StoreErrorPolicy string
+
+// The policies.
+const (
+	// StoreErrorLocal has each instance count for itself. It is the default.
+	StoreErrorLocal StoreErrorPolicy = "local"
+	// StoreErrorAllow lets requests pass uncounted.
+	StoreErrorAllow StoreErrorPolicy = "allow"
+	// StoreErrorDeny refuses, with an error of the limiter.
+	StoreErrorDeny StoreErrorPolicy = "deny"
 )
 
 // Quota is a limit in force for one key: the algorithm and its numbers.
@@ -38,6 +65,10 @@ type LimitCheck struct {
 	Quota Quota
 	// Cost is how many requests this one counts for; at least 1.
 	Cost int
+	// Consistency and OnStoreError matter where instances share a store. Empty
+	// is Exact and StoreErrorLocal.
+	Consistency  Consistency
+	OnStoreError StoreErrorPolicy
 }
 
 // Limiter counts requests. Implementations are safe for concurrent use and

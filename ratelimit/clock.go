@@ -17,7 +17,13 @@ const maxTime = 1<<62 - 1
 
 // clock turns the times of callers into nanoseconds since the Unix epoch.
 type clock struct {
-	base atomic.Pointer[time.Time]
+	base atomic.Pointer[base]
+}
+
+// base is the first steady time, and what it reads.
+type base struct {
+	time time.Time
+	nano int64
 }
 
 // read returns now in nanoseconds. A time with a monotonic reading is steady:
@@ -27,14 +33,13 @@ func (c *clock) read(now time.Time) (t int64, steady bool) {
 	if !monotonic(now) {
 		return unixNano(now), false
 	}
-	base := c.base.Load()
-	if base == nil {
-		first := now
-		c.base.CompareAndSwap(nil, &first)
-		base = c.base.Load()
+	b := c.base.Load()
+	if b == nil {
+		c.base.CompareAndSwap(nil, &base{now, unixNano(now)})
+		b = c.base.Load()
 	}
-	passed := clamp(int64(now.Sub(*base)), maxTime/2)
-	return clamp(unixNano(*base)+passed, maxTime), true
+	passed := clamp(int64(now.Sub(b.time)), maxTime/2)
+	return clamp(b.nano+passed, maxTime), true
 }
 
 // monotonic reports whether t carries a monotonic reading, which Round(0)

@@ -109,6 +109,19 @@ var conformance = map[string]struct {
 		{at: ms(3_600_000), times: 2, allowed: true, reset: ms(200), retry: ms(100)},
 		{at: ms(3_600_000), reset: ms(200), retry: ms(100)},
 	}},
+	"fixed window begins anew at its end": {fixed(10, 10*time.Second), []step{
+		{at: ms(9000), times: 10, allowed: true, reset: ms(1000), retry: ms(1000)},
+		{at: ms(9999), reset: ms(1), retry: ms(1)},
+		{at: ms(10_000), times: 10, allowed: true, reset: ms(10_000), retry: ms(10_000)},
+		{at: ms(10_000), reset: ms(10_000), retry: ms(10_000)},
+		{at: ms(35_000), allowed: true, remaining: 9, reset: ms(5000)},
+	}},
+	"fixed window checks the cost before it counts": {fixed(10, 10*time.Second), []step{
+		{at: 0, cost: 8, allowed: true, remaining: 2, reset: ms(10_000), retry: ms(10_000)},
+		{at: 0, cost: 3, remaining: 2, reset: ms(10_000), retry: ms(10_000)},
+		{at: 0, cost: 2, allowed: true, reset: ms(10_000), retry: ms(10_000)},
+		{at: ms(10_000), cost: 11, remaining: 10, reset: ms(10_000)},
+	}},
 	"keys do not meet": {sliding(1, time.Second), []step{
 		{at: 0, key: "a", allowed: true, reset: ms(1000), retry: ms(1000)},
 		{at: 0, key: "b", allowed: true, reset: ms(1000), retry: ms(1000)},
@@ -122,16 +135,16 @@ var conformance = map[string]struct {
 }
 
 func TestMemoryConforms(t *testing.T) {
-	testLimiter(t, func() policy.Limiter { return NewMemory(Options{}) })
+	testLimiter(t, func(*testing.T) policy.Limiter { return NewMemory(Options{}) })
 }
 
 // testLimiter drives new limiters through the conformance tables. Any
 // policy.Limiter that counts at the time it is given passes.
-func testLimiter(t *testing.T, newLimiter func() policy.Limiter) {
+func testLimiter(t *testing.T, newLimiter func(*testing.T) policy.Limiter) {
 	for name, tt := range conformance {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLimiter()
+			l := newLimiter(t)
 			for _, s := range tt.steps {
 				cost := max(1, s.cost)
 				for range s.times - 1 {
@@ -174,6 +187,10 @@ func take(t testing.TB, l policy.Limiter, now time.Time, key string, q policy.Qu
 
 func sliding(limit int, window time.Duration) policy.Quota {
 	return policy.Quota{Algorithm: policy.SlidingWindow, Limit: limit, Window: window}
+}
+
+func fixed(limit int, window time.Duration) policy.Quota {
+	return policy.Quota{Algorithm: policy.FixedWindow, Limit: limit, Window: window}
 }
 
 func bucket(limit int, window time.Duration, burst int) policy.Quota {

@@ -91,7 +91,7 @@ func NewMemory(o Options) *Memory {
 // Take counts each check as of now, independently of the others, and writes its
 // answer to the result of the same index. A quota with a limit of 0 or less
 // admits nothing. If a check makes no sense, because of an unknown algorithm, a
-// window outside 1 ns to 9 years, a negative burst or a cost below 1, Take
+// window outside 1 ns to 52 days, a negative burst or a cost below 1, Take
 // returns an error and counts nothing. It never waits, so ctx is not looked at.
 func (m *Memory) Take(_ context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
 	if len(m.shards) == 0 {
@@ -100,48 +100,42 @@ func (m *Memory) Take(_ context.Context, now time.Time, checks []policy.LimitChe
 	if len(results) != len(checks) {
 		return fmt.Errorf("ratelimit: room for %d results, but %d checks", len(results), len(checks))
 	}
-	clear(results)
-	for i := range checks {
-		if err := validate(&checks[i]); err != nil {
-			return fmt.Errorf("ratelimit: limit %q: %w", checks[i].Name, err)
-		}
+	var buf [fewChecks]quota
+	quotas, err := newQuotas(buf[:0], checks)
+	if err != nil {
+		clear(results)
+		return err
 	}
 	t, steady := m.clock.read(now)
 	for i := range checks {
-		c := &checks[i]
-		results[i] = policy.LimitResult{Name: c.Name, Limit: c.Quota.Limit, Window: c.Quota.Window}
-		if c.Quota.Limit > 0 {
-			m.take(c, t, steady, &results[i])
-		}
+		a := m.take(&checks[i], &quotas[i], t, steady)
+		a.write(&results[i], &checks[i], &quotas[i])
 	}
 	return nil
 }
 
-func (m *Memory) take(c *policy.LimitCheck, t int64, steady bool, r *policy.LimitResult) {
+// take counts one check. t is what the clock reads.
+func (m *Memory) take(c *policy.LimitCheck, q *quota, t int64, steady bool) answer {
+	if q.capacity == 0 {
+		return answer{}
+	}
 	id := id{name: c.Name, key: c.Key}
-	hash := maphash.Comparable(m.seed, id)
+	hash := id.hash(m.seed)
 	// The shard is chosen by the high bits, its chain by the low ones. With one
 	// shard the shift is 64, which leaves 0.
 	s := &m.shards[hash>>m.shift]
-	quota := newQuota(&c.Quota)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = s.advance(t, steady)
 	slot := s.find(id, hash)
-	if slot == 0 {
+	if slot == none {
 		slot = s.insert(id, hash)
 	}
-	a := s.entries[slot].take(quota, t, int64(c.Cost))
+	a := s.entries[slot].take(*q, t, int64(c.Cost))
 	s.place(slot, t, a.wait)
 	s.sweep(t)
-
-	r.Allowed = a.allowed
-	r.Remaining = int(a.remaining)
-	r.Reset = time.Duration(a.reset)
-	if int64(c.Cost) <= quota.capacity {
-		r.RetryAfter = time.Duration(a.wait)
-	}
+	return a
 }
 
 // powerOfTwo returns the smallest power of two that is at least n, for n up to

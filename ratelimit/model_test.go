@@ -23,7 +23,7 @@ type model struct {
 
 // room returns how many requests would pass at t.
 func (m *model) room(t int64) int64 {
-	if m.quota.bucket {
+	if m.quota.kind == tokenBucket {
 		return m.roomInBucket(t)
 	}
 	var cur, prev int64
@@ -32,7 +32,9 @@ func (m *model) room(t int64) int64 {
 		case 0:
 			cur += a.cost
 		case 1:
-			prev += a.cost
+			if m.quota.kind == slidingWindow {
+				prev += a.cost
+			}
 		}
 	}
 	left := big.NewInt(m.quota.period - t%m.quota.period)
@@ -67,9 +69,9 @@ func (m *model) verify(t testing.TB, at, cost int64, got policy.LimitResult) {
 	}
 	m.verifyRetry(t, at, cost, got)
 	whole := model{quota: m.quota, passed: m.passed}
-	if reset := at + int64(got.Reset); m.quota.bucket && whole.room(reset) != m.quota.capacity {
+	if reset := at + int64(got.Reset); m.quota.kind == tokenBucket && whole.room(reset) != m.quota.capacity {
 		t.Fatalf("at %d: the bucket is not full at the reset %d", at, reset)
-	} else if !m.quota.bucket && (reset%m.quota.period != 0 || got.Reset < 1 || int64(got.Reset) > m.quota.period) {
+	} else if m.quota.kind != tokenBucket && (reset%m.quota.period != 0 || got.Reset < 1 || int64(got.Reset) > m.quota.period) {
 		t.Fatalf("at %d: the reset %d is not the end of the window", at, reset)
 	}
 }
@@ -100,7 +102,7 @@ func (m *model) verifyBounds(t testing.TB) {
 			sum += last.cost
 			d := last.at - first.at
 			bound := m.quota.capacity + d/m.quota.period
-			if !m.quota.bucket {
+			if m.quota.kind != tokenBucket {
 				bound = (d/m.quota.period + 2) * m.quota.capacity
 			}
 			if sum > bound {
@@ -118,7 +120,10 @@ func play(t testing.TB, q policy.Quota, data []byte) {
 	m := NewMemory(Options{})
 	var models [4]model
 	for i := range models {
-		models[i].quota = newQuota(&q)
+		var err error
+		if models[i].quota, err = newQuota(&policy.LimitCheck{Quota: q, Cost: 1}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	period := models[0].quota.period
 	at := start.UnixNano()
@@ -144,8 +149,11 @@ func TestMemoryAgreesWithTheModel(t *testing.T) {
 	for range 400 {
 		limit, window := 1+random.IntN(60), time.Duration(1+random.Int64N(1<<random.IntN(40)))
 		q := sliding(limit, window)
-		if random.IntN(2) == 0 {
+		switch random.IntN(3) {
+		case 0:
 			q = bucket(limit, window, random.IntN(60))
+		case 1:
+			q = fixed(limit, window)
 		}
 		data := make([]byte, 3*200)
 		for i := range data {
@@ -170,13 +178,14 @@ func FuzzTake(f *testing.F) {
 			q = bucket(limit, time.Duration(window), burst)
 		}
 		check := policy.LimitCheck{Quota: q, Cost: 1}
-		if validate(&check) == nil && limit > 0 {
+		_, invalid := newQuota(&check)
+		if invalid == nil && limit > 0 {
 			play(t, q, data[:min(len(data), 600)])
 			return
 		}
 		results := []policy.LimitResult{{Allowed: true}}
 		err := NewMemory(Options{}).Take(t.Context(), start, []policy.LimitCheck{check}, results)
-		if results[0].Allowed || (err == nil) != (validate(&check) == nil) {
+		if results[0].Allowed || (err == nil) != (invalid == nil) {
 			t.Fatalf("%+v: allowed %t, error %v", q, results[0].Allowed, err)
 		}
 	})

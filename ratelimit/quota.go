@@ -3,56 +3,98 @@ package ratelimit
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// The greatest quota, chosen so that no sum of times overflows.
+// The greatest quota, chosen so that twice a window, and a bucket's depth and
+// now's nanoseconds, are exact in the numbers of Redis scripts, which have 53
+// bits.
 const (
-	maxWindow   = 1 << 58 // nanoseconds, 9 years
-	maxDepth    = 1 << 60 // nanoseconds to fill a bucket, 36 years
+	maxWindow   = 1 << 52 // nanoseconds, 52 days
+	maxDepth    = 1 << 52 // nanoseconds to fill a bucket, 52 days
 	maxCapacity = math.MaxUint32
 )
 
-// validate returns why a check makes no sense.
-func validate(c *policy.LimitCheck) error {
-	q := &c.Quota
-	switch {
-	case q.Algorithm != policy.SlidingWindow && q.Algorithm != policy.TokenBucket:
-		return fmt.Errorf("unknown algorithm %q", q.Algorithm)
-	case q.Window < 1 || q.Window > maxWindow:
-		return fmt.Errorf("window %v is not between 1ns and %v", q.Window, time.Duration(maxWindow))
-	case q.Burst < 0:
-		return fmt.Errorf("burst %d is negative", q.Burst)
-	case c.Cost < 1:
-		return fmt.Errorf("cost %d is below 1", c.Cost)
+// kind is an algorithm. The numbers are those of the script.
+type kind uint8
+
+const (
+	slidingWindow kind = iota + 1
+	fixedWindow
+	tokenBucket
+)
+
+// kindOf returns 0 for an unknown algorithm.
+func kindOf(a policy.Algorithm) kind {
+	switch a {
+	case policy.SlidingWindow:
+		return slidingWindow
+	case policy.FixedWindow:
+		return fixedWindow
+	case policy.TokenBucket:
+		return tokenBucket
 	}
-	return nil
+	return 0
 }
 
 // quota is a valid policy.Quota with a positive limit, in the terms of its
-// algorithm.
+// algorithm. The zero quota admits nothing.
 type quota struct {
-	// bucket tells a token bucket from a sliding window.
-	bucket bool
+	kind kind
 	// capacity is what passes at once: the limit, or the burst.
 	capacity int64
 	// period is the window; of a bucket, the time in which it regains one.
 	period int64
 }
 
-// newQuota reads q. A burst of 0 is the limit. What is beyond maxCapacity or
-// maxDepth is cut to that.
-func newQuota(q *policy.Quota) quota {
-	limit, window := int64(q.Limit), int64(q.Window)
-	if q.Algorithm == policy.SlidingWindow {
-		return quota{capacity: min(limit, maxCapacity), period: window}
+// newQuota reads the quota of c, or says why c makes no sense. A limit of 0 or
+// less is the zero quota, and a burst of 0 is the limit. What is beyond
+// maxCapacity or maxDepth is cut to that.
+func newQuota(c *policy.LimitCheck) (quota, error) {
+	q := &c.Quota
+	kind, limit, window := kindOf(q.Algorithm), int64(q.Limit), int64(q.Window)
+	switch {
+	case kind == 0:
+		return quota{}, fmt.Errorf("limit %q: unknown algorithm %q", c.Name, q.Algorithm)
+	case window < 1 || window > maxWindow:
+		return quota{}, fmt.Errorf("limit %q: window %v is not between 1ns and %v", c.Name, q.Window, time.Duration(maxWindow))
+	case q.Burst < 0:
+		return quota{}, fmt.Errorf("limit %q: burst %d is negative", c.Name, q.Burst)
+	case c.Cost < 1:
+		return quota{}, fmt.Errorf("limit %q: cost %d is below 1", c.Name, c.Cost)
+	case limit < 1:
+		return quota{}, nil
+	case kind == tokenBucket:
+		return newBucket(limit, window, int64(q.Burst)), nil
 	}
-	burst := int64(q.Burst)
+	return quota{kind: kind, capacity: min(limit, maxCapacity), period: window}, nil
+}
+
+func newBucket(limit, window, burst int64) quota {
 	if burst == 0 {
 		burst = limit
 	}
-	interval := (window-1)/limit + 1
-	return quota{bucket: true, capacity: min(burst, maxCapacity, maxDepth/interval), period: interval}
+	q := quota{kind: tokenBucket, capacity: min(burst, maxCapacity), period: (window-1)/limit + 1}
+	if hi, depth := bits.Mul64(uint64(q.capacity), uint64(q.period)); hi != 0 || depth > maxDepth {
+		q.capacity = maxDepth / q.period
+	}
+	return q
+}
+
+// fewChecks is how many checks most requests have at most.
+const fewChecks = 4
+
+// newQuotas reads the quotas of all checks into the room of buf, if they fit.
+func newQuotas(buf []quota, checks []policy.LimitCheck) ([]quota, error) {
+	for i := range checks {
+		q, err := newQuota(&checks[i])
+		if err != nil {
+			return nil, fmt.Errorf("ratelimit: %w", err)
+		}
+		buf = append(buf, q)
+	}
+	return buf, nil
 }

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"strings"
 	"sync"
 )
@@ -10,6 +11,11 @@ import (
 // key can meet the key of another limit.
 type id struct {
 	name, key string
+}
+
+// hash mixes both parts. Names are few, and only the key is a client's choice.
+func (i id) hash(seed maphash.Seed) uint64 {
+	return bits.RotateLeft64(maphash.String(seed, i.name), 32) ^ maphash.String(seed, i.key)
 }
 
 // none is the slot that stands for no entry.
@@ -112,37 +118,34 @@ func (s *shard) place(slot int32, t, wait int64) {
 	case limited:
 		s.limited.remove(s.entries, slot)
 		s.recent.add(s.entries, slot)
-	default:
+	case s.newest != slot:
 		s.recent.remove(s.entries, slot)
 		s.recent.add(s.entries, slot)
 	}
 }
 
 // sweep looks at a few entries: those that were limited and are free again by
-// now, and the next in the table, which go if their quota is whole.
+// now, and the next in the table, which goes if its quota is whole.
 func (s *shard) sweep(t int64) {
-	const steps = 2
-	for range steps {
+	for range 2 {
 		if len(s.limited) == 0 || s.limited[0].until > t {
 			break
 		}
 		s.place(s.limited[0].slot, t, 0)
 	}
-	for range min(steps, len(s.entries)) {
-		s.hand++
-		if int(s.hand) >= len(s.entries) {
-			s.hand = none + 1
-		}
-		if e := &s.entries[s.hand]; e.period != 0 && e.whole(t) {
-			s.remove(s.hand)
-		}
+	s.hand++
+	if int(s.hand) >= len(s.entries) {
+		s.hand = none + 1
+	}
+	if e := &s.entries[s.hand]; e.period != 0 && e.whole(t) {
+		s.remove(s.hand)
 	}
 }
 
 // remove forgets an entry and frees its slot.
 func (s *shard) remove(slot int32) {
 	e := &s.entries[slot]
-	link := &s.heads[s.head(s.hash(e.id))]
+	link := &s.heads[s.head(e.id.hash(s.seed))]
 	for *link != slot {
 		link = &s.entries[*link].chain
 	}
@@ -166,15 +169,11 @@ func (s *shard) grow() {
 	s.heads = make([]int32, powerOfTwo(keys))
 	for i := 1; i < len(entries); i++ {
 		e := &entries[i]
-		h := s.head(s.hash(e.id))
+		h := s.head(e.id.hash(s.seed))
 		e.chain, s.heads[h] = s.heads[h], int32(i)
 	}
 }
 
 func (s *shard) head(hash uint64) uint64 {
 	return hash & uint64(len(s.heads)-1)
-}
-
-func (s *shard) hash(id id) uint64 {
-	return maphash.Comparable(s.seed, id)
 }

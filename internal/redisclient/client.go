@@ -1,0 +1,59 @@
+package redisclient
+
+import (
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Timeouts of a command whose context sets no earlier deadline.
+const (
+	dialTimeout    = time.Second
+	commandTimeout = time.Second
+	// idleTime is less than the five minutes after which middleboxes forget a
+	// connection.
+	idleTime = 4 * time.Minute
+)
+
+// New makes a client; nothing is dialed until it is used. Deadlines of contexts
+// hold. No command is sent twice after a fault, for it may have counted. Close
+// it when done.
+func New(c Config) (redis.UniversalClient, error) {
+	if !c.Enabled() {
+		return nil, errors.New("redis: no server is named")
+	}
+	r, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	options := &redis.UniversalOptions{
+		Addrs:         r.addresses,
+		Username:      r.username,
+		Password:      r.password,
+		DB:            r.database,
+		TLSConfig:     r.tls,
+		IsClusterMode: c.Cluster,
+
+		ContextTimeoutEnabled: true,
+		DialTimeout:           dialTimeout,
+		DialerRetries:         1,
+		ReadTimeout:           commandTimeout,
+		WriteTimeout:          commandTimeout,
+		PoolTimeout:           commandTimeout,
+		ConnMaxIdleTime:       idleTime,
+		MaxRetries:            -1,
+
+		// An ACL user needs no right but those of the commands in use, and a new
+		// connection is ready after one round trip.
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if c.Sentinel != nil {
+		options.MasterName = c.Sentinel.Master
+		options.SentinelUsername = c.Sentinel.Username
+		options.SentinelPassword = c.Sentinel.Password
+	}
+	return redis.NewUniversalClient(options), nil
+}

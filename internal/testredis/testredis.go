@@ -1,0 +1,272 @@
+// Package testredis runs real Redis servers in tests: one, a cluster of three,
+// or a pair watched by a sentinel. They keep nothing on disk, so a server that is
+// started again is empty.
+package testredis
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// The environment: where Redis is, and whether a test may do without.
+const (
+	binaryVariable = "CLERKGATE_REDIS_SERVER"
+	fullVariable   = "CLERKGATE_FULL"
+)
+
+// Patience with a process on a busy machine, and the pause between two looks.
+const (
+	patience = 30 * time.Second
+	pause    = 10 * time.Millisecond
+	// attempts to start on a port, for another process may take it first.
+	attempts = 5
+)
+
+// Server is a Redis process on a spare port of the loopback interface. It ends
+// with the test.
+type Server struct {
+	// Addr is host and port. It stays the same when the server is started again.
+	Addr string
+
+	args []string
+	log  *buffer
+	// Set while the process runs.
+	process *os.Process
+	exited  chan struct{}
+}
+
+// Binary finds redis-server: by CLERKGATE_REDIS_SERVER, then on the PATH. Without
+// one the test is skipped, or fails where CLERKGATE_FULL is 1.
+func Binary(tb testing.TB) string {
+	tb.Helper()
+	if path := os.Getenv(binaryVariable); path != "" {
+		return path
+	}
+	path, err := exec.LookPath("redis-server")
+	if err == nil {
+		return path
+	}
+	const missing = "there is no Redis: set " + binaryVariable + " to redis-server, or put it on the PATH"
+	if os.Getenv(fullVariable) == "1" {
+		tb.Fatal(missing)
+	}
+	tb.Skip(missing)
+	return ""
+}
+
+// Start runs a server, with further arguments as on its command line, and waits
+// until it answers.
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	return run(tb, append([]string{"--dir", tb.TempDir(), "--save", "", "--appendonly", "no"}, args...)...)
+}
+
+// run starts a process on a spare port.
+func run(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	s := &Server{log: &buffer{}}
+	tb.Cleanup(func() {
+		s.kill()
+		if tb.Failed() {
+			tb.Logf("log of Redis at %s:\n%s", s.Addr, s.log)
+		}
+	})
+	s.args = append([]string{Binary(tb)}, append(args, "--bind", "127.0.0.1")...)
+	var err error
+	for range attempts {
+		s.Addr = freeAddress(tb)
+		if err = s.start(); err == nil {
+			return s
+		}
+		s.kill()
+	}
+	tb.Fatalf("starting Redis: %v", err)
+	return nil
+}
+
+// Start runs a stopped server again at its address. It is empty.
+func (s *Server) Start(tb testing.TB) {
+	tb.Helper()
+	if err := s.start(); err != nil {
+		tb.Fatalf("starting Redis again at %s: %v", s.Addr, err)
+	}
+}
+
+// Stop kills the server: its connections are reset, and nobody listens.
+func (s *Server) Stop(tb testing.TB) {
+	tb.Helper()
+	if s.process == nil {
+		tb.Fatalf("Redis at %s does not run", s.Addr)
+	}
+	s.kill()
+}
+
+// Restart stops the server and starts it, empty.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	s.Stop(tb)
+	s.Start(tb)
+}
+
+// Pause freezes the server: connections stay, new ones are accepted by the
+// system, and nothing is answered.
+func (s *Server) Pause(tb testing.TB) {
+	tb.Helper()
+	s.signal(tb, syscall.SIGSTOP)
+}
+
+// Resume ends a Pause. What was sent meanwhile is answered.
+func (s *Server) Resume(tb testing.TB) {
+	tb.Helper()
+	s.signal(tb, syscall.SIGCONT)
+}
+
+// Client returns a plain client of this server, which ends with the test.
+func (s *Server) Client(tb testing.TB) *redis.Client {
+	tb.Helper()
+	client := s.client()
+	tb.Cleanup(func() { client.Close() })
+	return client
+}
+
+// Do sends a command to this server and returns the answer.
+func (s *Server) Do(tb testing.TB, args ...any) any {
+	tb.Helper()
+	client := s.client()
+	defer client.Close()
+	answer, err := client.Do(tb.Context(), args...).Result()
+	if err != nil {
+		tb.Fatalf("%v at %s: %v", args, s.Addr, err)
+	}
+	return answer
+}
+
+func (s *Server) client() *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr: s.Addr, DisableIdentity: true, DialerRetries: 1, MaxRetries: -1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+}
+
+// port of the server.
+func (s *Server) port() int {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	n, _ := strconv.Atoi(port)
+	return n
+}
+
+// start runs the process and waits until it answers.
+func (s *Server) start() error {
+	cmd := exec.Command(s.args[0], append(s.args[1:len(s.args):len(s.args)], "--port", strconv.Itoa(s.port()))...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	cmd.SysProcAttr = dieWithParent()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	s.process, s.exited = cmd.Process, exited
+	go func() {
+		defer close(exited)
+		cmd.Wait() // how it ended shows in the log
+	}()
+	client := s.client()
+	defer client.Close()
+	return poll(func() (final bool, err error) {
+		select {
+		case <-exited:
+			return true, fmt.Errorf("it ended:\n%s", s.log)
+		default:
+		}
+		conn, err := net.DialTimeout("tcp", s.Addr, patience)
+		if err != nil {
+			return false, err
+		}
+		conn.Close()
+		// Even a sentinel, and a server that asks for a password, answers.
+		err = client.Ping(context.Background()).Err()
+		if redis.HasErrorPrefix(err, "NOAUTH") {
+			err = nil
+		}
+		return false, err
+	})
+}
+
+// kill ends the process, if there is one, also where it is frozen.
+func (s *Server) kill() {
+	if s.process == nil {
+		return
+	}
+	s.process.Kill()
+	<-s.exited
+	s.process = nil
+}
+
+func (s *Server) signal(tb testing.TB, signal os.Signal) {
+	tb.Helper()
+	if s.process == nil {
+		tb.Fatalf("Redis at %s does not run", s.Addr)
+	}
+	if err := s.process.Signal(signal); err != nil {
+		tb.Fatalf("signalling Redis: %v", err)
+	}
+}
+
+// freeAddress returns a loopback address that nobody listens on.
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// poll tries until there is no error, a final one, or patience ends.
+func poll(try func() (final bool, err error)) error {
+	deadline := time.After(patience)
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		final, err := try()
+		if err == nil || final {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			return errors.Join(errors.New("patience is at its end"), err)
+		}
+	}
+}
+
+// buffer is a bytes.Buffer for a writer and readers at once.
+type buffer struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes.String()
+}

@@ -1,0 +1,278 @@
+package ratelimit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// The defaults of [RedisOptions].
+const (
+	DefaultPrefix = "clerkgate"
+	DefaultBudget = 10 * time.Millisecond
+)
+
+// RedisOptions tune a [Redis]. The zero value takes the defaults.
+type RedisOptions struct {
+	// Prefix begins every key in the store. Those who share it share counts.
+	// Default: [DefaultPrefix].
+	Prefix string
+	// Budget is how long a Take waits for the store. Default: [DefaultBudget].
+	Budget time.Duration
+	// Fallback counts while the store does not answer, for the limits that want
+	// that. Default: one of its own.
+	Fallback *Memory
+	// MaxKeys is how many keys this process remembers something about at most:
+	// that they are refused, or a slice of their quota. Default, also for
+	// anything below 1: [DefaultMaxKeys].
+	MaxKeys int
+
+	// instants has the store judge at the time given to Take.
+	instants bool
+}
+
+// Redis is a [policy.Limiter] that shares its counts with others, in a Redis
+// server, a Redis Cluster, or a server that sentinels watch. It is safe for
+// concurrent use; use [NewRedis] and Close.
+//
+// All limits of a request are judged in one round trip where their keys share a
+// slot, which on one server they always do. Checks that come while two calls are
+// under way go together in the next. Time is the server's.
+//
+// A key that was refused is refused here, without asking, until the time its
+// RetryAfter told, or for five seconds if that is longer; where another quota
+// or a lower cost is asked for, the store is.
+//
+// No Take waits longer than the budget for the store. After three failures in a
+// row the store is not asked until a probe, four times a second, gets an answer.
+// Meanwhile each check is answered as its OnStoreError says.
+type Redis struct {
+	client   redis.UniversalClient
+	prefix   string
+	budget   time.Duration
+	instants bool
+	fallback *Memory
+	known    *known
+	lanes    []*lane
+	counts   storeCounts
+	sweeping atomic.Bool
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	// closing guards the start of background work against Close.
+	closing sync.Mutex
+	working sync.WaitGroup
+}
+
+// NewRedis returns a limiter that counts by client, which stays the caller's to
+// close, later than the limiter.
+func NewRedis(client redis.UniversalClient, o RedisOptions) *Redis {
+	if o.Prefix == "" {
+		o.Prefix = DefaultPrefix
+	}
+	if o.Budget <= 0 {
+		o.Budget = DefaultBudget
+	}
+	if o.Fallback == nil {
+		o.Fallback = NewMemory(Options{})
+	}
+	r := &Redis{
+		client: client, prefix: o.Prefix, budget: o.Budget, instants: o.instants,
+		fallback: o.Fallback, known: newKnown(o.MaxKeys),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	lanes := len(tags)
+	if _, ok := client.(*redis.Client); ok {
+		lanes = 1 // one server, where any keys can go together
+	}
+	for range lanes {
+		r.lanes = append(r.lanes, &lane{send: r.send, watch: r.watch})
+	}
+	return r
+}
+
+// Close ends what runs in the background. Slices that are not spent are given
+// back if the store answers within the budget.
+func (r *Redis) Close() {
+	r.closing.Lock()
+	r.cancel()
+	r.closing.Unlock()
+	r.working.Wait()
+	t, _ := r.fallback.clock.read(time.Now())
+	r.giveBack(r.known.trim(t, true))
+}
+
+// background runs work until it ends by itself, or ctx does.
+func (r *Redis) background(work func()) {
+	r.closing.Lock()
+	defer r.closing.Unlock()
+	if r.ctx.Err() == nil {
+		r.working.Go(work)
+	}
+}
+
+// Take counts each check, independently of the others. It refuses with an error
+// the checks that make no sense, and counts nothing then; and where the store
+// does not answer, the requests one of whose checks wants that.
+func (r *Redis) Take(ctx context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+	if len(results) != len(checks) {
+		return fmt.Errorf("ratelimit: room for %d results, but %d checks", len(results), len(checks))
+	}
+	var buf [fewChecks]quota
+	quotas, err := newQuotas(buf[:0], checks)
+	if err != nil {
+		clear(results)
+		return err
+	}
+	t, steady := r.fallback.clock.read(now)
+	var room [fewChecks]question
+	questions := room[:0]
+	for i := range checks {
+		leased := checks[i].Consistency == policy.Leased && quotas[i].lease()
+		a, want := r.known.answer(&checks[i], &quotas[i], leased, t, steady)
+		if want > 0 {
+			questions = append(questions, question{index: i, want: want, leased: leased})
+			continue
+		}
+		a.write(&results[i], &checks[i], &quotas[i])
+	}
+	if len(questions) == 0 {
+		return nil
+	}
+	r.ask(ctx, checks, quotas, questions, t)
+	for i := range questions {
+		q := &questions[i]
+		check, quota := &checks[q.index], &quotas[q.index]
+		var a answer
+		if q.err == nil {
+			a = r.known.learn(check, quota, q.leased, q.answered, t, steady)
+		} else {
+			a, q.err = r.withoutStore(check, quota, t, steady)
+			r.known.without(check, a)
+		}
+		a.write(&results[q.index], check, quota)
+		err = cmp.Or(err, q.err)
+	}
+	r.sweepSlices()
+	return err
+}
+
+// question is a check that is put to the store.
+type question struct {
+	index  int // of the check
+	want   int64
+	leased bool
+	// flight and place are where its request is.
+	flight, place int
+	// answered is the request with its answer, unless err tells why there is none.
+	answered *request
+	err      error
+}
+
+// flight is a call in its lane.
+type flight struct {
+	lane *lane
+	call call
+	err  error
+}
+
+// ask puts questions to the store: those of one lane in one call, and the lanes
+// at once.
+func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, quotas []quota, questions []question, t int64) {
+	flights := make([]flight, 0, len(questions)) // never moved, for lanes keep the calls
+	for i := range questions {
+		q := &questions[i]
+		check := &checks[q.index]
+		key, bucket := storeKey(r.prefix, id{check.Name, check.Key})
+		lane := r.lanes[bucket%len(r.lanes)]
+		q.flight = slices.IndexFunc(flights, func(f flight) bool { return f.lane == lane })
+		if q.flight < 0 {
+			q.flight = len(flights)
+			flights = append(flights, flight{lane: lane})
+		}
+		c := &flights[q.flight].call
+		q.place = len(c.requests)
+		c.requests = append(c.requests, newRequest(key, &quotas[q.index], int64(check.Cost), q.want, t))
+	}
+	var others sync.WaitGroup
+	for i := 1; i < len(flights); i++ {
+		f := &flights[i]
+		others.Go(func() { f.err = f.lane.do(ctx, &f.call, r.budget) })
+	}
+	flights[0].err = flights[0].lane.do(ctx, &flights[0].call, r.budget)
+	others.Wait()
+	for i := range questions {
+		q := &questions[i]
+		f := &flights[q.flight]
+		q.answered, q.err = &f.call.requests[q.place], f.err
+	}
+}
+
+// send has one script call judge all requests of the calls.
+func (r *Redis) send(calls []*call) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.budget)
+	defer cancel()
+	r.counts.trip(calls)
+	err := run(ctx, r.client, calls, r.instants)
+	if redis.HasErrorPrefix(err, "TRYAGAIN") {
+		// The slot is being moved, and only some of the keys have been.
+		err = r.sendEach(ctx, calls)
+	}
+	if err != nil {
+		r.counts.failures.Add(1)
+	}
+	return err
+}
+
+// sendEach sends every request by itself.
+func (r *Redis) sendEach(ctx context.Context, calls []*call) error {
+	for _, c := range calls {
+		for i := range c.requests {
+			alone := &call{requests: c.requests[i : i+1]}
+			r.counts.trip([]*call{alone})
+			if err := run(ctx, r.client, []*call{alone}, r.instants); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// watch probes the store behind an open lane until it counts again.
+func (r *Redis) watch(l *lane) {
+	bucket := slices.Index(r.lanes, l)
+	key := r.prefix + ":limit:{" + tags[bucket] + "}:probe"
+	q := &quota{kind: fixedWindow, capacity: maxCapacity, period: int64(time.Second)}
+	r.background(func() {
+		l.breaker.watch(r.ctx, func() error {
+			return r.send([]*call{{requests: []request{newRequest(key, q, 1, 1, 0)}}})
+		})
+	})
+}
+
+// withoutStore answers as the limit wants it while the store does not.
+func (r *Redis) withoutStore(c *policy.LimitCheck, q *quota, t int64, steady bool) (answer, error) {
+	switch c.OnStoreError {
+	case "", policy.StoreErrorLocal:
+		return r.fallback.take(c, q, t, steady), nil
+	case policy.StoreErrorAllow:
+		return answer{allowed: true, remaining: q.capacity}, nil
+	default:
+		return answer{}, fmt.Errorf("ratelimit: limit %q: %w", c.Name, ErrStore)
+	}
+}
+
+// ErrStore is why a limiter does not answer: the store does not, and the limit
+// is not to do without.
+var ErrStore = errors.New("the store is unavailable")
+
+var _ policy.Limiter = (*Redis)(nil)
