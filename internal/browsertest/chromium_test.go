@@ -179,9 +179,13 @@ func (tb *tab) cookies(address string) []*network.Cookie {
 // setCookie puts another value into a cookie, and changes nothing else of it.
 func (tb *tab) setCookie(address string, c *network.Cookie, value string) {
 	tb.t.Helper()
+	domain := "" // this host alone
+	if strings.HasPrefix(c.Domain, ".") {
+		domain = c.Domain
+	}
 	run(tb, func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
 		return cdp.Call(ctx, t, network.SetCookie, network.SetCookieParams{
-			Name: c.Name, Value: value, URL: address, Path: c.Path, Secure: &c.Secure, HTTPOnly: &c.HTTPOnly, SameSite: c.SameSite,
+			Domain: domain, Name: c.Name, Value: value, URL: address, Path: c.Path, Secure: &c.Secure, HTTPOnly: &c.HTTPOnly, SameSite: c.SameSite,
 		})
 	})
 }

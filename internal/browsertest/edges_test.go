@@ -52,6 +52,7 @@ func startCaddy(t *testing.T, sites []site) {
 		servers["site"+strconv.Itoa(n)] = object{
 			"listen":          []string{s.address},
 			"automatic_https": object{"disable": true},
+			"trusted_proxies": object{"source": "static", "ranges": []string{"127.0.0.0/8"}},
 			"routes":          []object{{"handle": []object{gate, {"handler": "reverse_proxy", "upstreams": []object{{"dial": s.upstream}}}}}},
 		}
 	}

@@ -53,7 +53,8 @@ func port(t *testing.T, address string) string {
 
 // host is an origin's, without port.
 func host(origin string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(origin, "http://"), ":")
+	_, host, _ := strings.Cut(origin, "://")
+	name, _, _ := strings.Cut(host, ":")
 	return name
 }
 
@@ -64,6 +65,7 @@ var organizations = []string{"/orgs/:slug", "/orgs/:slug/(.*)"}
 func (w *world) config(t *testing.T, origin string, change func(*session.Config)) setup.Config {
 	t.Helper()
 	document := `
+trusted_proxies: [127.0.0.0/8]
 rules:
   - name: public
     match: { path: ["/public/:path*"] }
@@ -81,7 +83,7 @@ clerk:
 		t.Fatal(err)
 	}
 	c := &config.Clerk
-	c.SecretKey, c.APIURL, c.ProxyURL, c.SignInURL = w.clerk.SecretKey(), w.clerk.URL(), w.clerk.FrontendURL(), w.clerk.SignInURL()
+	c.SecretKey, c.APIURL, c.ProxyURL, c.SignInURL = w.clerk.SecretKey(), w.clerk.URL(), w.proxyURL(), w.clerk.SignInURL()
 	c.AuthorizedParties = policy.StringList{origin}
 	c.OrganizationSync = &session.OrganizationSync{Organization: organizations}
 	if change != nil {
@@ -90,10 +92,18 @@ clerk:
 	return *config
 }
 
+// proxyURL is where browsers reach the instance, if not by its own name.
+func (w *world) proxyURL() string {
+	if w.clerk.TLSAddr() != "" {
+		return ""
+	}
+	return w.clerk.FrontendURL()
+}
+
 // startApp starts the app of a site.
 func (w *world) startApp(t *testing.T, origin string, r npmtest.Request) string {
 	t.Helper()
-	r.ProxyURL, r.SignInURL, r.AuthorizedParties = w.clerk.FrontendURL(), w.clerk.SignInURL(), []string{origin}
+	r.ProxyURL, r.SignInURL, r.AuthorizedParties = w.proxyURL(), w.clerk.SignInURL(), []string{origin}
 	r.OrganizationSyncOptions = &npmtest.OrganizationSyncOptions{OrganizationPatterns: organizations}
 	return npmtest.Start(t, npmtest.Options{
 		Client:  npmtest.Client{PublishableKey: w.clerk.PublishableKey(), SecretKey: w.clerk.SecretKey(), APIURL: w.clerk.URL()},

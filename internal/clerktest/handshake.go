@@ -28,6 +28,7 @@ func (i *Instance) serveHandshake(w http.ResponseWriter, r *http.Request) {
 }
 
 // answerHandshake sends a browser back with the cookies of its active session.
+// A satellite's page learns that it need not ask again.
 func (i *Instance) answerHandshake(w http.ResponseWriter, r *http.Request, c *client, back *url.URL) {
 	q := r.URL.Query()
 	if organizations, ok := q["organization_id"]; ok {
@@ -38,6 +39,9 @@ func (i *Instance) answerHandshake(w http.ResponseWriter, r *http.Request, c *cl
 		i.mu.Unlock()
 	}
 	lines := i.handshakeLines(c, back, q.Get("suffixed_cookies") == "true")
+	if i.satelliteOf(r) != "" {
+		back = withParameter(*back, "__clerk_synced", "true")
+	}
 	i.carry(w, r, back, lines, q.Get("format") == "nonce")
 }
 

@@ -219,7 +219,7 @@ func TestAProductionHandshakeComesInACookieOfTheSite(t *testing.T) {
 	satellite := "https://sat.test/y"
 	back = b.follow("https://clerk.sat.test/v1/client/handshake?__clerk_hs_reason=satellite-needs-syncing&redirect_url="+url.QueryEscape(satellite), nil)
 	b.take(satellite, linesOf(t, i, b.cookies(satellite)["__clerk_handshake"], ""))
-	if user, _ := subject(t, i, b.cookies(satellite)["__session"]); user != "user_max" || back.String() != satellite {
+	if user, _ := subject(t, i, b.cookies(satellite)["__session"]); user != "user_max" || back.String() != satellite+"?__clerk_synced=true" {
 		t.Errorf("the satellite's page %s has %q", back, user)
 	}
 	if n := i.Calls("GET /v1/client/sync"); n != 1 {
