@@ -2,8 +2,14 @@ package caddyplugin
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -95,5 +101,29 @@ func TestABadSigningKeyIsRefusedWithoutShowingIt(t *testing.T) {
 	_, err := provisioned(t, `{"clerk": `+instanceJSON(t)+`, "assertion": {"key": "canary"}}`)
 	if err == nil || !strings.Contains(err.Error(), "assertion.key: there is no key in PEM form") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The key may come from a file, as every value may.
+func TestTheSigningKeyIsReadFromAFile(t *testing.T) {
+	t.Parallel()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "assertion.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, err := provisioned(t, `{"clerk": `+instanceJSON(t)+`, "assertion": {"algorithm": "EdDSA", "key": "{file.`+file+`}"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Cleanup(); err != nil {
+		t.Error(err)
 	}
 }

@@ -10,13 +10,14 @@
 //  5. revocation;
 //  6. the rule's requirement;
 //  7. its freshness;
-//  8. the limits by identity.
+//  8. the limits by identity;
+//  9. what the upstream receives in place of the user's credentials.
 //
 // What no rule opens is closed. Decide returns no error: every failure is a
 // refusing [Decision] with a [Reason] and a private cause for the log, and the
 // zero Decision refuses.
 //
 // The package knows no proxy and no network. It declares the interfaces it
-// needs ([Authenticator], [Limiter], [Revocations], [Sessions]) and reads no
-// clock but the one it is handed.
+// needs ([Authenticator], [Limiter], [Revocations], [Sessions], [Tokens],
+// [Assertions]) and reads no clock but the one it is handed.
 package policy

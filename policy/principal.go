@@ -59,7 +59,16 @@ type Principal struct {
 
 	// identity caches the identity headers made for this principal.
 	identity atomic.Pointer[identityHeaders]
+	// cleared is for [Principal.Cleared].
+	cleared atomic.Uint64
 }
+
+// Cleared returns the last number that [Principal.Clear] kept: [Revocations] that
+// number their states remember by it that nothing was known of the principal.
+func (p *Principal) Cleared() uint64 { return p.cleared.Load() }
+
+// Clear keeps the number of a state. Numbers are unique in a process, and not 0.
+func (p *Principal) Clear(state uint64) { p.cleared.Store(state) }
 
 // LogValue keeps claims out of logs: ids are enough to follow a decision.
 func (p *Principal) LogValue() slog.Value {

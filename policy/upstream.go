@@ -81,13 +81,21 @@ func (e *evaluation) assert() Reason {
 		return ReasonAssertionFailed
 	}
 	e.minted = append(e.minted, Header{header, text})
+	e.trace.add("assertion", "", header)
 	return ""
 }
 
 // substitute puts what was minted in the place of the user's credentials, and
 // removes those if they are not to be forwarded.
 func (e *evaluation) substitute(d *Decision) {
-	if e.strips() {
+	strips := e.strips()
+	if !strips && len(e.minted) == 0 {
+		return
+	}
+	const room = 4                                                                    // for two headers that were minted, and two that are stripped
+	d.SetHeaders = append(make([]Header, 0, len(d.SetHeaders)+room), d.SetHeaders...) // what it was is shared
+	d.RemoveHeaders = append(make([]string, 0, len(d.RemoveHeaders)+room), d.RemoveHeaders...)
+	if strips {
 		e.stripAuthorization(d)
 		e.stripCookies(d)
 	}
@@ -148,31 +156,21 @@ func (e *evaluation) stripCookies(d *Decision) {
 
 func isCookie(h Header) bool { return strings.EqualFold(h.Name, "Cookie") }
 
-// setUpstream sets a request header in place of every other edit of that name.
-// The lists of a decision are shared, so that it changes copies.
+// setUpstream sets a request header in place of every other edit of that name,
+// in lists that are the decision's own.
 func (d *Decision) setUpstream(h Header) {
-	d.SetHeaders = append(withoutSet(d.SetHeaders, h.Name), h)
-	d.RemoveHeaders = withoutName(d.RemoveHeaders, h.Name)
+	d.leaveUpstream(h.Name)
+	d.SetHeaders = append(d.SetHeaders, h)
 }
 
-// removeUpstream removes a request header.
+// removeUpstream removes a request header, likewise.
 func (d *Decision) removeUpstream(name string) {
-	d.SetHeaders = withoutSet(d.SetHeaders, name)
-	d.RemoveHeaders = append(withoutName(d.RemoveHeaders, name), name)
+	d.leaveUpstream(name)
+	d.RemoveHeaders = append(d.RemoveHeaders, name)
 }
 
-// withoutSet and withoutName leave one name out, with no room to append to what
-// is shared.
-func withoutSet(set []Header, name string) []Header {
-	if setsName(set, name) {
-		set = slices.DeleteFunc(slices.Clone(set), func(h Header) bool { return strings.EqualFold(h.Name, name) })
-	}
-	return slices.Clip(set)
-}
-
-func withoutName(names []string, name string) []string {
-	if containsName(names, name) {
-		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.EqualFold(n, name) })
-	}
-	return slices.Clip(names)
+// leaveUpstream takes back every edit of a header.
+func (d *Decision) leaveUpstream(name string) {
+	d.SetHeaders = slices.DeleteFunc(d.SetHeaders, func(h Header) bool { return strings.EqualFold(h.Name, name) })
+	d.RemoveHeaders = slices.DeleteFunc(d.RemoveHeaders, func(n string) bool { return strings.EqualFold(n, name) })
 }

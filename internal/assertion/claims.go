@@ -1,6 +1,7 @@
 package assertion
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,15 @@ type claims struct {
 // actor is who acts as the subject (RFC 8693 § 4.1).
 type actor struct {
 	Subject string `json:"sub"`
+}
+
+// subjectOf is the user, the machine, or the organization whose API key asks; ""
+// for nobody.
+func subjectOf(p *policy.Principal) string {
+	if p.TokenType == policy.APIKey {
+		return cmp.Or(p.UserID, p.OrgID)
+	}
+	return cmp.Or(p.UserID, p.MachineID)
 }
 
 func claimsOf(p *policy.Principal) claims {

@@ -88,9 +88,9 @@ func (i *Issuer) Assertion(p *policy.Principal, now time.Time) (string, error) {
 }
 
 func (i *Issuer) sign(p *policy.Principal, now, expires time.Time) (string, error) {
-	subject := cmp.Or(p.UserID, p.MachineID)
+	subject := subjectOf(p)
 	if subject == "" {
-		return "", errors.New("the principal has neither a user nor a machine to name")
+		return "", errors.New("the principal has nobody to name")
 	}
 	standard := jwt.Claims{
 		Issuer: i.issuer, Audience: i.audience, Subject: subject, ID: rand.Text(),

@@ -27,6 +27,9 @@ func TestTheWholeDocumentLoads(t *testing.T) {
 	if config.Clerk.PublishableKey != publishableKey || config.Clerk.JWTKey != "" {
 		t.Errorf("clerk section is not what the environment says")
 	}
+	if config.UpstreamToken.Template != "hasura" || !config.StripCredentials || config.Assertion.Audience[0] != "app" {
+		t.Errorf("upstream words are %+v, %v, %+v", config.UpstreamToken, config.StripCredentials, config.Assertion)
+	}
 	if !strings.Contains(strings.Join(warnings, "\n"), "/admin/:path*") {
 		t.Errorf("no warning that /admin(.*) meets its siblings: %q", warnings)
 	}
