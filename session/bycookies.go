@@ -45,6 +45,9 @@ func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState,
 			return policy.AuthState{}, false
 		}
 	}
+	if a.relaxed.json && a.holdsNull(v) {
+		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: errNull}, true
+	}
 	v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
 	return policy.AuthState{}, false
 }
@@ -102,7 +105,7 @@ func (a *Authenticator) checkCookieToken(v *visit) error {
 	t, err := decodeToken(v.cookieToken(), a.relaxed, nil)
 	switch {
 	case err != nil:
-		return &Error{policy.ReasonTokenInvalid, err}
+		return undecodable(err)
 	case !t.isSession():
 		return refuse(policy.ReasonTokenType, "not a session token")
 	}
