@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -128,6 +129,13 @@ func (a *Authenticator) verifyCookie(ctx context.Context, v *visit) (*policy.Pri
 	return a.verifier.Verify(ctx, v.cookieToken(), v.now)
 }
 
+// isOwn reports whether a token names this instance's own Frontend API: a cookie
+// without suffix may be that of another instance on the same domain, or of the
+// primary domain, whose sessions are not this application's.
+func (a *Authenticator) isOwn(p *policy.Principal) bool {
+	return strings.TrimPrefix(text(p.Claims, "iss"), "https://") == a.frontendHost
+}
+
 // cookieSession is a session cookie that verified, and the cookies it came with.
 type cookieSession struct {
 	principal *policy.Principal
@@ -154,6 +162,7 @@ func (a *Authenticator) verifyCookies(ctx context.Context, jar *cookieJar, v *vi
 			seen = append(seen, token)
 			p, err := a.verifier.Verify(ctx, token, v.now)
 			switch {
+			case err == nil && family == &jar.plain && !a.isOwn(p):
 			case err != nil:
 				if failure == nil || isUnavailable(err) {
 					failure = err

@@ -96,6 +96,9 @@ func (v *validator) secretKey() {
 		return
 	}
 	if v.ReferenceCompat {
+		if v.SecretKey == "" && v.MachineSecretKey == "" {
+			v.fail(key, "leave reference_compat out", "Clerk's own library, which reference_compat follows, insists on a secret key")
+		}
 		return
 	}
 	live, test := strings.HasPrefix(v.PublishableKey, "pk_live_"), strings.HasPrefix(v.PublishableKey, "pk_test_")

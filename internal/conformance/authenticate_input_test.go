@@ -124,6 +124,21 @@ func (r *authRequest) request() *policy.Request {
 	return out
 }
 
+// field returns a header field, its lines joined.
+func (r *authRequest) field(name string) string {
+	var values []string
+	for _, h := range r.Headers {
+		if strings.EqualFold(h[0], name) {
+			values = append(values, strings.Trim(h[1], " \t"))
+		}
+	}
+	separator := ", "
+	if strings.EqualFold(name, "Cookie") {
+		separator = "; "
+	}
+	return strings.Join(values, separator)
+}
+
 // authenticator makes an authenticator with nothing cached.
 func (in *authInput) authenticator(backend http.RoundTripper, reference bool) (*session.Authenticator, error) {
 	now := time.UnixMilli(in.Now)

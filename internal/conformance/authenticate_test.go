@@ -64,6 +64,23 @@ func TestAuthenticate(t *testing.T) {
 	meant.report(t)
 }
 
+// The default mode signs nobody in whom the reference does not, and nobody else:
+// but for differences that are named and meant.
+func TestAuthenticateHardened(t *testing.T) {
+	t.Parallel()
+	count, meant := tally{family: "authenticate by default", refusing: true}, countDeviations(defaultDeviations)
+	for _, v := range loadVectors[authInput, authAnswer](t, "authenticate") {
+		got := authenticate(t, &v.Input, false)
+		verdict, why := judgeAuth(&got, &v)
+		if verdict == permissive && meant.explains(&v, &got) {
+			verdict = deviates
+		}
+		count.add(v.ID, v.Quirk(), verdict, authSummary(&v), why)
+	}
+	count.report(t)
+	meant.report(t)
+}
+
 func authSummary(v *authVector) string { return v.Expect.Status + " " + v.Expect.Reason }
 
 // judgeAuth compares an answer with the reference's, and says what differs.

@@ -5,8 +5,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 // deviation is a difference from the reference that is meant: a predicate over
@@ -52,6 +56,61 @@ var referenceDeviations = []deviation{
 	{"a configuration names its instance, whatever tokens it takes", func(v *authVector, got *authResult) bool {
 		return v.Input.Config.PublishableKey == "" && got.configError != nil
 	}},
+}
+
+// defaultDeviations are the points on which the default mode signs in where the
+// reference does not, or by another token.
+var defaultDeviations = []deviation{
+	{"a PEM key may be longer than 2048 bits", func(v *authVector, _ *authResult) bool { return hasLongPEM(v) }},
+	{"the secret key may be missing where nothing needs it", func(v *authVector, _ *authResult) bool {
+		return v.Input.Config.SecretKey == "" && v.Input.Config.JWTKey != ""
+	}},
+	{"scheme Bearer is written in any case", func(v *authVector, _ *authResult) bool {
+		scheme, token, _ := strings.Cut(v.Input.Request.field("Authorization"), " ")
+		return scheme != "Bearer" && strings.EqualFold(scheme, "Bearer") && token != ""
+	}},
+	{"an Authorization field without a scheme is no credential", func(v *authVector, _ *authResult) bool {
+		value := v.Input.Request.field("Authorization")
+		return value != "" && !strings.Contains(value, " ") && value != "Bearer"
+	}},
+	{"fractions of a second count in claim exp", func(v *authVector, got *authResult) bool {
+		exp, _ := got.state.Principal.Claims["exp"].(float64)
+		return exp != math.Trunc(exp)
+	}},
+	{"an empty scope is none", func(v *authVector, got *authResult) bool {
+		p := got.state.Principal
+		return p.TokenType == policy.M2MToken && len(p.Scopes) == 0 && v.Expect.Status == "signed-in"
+	}},
+	{"X-Forwarded-Host and -Proto say nothing, so that another origin is the page's own", func(v *authVector, _ *authResult) bool {
+		return v.Expect.Reason == string(policy.ReasonCrossOriginSync) && v.Input.Request.field("X-Forwarded-Host")+v.Input.Request.field("X-Forwarded-Proto") != ""
+	}},
+	{"a primary answers no satellite that is not an authorized party", func(v *authVector, _ *authResult) bool {
+		return strings.Contains(v.Input.Request.URL, "__clerk_redirect_url=")
+	}},
+	{"a nonce that yields nothing leaves the session alone", func(v *authVector, got *authResult) bool {
+		return v.Expect.Reason == string(policy.ReasonSessionEmpty) && slices.ContainsFunc(got.calls, func(c backendCall) bool { return c.Path == "/v1/clients/handshake_payload" })
+	}},
+	{"in production the answer of a handshake counts in cookies alone, and where a page is loaded", func(v *authVector, got *authResult) bool {
+		return strings.Contains(v.Input.Request.URL, "__clerk_handshake") || strings.Contains(v.Input.Request.field("Cookie"), "__clerk_handshake")
+	}},
+	{"a session cookie that verifies counts whatever stands in others", func(v *authVector, got *authResult) bool {
+		return bySessionCookie(v, got) && strings.Count(v.Input.Request.field("Cookie"), "__session") > 1
+	}},
+	{"a session cookie that verifies counts without a client_uat where no page is loaded", func(v *authVector, got *authResult) bool {
+		return bySessionCookie(v, got) && v.Expect.Status == "signed-out" && v.Expect.Reason == string(policy.ReasonSessionNoUAT)
+	}},
+}
+
+// bySessionCookie reports whether the token that was taken is in a session
+// cookie of the request.
+func bySessionCookie(v *authVector, got *authResult) bool {
+	for piece := range strings.SplitSeq(v.Input.Request.field("Cookie"), ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(piece), "=")
+		if strings.HasPrefix(name, "__session") && digest(value) == got.state.Principal.TokenDigest {
+			return true
+		}
+	}
+	return false
 }
 
 func hasLongPEM(v *authVector) bool {
