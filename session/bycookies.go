@@ -66,7 +66,8 @@ func (a *Authenticator) checkPresence(v *visit) (policy.AuthState, bool) {
 		return a.renew(v, policy.ReasonUATNoSession, nil), true
 	case uat == 0:
 		state := a.renew(v, policy.ReasonSessionNoUAT, nil)
-		return state, state.Status == policy.Handshake || v.checked == nil || v.family().uat() != ""
+		sendable := v.mayHandshake() && !v.loops()
+		return state, sendable || v.checked == nil || v.family().uat() != ""
 	}
 	return policy.AuthState{}, false
 }

@@ -79,7 +79,7 @@ var defaultDeviations = []deviation{
 	}},
 	{"an empty scope is none", func(v *authVector, got *authResult) bool {
 		p := got.state.Principal
-		return p.TokenType == policy.M2MToken && len(p.Scopes) == 0 && v.Expect.Status == "signed-in"
+		return p.TokenType != policy.SessionToken && len(p.Scopes) == 0 && v.Expect.Status == "signed-in"
 	}},
 	{"X-Forwarded-Host and -Proto say nothing, so that another origin is the page's own", func(v *authVector, _ *authResult) bool {
 		return v.Expect.Reason == string(policy.ReasonCrossOriginSync) && v.Input.Request.field("X-Forwarded-Host")+v.Input.Request.field("X-Forwarded-Proto") != ""
@@ -94,23 +94,27 @@ var defaultDeviations = []deviation{
 		return strings.Contains(v.Input.Request.URL, "__clerk_handshake") || strings.Contains(v.Input.Request.field("Cookie"), "__clerk_handshake")
 	}},
 	{"a session cookie that verifies counts whatever stands in others", func(v *authVector, got *authResult) bool {
-		return bySessionCookie(v, got) && strings.Count(v.Input.Request.field("Cookie"), "__session") > 1
+		return sessionCookieOf(v, got) != "" && strings.Count(v.Input.Request.field("Cookie"), "__session") > 1
 	}},
 	{"a session cookie that verifies counts without a client_uat where no page is loaded", func(v *authVector, got *authResult) bool {
-		return bySessionCookie(v, got) && v.Expect.Status == "signed-out" && v.Expect.Reason == string(policy.ReasonSessionNoUAT)
+		name := sessionCookieOf(v, got)
+		return name != "" && v.Expect.Status == "signed-out" && v.Input.Request.cookie(strings.Replace(name, "__session", "__client_uat", 1)) == ""
+	}},
+	{"no request makes a satellite's configuration unusable", func(v *authVector, _ *authResult) bool {
+		origin := v.Input.Request.field("Origin")
+		return v.Expect.Status == "error" && v.Input.Config.Satellite && origin != "" && strings.HasPrefix(v.Input.Config.SignInURL, origin)
 	}},
 }
 
-// bySessionCookie reports whether the token that was taken is in a session
-// cookie of the request.
-func bySessionCookie(v *authVector, got *authResult) bool {
-	for piece := range strings.SplitSeq(v.Input.Request.field("Cookie"), ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(piece), "=")
+// sessionCookieOf returns the name of the session cookie of the request that
+// holds the token that was taken, or "".
+func sessionCookieOf(v *authVector, got *authResult) string {
+	for name, value := range v.Input.Request.cookies() {
 		if strings.HasPrefix(name, "__session") && digest(value) == got.state.Principal.TokenDigest {
-			return true
+			return name
 		}
 	}
-	return false
+	return ""
 }
 
 func hasLongPEM(v *authVector) bool {
