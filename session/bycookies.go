@@ -17,6 +17,9 @@ func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthStat
 	if state, decided := a.resolveHandshake(ctx, v); decided {
 		return state
 	}
+	if v.conflict != nil {
+		return a.renew(v, policy.ReasonSessionConflict, v.conflict)
+	}
 	if state, decided := a.syncSatellite(v); decided {
 		return state
 	}
@@ -37,9 +40,12 @@ func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthStat
 // Without one the choice is the reference's.
 func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState, bool) {
 	if !a.relaxed.credentials {
-		found, err := a.verifyCookies(ctx, &v.cookies, v)
-		if isUnavailable(err) || isConflict(err) {
+		found, err := a.verifyCookies(ctx, v)
+		if isUnavailable(err) {
 			return failed(err), true
+		}
+		if hasReason(err, policy.ReasonSessionConflict) {
+			v.conflict = err
 		}
 		if found != nil {
 			v.checked, v.suffixed = found, found.family == &v.cookies.suffixed
@@ -148,7 +154,8 @@ type cookieSession struct {
 // without any. All that verify must name one session. If none verifies, the
 // error is that of the first, unless keys were missing for another: then nobody
 // can tell.
-func (a *Authenticator) verifyCookies(ctx context.Context, jar *cookieJar, v *visit) (*cookieSession, error) {
+func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSession, error) {
+	jar := &v.cookies
 	if len(jar.suffixed.sessions)+len(jar.plain.sessions) > maxSessionCookies {
 		return nil, refuse(policy.ReasonSessionConflict, "too many session cookies")
 	}
