@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -82,7 +83,11 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.machines, err = newMachines(cfg, a.rules(), keys, opts.HTTPClient); err != nil {
+	machineRules := a.rules()
+	if a.relaxed.issuer {
+		machineRules.Issuers = nil
+	}
+	if a.machines, err = newMachines(cfg, machineRules, keys, opts.HTTPClient); err != nil {
 		return nil, err
 	}
 	cache := opts.Cache
@@ -101,10 +106,19 @@ func (a *Authenticator) rules() Rules {
 	return Rules{
 		Issuers:           a.issuers(),
 		AuthorizedParties: a.config.AuthorizedParties,
-		Audience:          a.config.Audience,
+		Audience:          a.audience(),
 		Leeway:            a.config.skew(),
 		relaxed:           a.relaxed,
 	}
+}
+
+// audience is what claim aud is compared with. An empty text is nothing to the
+// reference; by default it is an audience that no token has.
+func (a *Authenticator) audience() []string {
+	if !a.relaxed.audience {
+		return a.config.Audience
+	}
+	return slices.DeleteFunc(slices.Clone(a.config.Audience), func(s string) bool { return s == "" })
 }
 
 // keySet returns the key set of the configuration: the PEM key, else the Backend
@@ -164,6 +178,11 @@ func (a *Authenticator) Renew(ctx context.Context, r *policy.Request, reason pol
 
 // byToken decides by the token of the Authorization field.
 func (a *Authenticator) byToken(ctx context.Context, v *visit, token string) policy.AuthState {
+	if a.relaxed.categories {
+		if t, err := decodeToken(token, a.relaxed, nil); err == nil && !t.isSession() {
+			return failed(refuse(policy.ReasonTokenType, "not a session token"))
+		}
+	}
 	p, err := a.verifier.Verify(ctx, token, v.now)
 	if err != nil {
 		if a.relaxed.bearers {

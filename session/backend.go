@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -50,8 +49,8 @@ type backendError struct {
 	status int
 	// code is Clerk's word for it; "" where the answer has none.
 	code string
-	// shaped says that the answer lists errors, even if none.
-	shaped bool
+	// json says that the answer is JSON.
+	json bool
 }
 
 func (e *backendError) Error() string { return fmt.Sprintf("Clerk answered %d", e.status) }
@@ -86,9 +85,9 @@ func (b *backend) handshakePayload(ctx context.Context, nonce string, now time.T
 	}
 }
 
-// refresh asks for a new token of a session.
+// refresh asks for a new token of a session. The id goes into the path as it is.
 func (b *backend) refresh(ctx context.Context, id string, suffixed bool, asked refreshRequest) ([]string, error) {
-	path := "/sessions/" + url.PathEscape(id) + "/refresh"
+	path := "/sessions/" + id + "/refresh"
 	if suffixed {
 		path += "?suffixed_cookies=true"
 	}
@@ -111,9 +110,6 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 	if err != nil {
 		return errors.New("the address of the Backend API is not well formed")
 	}
-	if body == nil {
-		req.Body, req.ContentLength = http.NoBody, 0
-	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", "Bearer "+b.secret)
 	req.Header.Set("Clerk-API-Version", apiVersion)
@@ -129,7 +125,11 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 		return errors.New("Clerk's answer broke off")
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		return readBackendError(resp.StatusCode, data)
+		e := readBackendError(resp.StatusCode, data)
+		if !e.json && resp.Header.Get("Content-Type") == "application/json" {
+			return errors.New("Clerk's answer is not well-formed JSON")
+		}
+		return e
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
 		return errors.New("Clerk's answer is not well-formed JSON")
@@ -137,18 +137,14 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 	return nil
 }
 
-// readBackendError reads the code of the first error. An answer that is not JSON
-// is as good as none.
-func readBackendError(status int, data []byte) error {
+// readBackendError reads the code of the first error.
+func readBackendError(status int, data []byte) *backendError {
 	var answer struct {
 		Errors []struct {
 			Code string `json:"code"`
 		} `json:"errors"`
 	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return fmt.Errorf("Clerk answered %d, and not in JSON", status)
-	}
-	e := &backendError{status: status, shaped: answer.Errors != nil}
+	e := &backendError{status: status, json: json.Unmarshal(data, &answer) == nil}
 	if len(answer.Errors) > 0 {
 		e.code = answer.Errors[0].Code
 	}

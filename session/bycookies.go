@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -15,6 +16,9 @@ func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthStat
 	}
 	if state, decided := a.resolveHandshake(ctx, v); decided {
 		return state
+	}
+	if v.conflict != nil {
+		return a.renew(v, policy.ReasonSessionConflict, v.conflict)
 	}
 	if state, decided := a.syncSatellite(v); decided {
 		return state
@@ -36,14 +40,20 @@ func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthStat
 // Without one the choice is the reference's.
 func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState, bool) {
 	if !a.relaxed.credentials {
-		found, err := a.verifyCookies(ctx, &v.cookies, v)
-		if isUnavailable(err) || isConflict(err) {
+		found, err := a.verifyCookies(ctx, v)
+		if isUnavailable(err) {
 			return failed(err), true
+		}
+		if hasReason(err, policy.ReasonSessionConflict) {
+			v.conflict = err
 		}
 		if found != nil {
 			v.checked, v.suffixed = found, found.family == &v.cookies.suffixed
 			return policy.AuthState{}, false
 		}
+	}
+	if a.relaxed.json && a.holdsNull(v) {
+		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: errNull}, true
 	}
 	v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
 	return policy.AuthState{}, false
@@ -62,7 +72,8 @@ func (a *Authenticator) checkPresence(v *visit) (policy.AuthState, bool) {
 		return a.renew(v, policy.ReasonUATNoSession, nil), true
 	case uat == 0:
 		state := a.renew(v, policy.ReasonSessionNoUAT, nil)
-		return state, state.Status == policy.Handshake || v.checked == nil || v.family().uat() != ""
+		sendable := v.mayHandshake() && !v.loops()
+		return state, sendable || v.checked == nil || v.family().uat() != ""
 	}
 	return policy.AuthState{}, false
 }
@@ -102,7 +113,7 @@ func (a *Authenticator) checkCookieToken(v *visit) error {
 	t, err := decodeToken(v.cookieToken(), a.relaxed, nil)
 	switch {
 	case err != nil:
-		return &Error{policy.ReasonTokenInvalid, err}
+		return undecodable(err)
 	case !t.isSession():
 		return refuse(policy.ReasonTokenType, "not a session token")
 	}
@@ -125,6 +136,13 @@ func (a *Authenticator) verifyCookie(ctx context.Context, v *visit) (*policy.Pri
 	return a.verifier.Verify(ctx, v.cookieToken(), v.now)
 }
 
+// isOwn reports whether a token names this instance's own Frontend API: a cookie
+// without suffix may be that of another instance on the same domain, or of the
+// primary domain, whose sessions are not this application's.
+func (a *Authenticator) isOwn(p *policy.Principal) bool {
+	return strings.TrimPrefix(text(p.Claims, "iss"), "https://") == a.frontendHost
+}
+
 // cookieSession is a session cookie that verified, and the cookies it came with.
 type cookieSession struct {
 	principal *policy.Principal
@@ -136,7 +154,8 @@ type cookieSession struct {
 // without any. All that verify must name one session. If none verifies, the
 // error is that of the first, unless keys were missing for another: then nobody
 // can tell.
-func (a *Authenticator) verifyCookies(ctx context.Context, jar *cookieJar, v *visit) (*cookieSession, error) {
+func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSession, error) {
+	jar := &v.cookies
 	if len(jar.suffixed.sessions)+len(jar.plain.sessions) > maxSessionCookies {
 		return nil, refuse(policy.ReasonSessionConflict, "too many session cookies")
 	}
@@ -151,6 +170,7 @@ func (a *Authenticator) verifyCookies(ctx context.Context, jar *cookieJar, v *vi
 			seen = append(seen, token)
 			p, err := a.verifier.Verify(ctx, token, v.now)
 			switch {
+			case err == nil && family == &jar.plain && !a.isOwn(p):
 			case err != nil:
 				if failure == nil || isUnavailable(err) {
 					failure = err

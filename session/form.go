@@ -3,6 +3,9 @@ package session
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
 )
 
 // form is a query as application/x-www-form-urlencoded reads it (WHATWG URL
@@ -28,7 +31,7 @@ func parseForm(query string) form {
 
 func decodeForm(text string) string {
 	if !strings.ContainsAny(text, "+%") {
-		return strings.ToValidUTF8(text, "\uFFFD")
+		return replaceInvalid(text)
 	}
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); i++ {
@@ -42,7 +45,20 @@ func decodeForm(text string) string {
 			out = append(out, c)
 		}
 	}
-	return strings.ToValidUTF8(string(out), "\uFFFD")
+	return replaceInvalid(string(out))
+}
+
+// replaceInvalid puts U+FFFD in place of what is not UTF-8, as the Encoding
+// standard does it.
+func replaceInvalid(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	out, err := unicode.UTF8.NewDecoder().String(text)
+	if err != nil {
+		return strings.ToValidUTF8(text, "\uFFFD")
+	}
+	return out
 }
 
 // unhex returns the value of a hexadecimal digit, or -1.

@@ -98,6 +98,9 @@ func (v *Verifier) verifyHandshake(ctx context.Context, text string, now time.Ti
 	if err != nil {
 		return nil, err
 	}
+	if !t.isSession() {
+		return nil, refuse(policy.ReasonTokenInvalid, "not of the class of handshakes")
+	}
 	if err := checkSignature(t, key); err != nil {
 		return nil, err
 	}
@@ -192,6 +195,9 @@ func renewedCookies(directives []string) (renewal, bool) {
 		}
 		if name, value := cookieOf(directive); strings.HasPrefix(name, sessionCookie) {
 			r.session = value
+			if name == directive {
+				r.session = name // no value at all, which is no deletion either
+			}
 		}
 	}
 	return r, true

@@ -34,29 +34,49 @@ func (f *field) take(value string) {
 func (v *visit) read() {
 	var authorization field
 	for _, h := range v.request.Headers {
-		switch name := h.Name; {
-		case strings.EqualFold(name, "Cookie"):
+		if strings.EqualFold(h.Name, "Cookie") {
 			v.auth.readCookies(&v.cookies, h.Value)
-		case strings.EqualFold(name, "Authorization"):
+		} else if strings.EqualFold(h.Name, "Authorization") {
 			v.repeated = authorization.present && !v.auth.relaxed.credentials
 			authorization.take(strings.Trim(h.Value, " \t"))
-		case strings.EqualFold(name, "Sec-Fetch-Dest"):
-			v.fetchDest.take(h.Value)
-		case strings.EqualFold(name, "Accept"):
-			v.accept.take(h.Value)
-		case strings.EqualFold(name, "Referer"):
-			v.referer.take(h.Value)
-		case strings.EqualFold(name, "Origin"):
-			v.origin.take(h.Value)
-		case strings.EqualFold(name, "X-Forwarded-Host"):
-			v.forwardedHost.take(h.Value)
-		case strings.EqualFold(name, "X-Forwarded-Proto"):
-			v.forwardedProto.take(h.Value)
+		} else if f := v.field(h.Name); f != nil {
+			f.take(h.Value)
 		}
 	}
 	if authorization.value != "" {
 		v.token, v.bearer = v.auth.readAuthorization(authorization.value)
 	}
+}
+
+// field returns where a field of that name goes, or nil. Lengths tell most names
+// apart already.
+func (v *visit) field(name string) *field {
+	switch len(name) {
+	case len("Accept"):
+		if strings.EqualFold(name, "Accept") {
+			return &v.accept
+		}
+		if strings.EqualFold(name, "Origin") {
+			return &v.origin
+		}
+	case len("Referer"):
+		if strings.EqualFold(name, "Referer") {
+			return &v.referer
+		}
+	case len("Sec-Fetch-Dest"):
+		if strings.EqualFold(name, "Sec-Fetch-Dest") {
+			return &v.fetchDest
+		}
+	case len("X-Forwarded-Host"):
+		if strings.EqualFold(name, "X-Forwarded-Host") {
+			return &v.forwardedHost
+		}
+	case len("X-Forwarded-Proto"):
+		if strings.EqualFold(name, "X-Forwarded-Proto") {
+			return &v.forwardedProto
+		}
+	}
+	return nil
 }
 
 // readAuthorization returns the token of an Authorization field. Fields of other

@@ -29,7 +29,7 @@ func referenceAuthorization(value string) (token string, bearer bool) {
 // what it would refuse as unusable, and tokens of the wrong kind, for which it
 // has words of its own.
 func (a *Authenticator) asReference(v *visit, accept policy.TokenTypes) (policy.AuthState, bool) {
-	if a.misconfigured(v, accept) {
+	if a.lacksConfig(accept) || a.misconfigured(v, accept) {
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError}, true
 	}
 	if v.bearer || accept.Has(policy.SessionToken) {
@@ -42,11 +42,42 @@ func (a *Authenticator) asReference(v *visit, accept policy.TokenTypes) (policy.
 	return policy.AuthState{Reason: reason, Presented: v.presented()}, true
 }
 
+// isOnly reports whether nothing but tokens of one type are taken.
+func isOnly(accept policy.TokenTypes, t policy.TokenType) bool {
+	return len(accept) == 1 && accept[0] == t
+}
+
+// lacksConfig reports whether the reference would miss a key or an address that
+// we can do without.
+func (a *Authenticator) lacksConfig(accept policy.TokenTypes) bool {
+	c := &a.config
+	switch {
+	case isOnly(accept, policy.M2MToken):
+		return c.SecretKey == "" && c.MachineSecretKey == ""
+	case c.SecretKey == "":
+		return true
+	case !c.Satellite:
+		return false
+	}
+	test := strings.HasPrefix(c.SecretKey, "sk_test_") || strings.HasPrefix(c.SecretKey, "test_")
+	return c.SignInURL == "" && test || c.Domain == "" && c.ProxyURL == ""
+}
+
+// holdsNull reports whether a session cookie holds JSON's null where an object
+// belongs, which the reference does not survive.
+func (a *Authenticator) holdsNull(v *visit) bool {
+	for _, token := range []string{v.cookies.plain.session(), v.cookies.suffixed.session()} {
+		if t, err := decodeToken(token, a.relaxed, nil); err == nil && t.null || errors.Is(err, errNull) {
+			return true
+		}
+	}
+	return false
+}
+
 // misconfigured compares a satellite's sign-in page with the origin of the
 // request, which by default is none of the client's business.
 func (a *Authenticator) misconfigured(v *visit, accept policy.TokenTypes) bool {
-	only := len(accept) == 1 && accept[0] == policy.M2MToken
-	if !a.config.Satellite || a.config.SignInURL == "" || v.origin.value == "" || only {
+	if !a.config.Satellite || a.config.SignInURL == "" || v.origin.value == "" || isOnly(accept, policy.M2MToken) {
 		return false
 	}
 	page, ok := parseWebURL(a.config.SignInURL)
@@ -131,7 +162,7 @@ func referenceOutage(err error) policy.Reason {
 	switch {
 	case refused && refusal.code == "clerk_key_invalid":
 		return policy.ReasonSecretKeyInvalid
-	case refused && refusal.shaped, errors.Is(err, errNoKeys):
+	case refused && refusal.json, errors.Is(err, errNoKeys):
 		return policy.ReasonKeysFailed
 	}
 	return policy.ReasonUnexpectedError

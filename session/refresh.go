@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -67,6 +68,9 @@ func (a *Authenticator) expiredSession(token string) (id string, why policy.Reas
 		return "", policy.ReasonExpiredUnreadable
 	}
 	id = text(t.claims, "sid")
+	if number, ok := t.claims["sid"].(float64); ok && a.relaxed.renewals {
+		id = strconv.FormatFloat(number, 'f', -1, 64)
+	}
 	switch {
 	case id == "", !a.relaxed.renewals && !sessionID.MatchString(id):
 		return "", policy.ReasonExpiredNoSessionID

@@ -32,6 +32,9 @@ type relaxations struct {
 	// credentials: a bare token counts, Bearer is case-sensitive, and session
 	// cookies are chosen before they are verified.
 	credentials bool
+	// categories: a session that comes with a handshake or a refresh may be a
+	// template token.
+	categories bool
 	// address: X-Forwarded-Host and X-Forwarded-Proto count from anybody, and a
 	// target may name another host.
 	address bool
@@ -58,7 +61,7 @@ type relaxations struct {
 var reference = relaxations{
 	spelling: true, json: true, header: true, algorithms: true, keys: true, issuer: true,
 	times: true, audience: true, claims: true, permissions: true, credentials: true,
-	address: true, bearers: true, handshakes: true, loops: true, returns: true, renewals: true, outages: true,
+	categories: true, address: true, bearers: true, handshakes: true, loops: true, returns: true, renewals: true, outages: true,
 }
 
 // relaxed returns what the configuration relaxes.

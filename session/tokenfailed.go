@@ -28,9 +28,6 @@ func (a *Authenticator) tokenFailed(ctx context.Context, v *visit, token string,
 // isPending reports whether a token holds but for the session's open tasks.
 func isPending(err error) bool { return hasReason(err, policy.ReasonSessionPending) }
 
-// isConflict reports whether the session cookies contradict each other.
-func isConflict(err error) bool { return hasReason(err, policy.ReasonSessionConflict) }
-
 func hasReason(err error, reason policy.Reason) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Reason == reason

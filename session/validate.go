@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/pathpattern"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -95,6 +96,9 @@ func (v *validator) secretKey() {
 		return
 	}
 	if v.ReferenceCompat {
+		if v.SecretKey == "" && v.MachineSecretKey == "" {
+			v.fail(key, "leave reference_compat out", "Clerk's own library, which reference_compat follows, insists on a secret key")
+		}
 		return
 	}
 	live, test := strings.HasPrefix(v.PublishableKey, "pk_live_"), strings.HasPrefix(v.PublishableKey, "pk_test_")
@@ -139,7 +143,9 @@ func (v *validator) tokens() {
 func (v *validator) urls() {
 	v.pathOrURL("sign_in_url", v.SignInURL)
 	v.pathOrURL("sign_up_url", v.SignUpURL)
-	v.pathOrURL("proxy_url", v.ProxyURL)
+	if !v.ReferenceCompat {
+		v.pathOrURL("proxy_url", v.ProxyURL)
+	}
 	if err := checkEndpoint(v.APIURL); err != nil {
 		v.fail("api_url", "leave it out to use "+defaultAPIURL, "%v", err)
 	}
@@ -156,8 +162,8 @@ func (v *validator) satellite() {
 	if v.Domain != "" && !hostPort.MatchString(v.Domain) {
 		v.fail("domain", "write the host name alone: app.example.com", "%q is not a host name", v.Domain)
 	}
-	if !v.Satellite {
-		return
+	if !v.Satellite || v.ReferenceCompat {
+		return // the reference looks when it is asked
 	}
 	if v.Domain == "" && v.ProxyURL == "" {
 		v.fail("satellite", "set domain to the host name of this application", "a satellite needs a domain or a proxy_url")
@@ -180,7 +186,9 @@ func (v *validator) organizationSync() {
 
 func (v *validator) pathPatterns(key string, patterns policy.StringList) {
 	for i, p := range patterns {
-		if !strings.HasPrefix(p, "/") {
+		if _, err := pathpattern.Compile(p, pathpattern.Options{Reference: v.ReferenceCompat}); err != nil {
+			v.fail(fmt.Sprintf("%s[%d]", key, i), "", "%v", err)
+		} else if !strings.HasPrefix(p, "/") && !v.ReferenceCompat {
 			v.fail(fmt.Sprintf("%s[%d]", key, i), "write /orgs/:slug", "%q is not a pattern of paths", p)
 		}
 	}

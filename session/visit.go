@@ -26,6 +26,8 @@ type visit struct {
 	// checked is the session that the cookies were found to hold before the
 	// decision began.
 	checked *cookieSession
+	// conflict is set where the session cookies name two sessions.
+	conflict error
 	// issuedAt is claim iat of a session cookie that was not verified; dated
 	// says that it has one.
 	issuedAt float64

@@ -147,6 +147,10 @@ func canonicalHost(host string) (string, bool) {
 			return "", false
 		}
 	}
+	if last := ascii[strings.LastIndexByte(strings.TrimSuffix(ascii, "."), '.')+1:]; last != "" && strings.Trim(last, "0123456789.") == "" {
+		addr, err := netip.ParseAddr(ascii) // a name that ends in a number is an address
+		return addr.String(), err == nil
+	}
 	forbidden := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`#/:<>?@[\]^|%`, r) }
 	return ascii, ascii != "" && !strings.ContainsFunc(ascii, forbidden)
 }

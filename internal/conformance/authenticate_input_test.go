@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"iter"
 	"net/http"
 	"strings"
 	"testing"
@@ -122,6 +123,43 @@ func (r *authRequest) request() *policy.Request {
 		out.Target = "/" + target
 	}
 	return out
+}
+
+// field returns a header field, its lines joined.
+func (r *authRequest) field(name string) string {
+	var values []string
+	for _, h := range r.Headers {
+		if strings.EqualFold(h[0], name) {
+			values = append(values, strings.Trim(h[1], " \t"))
+		}
+	}
+	separator := ", "
+	if strings.EqualFold(name, "Cookie") {
+		separator = "; "
+	}
+	return strings.Join(values, separator)
+}
+
+// cookies are the request's cookies, in order.
+func (r *authRequest) cookies() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for piece := range strings.SplitSeq(r.field("Cookie"), ";") {
+			name, value, _ := strings.Cut(strings.TrimSpace(piece), "=")
+			if !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// cookie returns the first cookie of a name, or "".
+func (r *authRequest) cookie(name string) string {
+	for n, value := range r.cookies() {
+		if n == name {
+			return value
+		}
+	}
+	return ""
 }
 
 // authenticator makes an authenticator with nothing cached.

@@ -47,7 +47,7 @@ func (b *cannedBackend) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.RawQuery != "" {
 		call.Query = "?" + r.URL.RawQuery
 	}
-	if r.Body != nil {
+	if r.ContentLength > 0 {
 		if err := json.NewDecoder(r.Body).Decode(&call.Body); err != nil {
 			return nil, err
 		}
