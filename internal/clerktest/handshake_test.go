@@ -46,7 +46,7 @@ func linesOf(t *testing.T, i *Instance, token, nonce string) []string {
 		}
 		return payload.Directives
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func backend(t *testing.T, i *Instance, method, path, body string) (int, []byte)
 // subject is whom a token is of, and with which organization.
 func subject(t *testing.T, i *Instance, token string) (user, organization string) {
 	t.Helper()
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

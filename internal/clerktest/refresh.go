@@ -51,7 +51,7 @@ func (i *Instance) SessionOf(token string) *Session { return i.Session(i.session
 
 // sessionOf is the id in SessionOf, or "".
 func (i *Instance) sessionOf(token string) string {
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return ""
 	}
