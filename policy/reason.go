@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Reason says why a decision came out as it did. Reasons are public: metric
@@ -55,6 +56,8 @@ const (
 	ReasonTokenVerification    Reason = "token-verification-failed"
 	ReasonTokenType            Reason = "token-type-mismatch"
 	ReasonKidMismatch          Reason = "jwk-kid-mismatch"
+	ReasonKeysFailed           Reason = "jwk-remote-failed-to-load"
+	ReasonNoToken              Reason = "No token in header"
 	ReasonUnexpectedError      Reason = "unexpected-error"
 	ReasonDevBrowserMissing    Reason = "dev-browser-missing"
 	ReasonDevBrowserSync       Reason = "dev-browser-sync"
@@ -62,6 +65,23 @@ const (
 	ReasonCrossOriginSync      Reason = "primary-domain-cross-origin-sync"
 	ReasonSatelliteSync        Reason = "satellite-needs-syncing"
 	ReasonOrganizationMismatch Reason = "active-organization-mismatch"
+)
+
+// Reasons why an expired session was not refreshed, in Clerk's words.
+const (
+	// ReasonRefreshPrefix begins them all. What follows may, in reference mode,
+	// also be a code of the Backend API.
+	ReasonRefreshPrefix Reason = "session-token-expired-refresh-"
+
+	ReasonExpiredNotGet           = ReasonRefreshPrefix + "non-eligible-non-get"
+	ReasonExpiredNoRefreshCookie  = ReasonRefreshPrefix + "non-eligible-no-refresh-cookie"
+	ReasonExpiredNoClient         = ReasonRefreshPrefix + "missing-api-client"
+	ReasonExpiredUnreadable       = ReasonRefreshPrefix + "expired-session-token-decode-failed"
+	ReasonExpiredNoSessionID      = ReasonRefreshPrefix + "expired-session-token-missing-sid-claim"
+	ReasonExpiredRefreshedInvalid = ReasonRefreshPrefix + "invalid-session-token"
+	ReasonExpiredRefreshFailed    = ReasonRefreshPrefix + "fetch-error"
+	ReasonExpiredRefreshEmpty     = ReasonRefreshPrefix + "unexpected-sdk-error"
+	ReasonExpiredRefreshRefused   = ReasonRefreshPrefix + "unexpected-bapi-error"
 )
 
 // Reasons why nobody is signed in, in our words.
@@ -72,6 +92,10 @@ const (
 	ReasonSessionRevoked  Reason = "session-revoked"
 	ReasonTokenTooOld     Reason = "token-too-old"
 	ReasonClaimsStale     Reason = "claims-stale"
+	// ReasonHandshakeInvalid is for developers: in production a handshake that
+	// does not verify is left aside.
+	ReasonHandshakeInvalid Reason = "handshake-invalid"
+	ReasonReturnMalformed  Reason = "redirect-url-malformed"
 )
 
 // Reasons why somebody signed in may not pass.
@@ -146,7 +170,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonUATNoSession:         {http.StatusUnauthorized, signInDetail},
 	ReasonSessionBeforeUAT:     {http.StatusUnauthorized, signInDetail},
 	ReasonSessionEmpty:         {http.StatusUnauthorized, signInDetail},
-	ReasonSessionExpired:       {http.StatusUnauthorized, "The session token has expired."},
+	ReasonSessionExpired:       {http.StatusUnauthorized, expiredDetail},
 	ReasonSessionNotYet:        {http.StatusUnauthorized, "The session token is not valid yet."},
 	ReasonSessionFromFuture:    {http.StatusUnauthorized, "The session token is not valid yet."},
 	ReasonTokenInvalid:         {http.StatusUnauthorized, tokenDetail},
@@ -159,6 +183,8 @@ var reasons = map[Reason]reasonInfo{
 	ReasonTokenVerification:    {http.StatusUnauthorized, tokenDetail},
 	ReasonTokenType:            {http.StatusUnauthorized, "This route does not take this kind of token."},
 	ReasonKidMismatch:          {http.StatusUnauthorized, tokenDetail},
+	ReasonKeysFailed:           {http.StatusUnauthorized, tokenDetail},
+	ReasonNoToken:              {http.StatusUnauthorized, "This route wants a token in the Authorization header."},
 	ReasonUnexpectedError:      {http.StatusUnauthorized, tokenDetail},
 	ReasonDevBrowserMissing:    {http.StatusUnauthorized, signInDetail},
 	ReasonDevBrowserSync:       {http.StatusUnauthorized, signInDetail},
@@ -167,12 +193,25 @@ var reasons = map[Reason]reasonInfo{
 	ReasonSatelliteSync:        {http.StatusUnauthorized, signInDetail},
 	ReasonOrganizationMismatch: {http.StatusUnauthorized, signInDetail},
 
+	ReasonExpiredNotGet:           {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredNoRefreshCookie:  {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredNoClient:         {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredUnreadable:       {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredNoSessionID:      {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredRefreshedInvalid: {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredRefreshFailed:    {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredRefreshEmpty:     {http.StatusUnauthorized, expiredDetail},
+	ReasonExpiredRefreshRefused:   {http.StatusUnauthorized, expiredDetail},
+
 	ReasonIssuer:          {http.StatusUnauthorized, tokenDetail},
 	ReasonSessionPending:  {http.StatusUnauthorized, "Signing in is not finished: the session has open tasks."},
 	ReasonSessionConflict: {http.StatusUnauthorized, "The request carries more than one session."},
 	ReasonSessionRevoked:  {http.StatusUnauthorized, "The session has ended."},
 	ReasonTokenTooOld:     {http.StatusUnauthorized, "The token is too old for this route."},
 	ReasonClaimsStale:     {http.StatusUnauthorized, "What the token says has changed since. Fetch a new one."},
+
+	ReasonHandshakeInvalid: {http.StatusInternalServerError, "The answer from Clerk does not verify. If keys were changed, clear the cookies and try again."},
+	ReasonReturnMalformed:  {http.StatusBadRequest, "The address to return to is not well formed."},
 
 	ReasonRoleMissing:          {http.StatusForbidden, forbiddenDetail},
 	ReasonPermissionMissing:    {http.StatusForbidden, forbiddenDetail},
@@ -208,16 +247,29 @@ var reasons = map[Reason]reasonInfo{
 }
 
 const (
+	expiredDetail     = "The session token has expired."
 	signInDetail      = "Sign in to go on."
 	tokenDetail       = "The token does not hold."
 	forbiddenDetail   = "You do not have access to this."
 	unavailableDetail = "Access cannot be decided right now. Try again in a moment."
 )
 
+// info looks the reason up. Whatever kept a session from being refreshed, it has
+// expired.
+func (r Reason) info() (reasonInfo, bool) {
+	if info, ok := reasons[r]; ok {
+		return info, true
+	}
+	if strings.HasPrefix(string(r), string(ReasonRefreshPrefix)) {
+		return reasons[ReasonSessionExpired], true
+	}
+	return reasonInfo{}, false
+}
+
 // Status returns the HTTP status the reason stands for. A reason the table does
 // not know is a fault of ours: 500.
 func (r Reason) Status() int {
-	if info, ok := reasons[r]; ok {
+	if info, ok := r.info(); ok {
 		return info.status
 	}
 	return http.StatusInternalServerError
@@ -225,7 +277,7 @@ func (r Reason) Status() int {
 
 // Detail returns one plain sentence for people.
 func (r Reason) Detail() string {
-	if info, ok := reasons[r]; ok {
+	if info, ok := r.info(); ok {
 		return info.detail
 	}
 	return reasons[ReasonPanic].detail

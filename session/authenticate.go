@@ -6,7 +6,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -32,14 +35,21 @@ type Options struct {
 // Authenticator establishes who is asking from session tokens. It is safe for
 // concurrent use.
 type Authenticator struct {
-	config          Config
-	key             PublishableKey
-	relaxed         relaxations
-	verifier        *Verifier
-	remote          *RemoteKeySet // nil where keys are not fetched
-	frontendHost    string
-	suffixedSession string
-	suffixedUAT     string
+	config   Config
+	key      PublishableKey
+	relaxed  relaxations
+	verifier *Verifier
+	// forgiving is for what comes right from a handshake in development.
+	forgiving *Verifier
+	machines  *machines
+	backend   *backend
+	refreshes singleflight.Group
+	remote    *RemoteKeySet // nil where keys are not fetched
+
+	frontendHost  string
+	names         cookieNames // with the instance's suffix
+	origins       []*webURL   // of the authorized parties
+	organizations *organizations
 }
 
 // New returns an authenticator for a configuration, or everything that is wrong
@@ -53,17 +63,31 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
-	suffix := "_" + CookieSuffix(cfg.PublishableKey)
 	a := &Authenticator{
-		config:          cfg,
-		key:             key,
-		relaxed:         cfg.relaxed(),
-		frontendHost:    key.frontendHost(cfg.Domain, cfg.Satellite),
-		suffixedSession: sessionCookie + suffix,
-		suffixedUAT:     clientUATCookie + suffix,
+		config:       cfg,
+		key:          key,
+		relaxed:      cfg.relaxed(),
+		frontendHost: key.frontendHost(cfg.Domain, cfg.Satellite),
+		names:        suffixedNames(cfg.PublishableKey),
+		backend:      newBackend(cfg, opts.HTTPClient),
+	}
+	for _, party := range cfg.AuthorizedParties {
+		if u, ok := parseWebURL(party); ok {
+			a.origins = append(a.origins, u)
+		}
+	}
+	if a.organizations, err = newOrganizations(cfg); err != nil {
+		return nil, err
 	}
 	keys, err := a.keySet(opts)
 	if err != nil {
+		return nil, err
+	}
+	machineRules := a.rules()
+	if a.relaxed.issuer {
+		machineRules.Issuers = nil
+	}
+	if a.machines, err = newMachines(cfg, machineRules, keys, opts.HTTPClient); err != nil {
 		return nil, err
 	}
 	cache := opts.Cache
@@ -71,6 +95,9 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 		cache = NewCache()
 	}
 	a.verifier = NewVerifier(a.rules(), keys, cache)
+	forgiving := a.rules()
+	forgiving.Leeway = developmentSkew
+	a.forgiving = NewVerifier(forgiving, keys, cache)
 	return a, nil
 }
 
@@ -79,10 +106,19 @@ func (a *Authenticator) rules() Rules {
 	return Rules{
 		Issuers:           a.issuers(),
 		AuthorizedParties: a.config.AuthorizedParties,
-		Audience:          a.config.Audience,
+		Audience:          a.audience(),
 		Leeway:            a.config.skew(),
 		relaxed:           a.relaxed,
 	}
+}
+
+// audience is what claim aud is compared with. An empty text is nothing to the
+// reference; by default it is an audience that no token has.
+func (a *Authenticator) audience() []string {
+	if !a.relaxed.audience {
+		return a.config.Audience
+	}
+	return slices.DeleteFunc(slices.Clone(a.config.Audience), func(s string) bool { return s == "" })
 }
 
 // keySet returns the key set of the configuration: the PEM key, else the Backend
@@ -105,29 +141,54 @@ func (a *Authenticator) keySet(opts Options) (KeySet, error) {
 	return remote, err
 }
 
-// Authenticate implements [policy.Authenticator] for session tokens.
+// Authenticate implements [policy.Authenticator].
 func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, accept policy.TokenTypes, now time.Time) policy.AuthState {
-	c := a.readCredentials(r.Headers)
-	switch {
-	case c.repeated:
-		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
-	case !accept.Has(policy.SessionToken):
-		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: c.presented()}
-	case c.bearer && isMachineToken(c.token) && !a.relaxed.credentials:
-		return failed(refuse(policy.ReasonTokenType, "a machine token"))
-	case c.bearer:
-		return a.byToken(ctx, c.token, now)
-	case a.relaxed.credentials:
-		return a.byReferenceCookies(ctx, &c.cookies, now)
+	v := a.visit(r, now)
+	if a.relaxed.credentials {
+		if state, decided := a.asReference(v, accept); decided {
+			return state
+		}
 	}
-	return a.byCookies(ctx, &c.cookies, now)
+	switch {
+	case v.repeated:
+		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
+	case v.bearer:
+		return a.machines.bearer(ctx, v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
+			return a.byToken(ctx, v, token)
+		})
+	case !accept.Has(policy.SessionToken):
+		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: v.presented()}
+	}
+	return a.byCookies(ctx, v)
 }
 
-// byToken decides by one token.
-func (a *Authenticator) byToken(ctx context.Context, token string, now time.Time) policy.AuthState {
-	p, err := a.verifier.Verify(ctx, token, now)
+// Renew answers for a principal that the cookies of a request name and that no
+// longer counts as it stands, for the reason given: a browser loading a page is
+// sent to the Frontend API, everybody else is signed out for the reason.
+func (a *Authenticator) Renew(ctx context.Context, r *policy.Request, reason policy.Reason, now time.Time) policy.AuthState {
+	v := a.visit(r, now)
+	if v.bearer || v.repeated {
+		return a.signedOut(v, reason)
+	}
+	if state, decided := a.choose(ctx, v); decided {
+		return state
+	}
+	return a.renew(v, reason, nil)
+}
+
+// byToken decides by the token of the Authorization field.
+func (a *Authenticator) byToken(ctx context.Context, v *visit, token string) policy.AuthState {
+	if a.relaxed.categories {
+		if t, err := decodeToken(token, a.relaxed, nil); err == nil && !t.isSession() {
+			return failed(refuse(policy.ReasonTokenType, "not a session token"))
+		}
+	}
+	p, err := a.verifier.Verify(ctx, token, v.now)
 	if err != nil {
-		return failed(err)
+		if a.relaxed.bearers {
+			v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
+		}
+		return a.tokenFailed(ctx, v, token, err)
 	}
 	return signedIn(p)
 }

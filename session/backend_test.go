@@ -12,9 +12,9 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// backend is Clerk's Backend API: the answer to the making of a token, and to
+// scriptedBackend is Clerk's Backend API: the answer to the making of a token, and to
 // the question about its session.
-type backend struct {
+type scriptedBackend struct {
 	mu             sync.Mutex
 	token, session reply
 	asked          []string // method and path of every call
@@ -30,7 +30,7 @@ type reply struct {
 	delay  time.Duration
 }
 
-func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b *scriptedBackend) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.mu.Lock()
 	a := b.session
 	if r.Method == http.MethodPost {
@@ -56,9 +56,9 @@ func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // makes answers with a token from now on.
-func (b *backend) makes(token string, delay time.Duration) { b.answers(made(token), delay) }
+func (b *scriptedBackend) makes(token string, delay time.Duration) { b.answers(made(token), delay) }
 
-func (b *backend) answers(a reply, delay time.Duration) {
+func (b *scriptedBackend) answers(a reply, delay time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a.delay = delay
@@ -66,7 +66,7 @@ func (b *backend) answers(a reply, delay time.Duration) {
 }
 
 // calls returns the calls since the last time.
-func (b *backend) calls() []string {
+func (b *scriptedBackend) calls() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	calls := b.asked
@@ -74,7 +74,7 @@ func (b *backend) calls() []string {
 	return calls
 }
 
-func (b *backend) expectCalls(t *testing.T, want int, when string) {
+func (b *scriptedBackend) expectCalls(t *testing.T, want int, when string) {
 	t.Helper()
 	if got := b.calls(); len(got) != want {
 		t.Errorf("calls %s: %q, want %d", when, got, want)

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 func BenchmarkVerify(b *testing.B) {
@@ -53,5 +55,26 @@ func benchmarkRSA(b *testing.B, token string) {
 		if err := rsa.VerifyPKCS1v15(&signingKey().PublicKey, crypto.SHA256, sum[:], signature); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkAuthenticate is a browser that is signed in, its token seen before:
+// what nearly every request costs.
+func BenchmarkAuthenticate(b *testing.B) {
+	a := testAuthenticator(b, Config{})
+	token := mint(b, nil)
+	for name, r := range map[string]*policy.Request{
+		"bearer":     {Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c", Headers: fields("Accept", "*/*", "Authorization", "Bearer "+token)},
+		"cookie":     navigation("/a?b=c", signedInCookies(token)+"; theme=dark"),
+		"both-forms": navigation("/a?b=c", signedInCookies(token)+"; __session_"+testSuffix+"="+token+"; __client_uat_"+testSuffix+"=5"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if got := a.Authenticate(b.Context(), r, sessionsOnly, now); got.Status != policy.SignedIn {
+					b.Fatalf("%+v", got)
+				}
+			}
+		})
 	}
 }

@@ -3,46 +3,159 @@ package session
 import (
 	"context"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// byCookies decides by the session cookies. All that verify must name one
-// session; those that do not are ignored beside one that does, since any
-// sibling domain can set them. Cookies with the instance's suffix come first.
-func (a *Authenticator) byCookies(ctx context.Context, jar *cookieJar, now time.Time) policy.AuthState {
-	found, err := a.verifyCookies(ctx, jar, now)
+// byCookies decides for a browser. The steps are Clerk's own, in its order: each
+// decides, or leaves it to the next.
+func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthState {
+	if state, decided := a.choose(ctx, v); decided {
+		return state
+	}
+	if state, decided := a.resolveHandshake(ctx, v); decided {
+		return state
+	}
+	if v.conflict != nil {
+		return a.renew(v, policy.ReasonSessionConflict, v.conflict)
+	}
+	if state, decided := a.syncSatellite(v); decided {
+		return state
+	}
+	if state, decided := a.answerSatellite(v); decided {
+		return state
+	}
+	if state, decided := a.checkDevBrowser(v); decided {
+		return state
+	}
+	if state, decided := a.checkPresence(v); decided {
+		return state
+	}
+	return a.byCookieToken(ctx, v)
+}
+
+// choose finds out which cookies count: by default the session that verifies,
+// whichever cookie it is in, since any sibling domain can set others beside it.
+// Without one the choice is the reference's.
+func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState, bool) {
+	if !a.relaxed.credentials {
+		found, err := a.verifyCookies(ctx, v)
+		if isUnavailable(err) {
+			return failed(err), true
+		}
+		if hasReason(err, policy.ReasonSessionConflict) {
+			v.conflict = err
+		}
+		if found != nil {
+			v.checked, v.suffixed = found, found.family == &v.cookies.suffixed
+			return policy.AuthState{}, false
+		}
+	}
+	if a.relaxed.json && a.holdsNull(v) {
+		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: errNull}, true
+	}
+	v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
+	return policy.AuthState{}, false
+}
+
+// checkPresence compares the two cookies that a browser has when it is signed
+// in. One without the other is for the Frontend API to look into. By default a
+// session that verifies counts alone where the browser cannot be sent there:
+// some clear or withhold the cookie that says since when.
+func (a *Authenticator) checkPresence(v *visit) (policy.AuthState, bool) {
+	token, uat := v.cookieToken(), v.clientUAT()
+	switch {
+	case token == "" && uat == 0:
+		return a.signedOut(v, policy.ReasonSessionMissing), true
+	case token == "":
+		return a.renew(v, policy.ReasonUATNoSession, nil), true
+	case uat == 0:
+		state := a.renew(v, policy.ReasonSessionNoUAT, nil)
+		sendable := v.mayHandshake() && !v.loops()
+		return state, sendable || v.checked == nil || v.family().uat() != ""
+	}
+	return policy.AuthState{}, false
+}
+
+// byCookieToken decides by the session cookie.
+func (a *Authenticator) byCookieToken(ctx context.Context, v *visit) policy.AuthState {
+	if err := a.checkCookieToken(v); err != nil {
+		return a.tokenFailed(ctx, v, v.cookieToken(), err)
+	}
+	if a.predatesUAT(v) {
+		return a.renew(v, policy.ReasonSessionBeforeUAT, refuse(policy.ReasonSessionBeforeUAT, "claim iat is before the client_uat cookie"))
+	}
+	p, err := a.verifyCookie(ctx, v)
+	if err != nil && !isPending(err) {
+		return a.tokenFailed(ctx, v, v.cookieToken(), err)
+	}
+	if a.comesFromElsewhere(v) {
+		if state := a.renew(v, policy.ReasonCrossOriginSync, nil); state.Status == policy.Handshake {
+			return state
+		}
+	}
+	if err != nil {
+		return failed(err)
+	}
+	if state, decided := a.syncOrganization(v, p); decided {
+		return state
+	}
+	return signedIn(p)
+}
+
+// checkCookieToken refuses what is no session token, before anything is read
+// from it.
+func (a *Authenticator) checkCookieToken(v *visit) error {
+	if v.checked != nil {
+		return nil
+	}
+	t, err := decodeToken(v.cookieToken(), a.relaxed, nil)
 	switch {
 	case err != nil:
-		return failed(err)
-	case found == nil && clientUAT(jar.suffixed.uat()) == 0 && clientUAT(jar.plain.uat()) == 0:
-		return policy.AuthState{Reason: policy.ReasonSessionMissing}
-	case found == nil:
-		return policy.AuthState{Reason: policy.ReasonUATNoSession}
+		return undecodable(err)
+	case !t.isSession():
+		return refuse(policy.ReasonTokenType, "not a session token")
 	}
-	if value := found.family.uat(); value != "" {
-		uat := clientUAT(value)
-		if uat == 0 {
-			return failed(refuse(policy.ReasonSessionNoUAT, "the client_uat cookie says signed out"))
-		}
-		if before(found.principal.IssuedAt, uat) {
-			return failed(refuse(policy.ReasonSessionBeforeUAT, "claim iat is before the client_uat cookie"))
-		}
+	v.issuedAt, v.dated = t.claims["iat"].(float64)
+	return nil
+}
+
+// predatesUAT reports whether the token is older than the browser's session.
+func (a *Authenticator) predatesUAT(v *visit) bool {
+	if v.checked == nil {
+		return v.dated && v.issuedAt < v.clientUAT()
 	}
-	return signedIn(found.principal)
+	return v.family().uat() != "" && before(v.checked.principal.IssuedAt, int64(v.clientUAT()))
+}
+
+func (a *Authenticator) verifyCookie(ctx context.Context, v *visit) (*policy.Principal, error) {
+	if v.checked != nil {
+		return v.checked.principal, nil
+	}
+	return a.verifier.Verify(ctx, v.cookieToken(), v.now)
+}
+
+// isOwn reports whether a token names this instance's own Frontend API: a cookie
+// without suffix may be that of another instance on the same domain, or of the
+// primary domain, whose sessions are not this application's.
+func (a *Authenticator) isOwn(p *policy.Principal) bool {
+	return strings.TrimPrefix(text(p.Claims, "iss"), "https://") == a.frontendHost
 }
 
 // cookieSession is a session cookie that verified, and the cookies it came with.
 type cookieSession struct {
 	principal *policy.Principal
+	token     string
 	family    *cookieFamily
 }
 
 // verifyCookies returns the session that the session cookies name, or nil
-// without any. If none verifies, the error is that of the first, unless keys
-// were missing for another: then nobody can tell.
-func (a *Authenticator) verifyCookies(ctx context.Context, jar *cookieJar, now time.Time) (*cookieSession, error) {
+// without any. All that verify must name one session. If none verifies, the
+// error is that of the first, unless keys were missing for another: then nobody
+// can tell.
+func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSession, error) {
+	jar := &v.cookies
 	if len(jar.suffixed.sessions)+len(jar.plain.sessions) > maxSessionCookies {
 		return nil, refuse(policy.ReasonSessionConflict, "too many session cookies")
 	}
@@ -55,18 +168,19 @@ func (a *Authenticator) verifyCookies(ctx context.Context, jar *cookieJar, now t
 				continue
 			}
 			seen = append(seen, token)
-			p, err := a.verifier.Verify(ctx, token, now)
+			p, err := a.verifier.Verify(ctx, token, v.now)
 			switch {
+			case err == nil && family == &jar.plain && !a.isOwn(p):
 			case err != nil:
 				if failure == nil || isUnavailable(err) {
 					failure = err
 				}
 			case found == nil:
-				found = &cookieSession{p, family}
+				found = &cookieSession{p, token, family}
 			case p.UserID != found.principal.UserID || p.SessionID != found.principal.SessionID:
 				return nil, refuse(policy.ReasonSessionConflict, "session cookies name two sessions")
 			case family == found.family && p.IssuedAt.After(found.principal.IssuedAt):
-				found.principal = p
+				found.principal, found.token = p, token
 			}
 		}
 	}

@@ -26,6 +26,9 @@ type Config struct {
 	// AuthorizedParties are the origins whose tokens are taken (claim azp):
 	// https://app.example.com. Default: all origins of the instance.
 	AuthorizedParties policy.StringList `json:"authorized_parties,omitempty"`
+	// Issuer are the values one of which claim iss must equal. Default: the
+	// Frontend API of the instance.
+	Issuer policy.StringList `json:"issuer,omitempty"`
 	// Audience are the values one of which claim aud must hold, where a token
 	// has that claim. Default: not compared.
 	Audience policy.StringList `json:"audience,omitempty"`

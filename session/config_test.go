@@ -106,7 +106,7 @@ func TestValidate(t *testing.T) {
 func TestConfigReadsItsWords(t *testing.T) {
 	t.Parallel()
 	var c Config
-	document := `{"publishable_key": "` + testPublishable + `", "authorized_parties": "https://app.example.com", "clock_skew": "0s",
+	document := `{"publishable_key": "` + testPublishable + `", "secret_key": "sk_live_x", "authorized_parties": "https://app.example.com", "clock_skew": "0s",
 		"organization_sync": {"organization": ["/orgs/:slug"]}, "reference_compat": true}`
 	if err := json.Unmarshal([]byte(document), &c); err != nil {
 		t.Fatal(err)

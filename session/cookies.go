@@ -6,12 +6,25 @@ import (
 	"time"
 )
 
-// The cookies of a browser that is signed in. Each may also bear the suffix of
-// the instance.
+// Clerk's cookies. The first four may also bear the suffix of the instance, and
+// the refresh cookie always does.
 const (
-	sessionCookie   = "__session"
-	clientUATCookie = "__client_uat" // Unix seconds of the last change, "0" when signed out
+	sessionCookie    = "__session"
+	clientUATCookie  = "__client_uat"   // Unix seconds of the last change, "0" when signed out
+	devBrowserCookie = "__clerk_db_jwt" // names the browser to a development instance
+	refreshCookie    = "__refresh"
+	handshakeCookie  = "__clerk_handshake"
+	nonceCookie      = "__clerk_handshake_nonce"
+	countCookie      = "__clerk_redirect_count" // of handshakes in a row: ours
 )
+
+// cookieNames are the names that bear the suffix of an instance.
+type cookieNames struct{ session, uat, devBrowser, refresh string }
+
+func suffixedNames(publishableKey string) cookieNames {
+	suffix := "_" + CookieSuffix(publishableKey)
+	return cookieNames{sessionCookie + suffix, clientUATCookie + suffix, devBrowserCookie + suffix, refreshCookie + suffix}
+}
 
 // maxSessionCookies bounds how many session cookies a request may carry, and so
 // how many signatures it can make us check.
@@ -20,12 +33,29 @@ const maxSessionCookies = 8
 // cookieJar holds the cookies of a request that matter, in the order they came.
 type cookieJar struct {
 	plain, suffixed cookieFamily
+	refresh         cookie
+	handshake       cookie
+	nonce           cookie
+	count           cookie
+}
+
+// cookie is one that counts by its first occurrence, even an empty one.
+type cookie struct {
+	value string
+	seen  bool
+}
+
+func (c *cookie) take(value string) {
+	if !c.seen {
+		c.value, c.seen = value, true
+	}
 }
 
 // cookieFamily are the cookies with the instance's suffix, or those without.
 type cookieFamily struct {
-	sessions []string
-	uats     []string
+	sessions   []string
+	uats       []string
+	devBrowser cookie
 }
 
 // readCookies adds the cookies of one Cookie field: pieces between semicolons,
@@ -44,12 +74,24 @@ func (a *Authenticator) readCookies(jar *cookieJar, field string) {
 		switch strings.Trim(name, " \t") {
 		case sessionCookie:
 			jar.plain.sessions = append(jar.plain.sessions, value)
-		case a.suffixedSession:
+		case a.names.session:
 			jar.suffixed.sessions = append(jar.suffixed.sessions, value)
 		case clientUATCookie:
 			jar.plain.uats = append(jar.plain.uats, value)
-		case a.suffixedUAT:
+		case a.names.uat:
 			jar.suffixed.uats = append(jar.suffixed.uats, value)
+		case devBrowserCookie:
+			jar.plain.devBrowser.take(value)
+		case a.names.devBrowser:
+			jar.suffixed.devBrowser.take(value)
+		case a.names.refresh:
+			jar.refresh.take(value)
+		case handshakeCookie:
+			jar.handshake.take(value)
+		case nonceCookie:
+			jar.nonce.take(value)
+		case countCookie:
+			jar.count.take(value)
 		}
 	}
 }
@@ -66,6 +108,30 @@ func first(values []string) string {
 // session and uat are the family's first cookies, "" where there is none.
 func (f cookieFamily) session() string { return first(f.sessions) }
 func (f cookieFamily) uat() string     { return first(f.uats) }
+
+// referenceUAT reads a client_uat cookie as parseInt of ECMAScript does: as much
+// of a number as stands at its beginning. A negative one counts as signed in.
+func referenceUAT(value string) float64 {
+	value = strings.TrimLeft(value, " \t\n\v\f\r")
+	digits, sign := strings.TrimLeft(value, "+-"), 1.0
+	if len(value)-len(digits) > 1 {
+		return 0
+	}
+	if strings.HasPrefix(value, "-") {
+		sign = -1
+	}
+	base, set := 10, "0123456789"
+	if rest, hex := strings.CutPrefix(strings.ToLower(digits), "0x"); hex {
+		digits, base, set = rest, 16, "0123456789abcdef"
+	}
+	digits = digits[:len(digits)-len(strings.TrimLeft(digits, set))]
+	if base == 16 {
+		n, _ := strconv.ParseUint(digits, base, 64) // the largest where there are too many digits
+		return sign * float64(n)
+	}
+	n, _ := strconv.ParseFloat(digits, 64) // infinite where there are too many digits
+	return sign * n
+}
 
 // clientUAT reads a client_uat cookie: the Unix time since when the browser is
 // signed in, in decimal digits. Everything else says signed out: zero.

@@ -77,8 +77,12 @@ func get(ctx context.Context, client *http.Client, url, secretKey string) ([]byt
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %d", req.URL.Redacted(), resp.StatusCode)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
 	}
-	return io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %w", req.URL.Redacted(), readBackendError(resp.StatusCode, body))
+	}
+	return body, nil
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -109,6 +110,101 @@ func FuzzCookies(f *testing.F) {
 		a.readCookies(&parts, after)
 		if !slices.Equal(whole.plain.sessions, parts.plain.sessions) || !slices.Equal(whole.suffixed.uats, parts.suffixed.uats) {
 			t.Fatal("one field and two read differently")
+		}
+	})
+}
+
+// What a handshake brings signs in only where the instance's key signed it: the
+// answer itself, and the session in it.
+func FuzzHandshake(f *testing.F) {
+	session := "__session=" + mint(f, nil)
+	f.Add(session, "", true, false)
+	f.Add("a=b", session+"; Path=/", true, true)
+	f.Add(session, "__session=;", true, false)
+	f.Add("__session", "\r\n", false, false)
+	a := testAuthenticator(f, Config{})
+	f.Fuzz(func(t *testing.T, first, second string, own, inQuery bool) {
+		key := otherKey()
+		if own {
+			key = signingKey()
+		}
+		answer := signed(t, key, jsonSegment(t, testHeader), jsonSegment(t, object{"handshake": []string{first, second}}))
+		r := navigation("/", "__clerk_handshake="+answer)
+		if inQuery {
+			r = navigation("/?__clerk_handshake="+answer, "")
+		}
+		got := a.Authenticate(t.Context(), r, sessionsOnly, now)
+		if got.Status == policy.SignedIn && (!own || inQuery || !strings.Contains(first+second, session[len("__session="):])) {
+			t.Fatalf("signed in by %q and %q", first, second)
+		}
+		checkFields(t, got)
+	})
+}
+
+// checkFields holds what is sent back to what can stand in a header field.
+func checkFields(t *testing.T, state policy.AuthState) {
+	t.Helper()
+	for _, h := range state.Headers {
+		if strings.ContainsAny(h.Value, "\r\n\x00") {
+			t.Fatalf("%s splits into two fields: %q", h.Name, h.Value)
+		}
+		if h.Name == "Location" && !strings.HasPrefix(h.Value, "https://clerk.example.com/v1/client/handshake?") {
+			t.Fatalf("sent to %q", h.Value)
+		}
+	}
+	if state.Forward != nil && strings.ContainsAny(state.Forward.Cookie, "\r\n\x00") {
+		t.Fatalf("forwarded cookies split: %q", state.Forward.Cookie)
+	}
+}
+
+// However a request is put, a browser is only ever sent to the Frontend API, and
+// back from there to this site.
+func FuzzRedirect(f *testing.F) {
+	f.Add("/a?b=c", "app.example.com", "https", "")
+	f.Add("//evil.example/", "app.example.com", "https", "1")
+	f.Add("https://evil.example/", "evil.example", "http", "2")
+	f.Add("/?__clerk_redirect_url=https://evil.example/", "app.example.com:443", "https", "x")
+	f.Add("/\\evil.example", "app.example.com@evil.example", "ftp", "-1")
+	a := testAuthenticator(f, Config{})
+	f.Fuzz(func(t *testing.T, target, host, scheme, count string) {
+		r := navigation(target, "__client_uat=5; __clerk_redirect_count="+count, "X-Forwarded-Host", "evil.example", "Referer", target)
+		r.Host, r.Scheme = host, scheme
+		got := a.Authenticate(t.Context(), r, sessionsOnly, now)
+		if got.Status == policy.SignedIn {
+			t.Fatal("signed in without a session")
+		}
+		checkFields(t, got)
+		location, err := url.Parse(headerOf(got.Headers, "Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if location.Host == "" {
+			return
+		}
+		back, err := url.Parse(location.Query().Get("redirect_url"))
+		if err != nil || back.Scheme != "https" || back.Host != "app.example.com" || back.User != nil {
+			t.Fatalf("back to %v, %v", back, err)
+		}
+	})
+}
+
+// What is safe to be sent to is read as such by another parser, too.
+func FuzzIsSafeRedirect(f *testing.F) {
+	for _, seed := range []string{"/", "//evil", "/a/../b", "https://app.example.com/x", "https://app.example.com@evil/", "https://app.example.com:443", "HTTPS://x.sub.example.com/?#"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		if !IsSafeRedirect(target, []string{"https://app.example.com", "https://*.sub.example.com"}) {
+			return
+		}
+		base, _ := url.Parse("https://app.example.com/page")
+		u, err := base.Parse(target)
+		if err != nil {
+			return // no browser gets anywhere by it
+		}
+		host := u.Hostname()
+		if host = strings.ToLower(host); u.Scheme != "https" || host != "app.example.com" && !strings.HasSuffix(host, ".sub.example.com") {
+			t.Fatalf("%q leads to %v", target, u)
 		}
 	})
 }

@@ -2,8 +2,6 @@ package session
 
 import (
 	"strings"
-
-	"github.com/clerkgate/clerkgate/policy"
 )
 
 // credentials are what a request offers to prove who is asking.
@@ -17,26 +15,68 @@ type credentials struct {
 	cookies  cookieJar
 }
 
-// readCredentials takes the credentials out of a request's fields. Tokens come
-// from nowhere else.
-func (a *Authenticator) readCredentials(fields []policy.Header) credentials {
-	var c credentials
-	seen := false
-	for _, field := range fields {
-		switch {
-		case strings.EqualFold(field.Name, "Authorization"):
-			value := strings.Trim(field.Value, " \t")
-			if seen {
-				c.repeated = true
-			} else if value != "" {
-				c.token, c.bearer = a.readAuthorization(value)
-			}
-			seen = true
-		case strings.EqualFold(field.Name, "Cookie"):
-			a.readCookies(&c.cookies, field.Value)
+// field is a header field that matters. Repeated ones are joined (RFC 9110
+// § 5.3).
+type field struct {
+	value   string
+	present bool
+}
+
+func (f *field) take(value string) {
+	if f.present {
+		value = f.value + ", " + value
+	}
+	f.value, f.present = value, true
+}
+
+// read takes the credentials out of a request's fields, and what says how the
+// browser came to make it. Tokens come from nowhere else.
+func (v *visit) read() {
+	var authorization field
+	for _, h := range v.request.Headers {
+		if strings.EqualFold(h.Name, "Cookie") {
+			v.auth.readCookies(&v.cookies, h.Value)
+		} else if strings.EqualFold(h.Name, "Authorization") {
+			v.repeated = authorization.present && !v.auth.relaxed.credentials
+			authorization.take(strings.Trim(h.Value, " \t"))
+		} else if f := v.field(h.Name); f != nil {
+			f.take(h.Value)
 		}
 	}
-	return c
+	if authorization.value != "" {
+		v.token, v.bearer = v.auth.readAuthorization(authorization.value)
+	}
+}
+
+// field returns where a field of that name goes, or nil. Lengths tell most names
+// apart already.
+func (v *visit) field(name string) *field {
+	switch len(name) {
+	case len("Accept"):
+		if strings.EqualFold(name, "Accept") {
+			return &v.accept
+		}
+		if strings.EqualFold(name, "Origin") {
+			return &v.origin
+		}
+	case len("Referer"):
+		if strings.EqualFold(name, "Referer") {
+			return &v.referer
+		}
+	case len("Sec-Fetch-Dest"):
+		if strings.EqualFold(name, "Sec-Fetch-Dest") {
+			return &v.fetchDest
+		}
+	case len("X-Forwarded-Host"):
+		if strings.EqualFold(name, "X-Forwarded-Host") {
+			return &v.forwardedHost
+		}
+	case len("X-Forwarded-Proto"):
+		if strings.EqualFold(name, "X-Forwarded-Proto") {
+			return &v.forwardedProto
+		}
+	}
+	return nil
 }
 
 // readAuthorization returns the token of an Authorization field. Fields of other
@@ -51,10 +91,6 @@ func (a *Authenticator) readAuthorization(value string) (token string, bearer bo
 	}
 	return token, strings.EqualFold(scheme, "Bearer")
 }
-
-// isMachineToken recognizes the opaque tokens of machines: API keys, M2M tokens
-// and OAuth access tokens.
-func isMachineToken(token string) bool { return opaqueType(token) != "" }
 
 // presented reports whether there was anything to judge.
 func (c *credentials) presented() bool {

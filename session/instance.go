@@ -14,9 +14,13 @@ func (a *Authenticator) FrontendAPI() string {
 // Issuer returns the issuer that the instance's tokens name (claim iss).
 func (a *Authenticator) Issuer() string { return a.instanceIssuers()[0] }
 
-// issuers returns the issuers to insist on: none in reference mode.
+// issuers returns the issuers to insist on: those configured, else the
+// instance's own; in reference mode none of its own.
 func (a *Authenticator) issuers() []string {
-	if a.relaxed.issuer {
+	switch {
+	case len(a.config.Issuer) > 0:
+		return a.config.Issuer
+	case a.relaxed.issuer:
 		return nil
 	}
 	return a.instanceIssuers()

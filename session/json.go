@@ -26,11 +26,20 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 		return nil, errors.New("not well-formed JSON") // the library's text may quote a claim
 	}
 	object, ok := value.(map[string]any)
-	if !ok {
+	switch {
+	case r.json && value == nil:
+		return nil, errNull
+	case r.json && !ok:
+		return map[string]any{}, nil // which has no member either
+	case !ok:
 		return nil, errors.New("not a JSON object")
 	}
 	return object, nil
 }
+
+// errNull is for the reference, which takes JSON's null for an object until it
+// looks into it.
+var errNull = errors.New("JSON null in place of an object")
 
 // nestsDeep reports whether objects and arrays nest in more than [maxDepth]
 // levels, before anything is allocated for them. Text that is not JSON does not.

@@ -66,10 +66,12 @@ func parseKeySet(data []byte, r relaxations) (keyMap, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("the key set has no usable key")
+		return nil, errNoKeys
 	}
 	return keys, nil
 }
+
+var errNoKeys = errors.New("the key set has no usable key")
 
 // jwk are the members of a key that say what it is for (RFC 7517 § 4), and
 // those that no public key has (RFC 7518 § 6.3.2, § 6.4.1).

@@ -78,7 +78,7 @@ type cannedBackend struct {
 
 func (b *cannedBackend) RoundTrip(r *http.Request) (*http.Response, error) {
 	call := backendCall{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Get("Authorization"), nil}
-	if r.Body != nil {
+	if r.ContentLength > 0 {
 		if err := json.NewDecoder(r.Body).Decode(&call.Body); err != nil {
 			return nil, err
 		}

@@ -64,12 +64,15 @@ func (k PublishableKey) frontendHost(domain string, satellite bool) string {
 }
 
 // accountsURL is the instance's Account Portal.
-func (k PublishableKey) accountsURL() string {
-	host := strings.Replace(k.Host, "clerk.accountsstage.", "accountsstage.", 1)
+func (k PublishableKey) accountsURL() string { return "https://" + portalHost(k.Host) }
+
+// portalHost is the host of the Account Portal beside a Frontend API.
+func portalHost(frontend string) string {
+	host := strings.Replace(frontend, "clerk.accountsstage.", "accountsstage.", 1)
 	if before, after, ok := strings.Cut(host, "clerk."); ok {
 		host = before + "accounts." + strings.TrimPrefix(after, "accounts.")
 	}
-	return "https://" + host
+	return host
 }
 
 // CookieSuffix returns the suffix that tells the cookies of this instance from

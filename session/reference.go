@@ -1,7 +1,7 @@
 package session
 
 import (
-	"context"
+	"errors"
 	"net/url"
 	"regexp"
 	"strings"
@@ -25,38 +25,68 @@ func referenceAuthorization(value string) (token string, bearer bool) {
 	return "", false
 }
 
-// byReferenceCookies decides as Clerk's own library does: it chooses between the
-// cookies with and without suffix by what they say, unverified, and looks at the
-// first of the chosen name alone.
-func (a *Authenticator) byReferenceCookies(ctx context.Context, jar *cookieJar, now time.Time) policy.AuthState {
-	chosen := &jar.plain
-	if a.choosesSuffixed(jar, now) {
-		chosen = &jar.suffixed
+// asReference settles what Clerk's own library looks at before any credential:
+// what it would refuse as unusable, and tokens of the wrong kind, for which it
+// has words of its own.
+func (a *Authenticator) asReference(v *visit, accept policy.TokenTypes) (policy.AuthState, bool) {
+	if a.lacksConfig(accept) || a.misconfigured(v, accept) {
+		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError}, true
 	}
-	token, uat := chosen.session(), clientUAT(chosen.uat())
-	switch {
-	case token == "" && uat == 0:
-		return policy.AuthState{Reason: policy.ReasonSessionMissing}
-	case token == "":
-		return policy.AuthState{Reason: policy.ReasonUATNoSession}
-	case uat == 0:
-		return failed(refuse(policy.ReasonSessionNoUAT, "there is no client_uat cookie, or it says signed out"))
+	if v.bearer || accept.Has(policy.SessionToken) {
+		return policy.AuthState{}, false
 	}
-	t, err := decodeToken(token, a.relaxed, nil)
-	switch {
-	case err != nil:
-		return failed(&Error{policy.ReasonTokenInvalid, err})
-	case !t.isSession():
-		return failed(refuse(policy.ReasonTokenType, "not a session token"))
-	case before(instant(t.claims["iat"]), uat):
-		return failed(refuse(policy.ReasonSessionBeforeUAT, "claim iat is before the client_uat cookie"))
+	reason := policy.ReasonTokenType
+	if len(accept) == 1 {
+		reason = policy.ReasonNoToken
 	}
-	return a.byToken(ctx, token, now)
+	return policy.AuthState{Reason: reason, Presented: v.presented()}, true
 }
 
-// signedOut is the client_uat of a browser that is signed out. An absent cookie
+// isOnly reports whether nothing but tokens of one type are taken.
+func isOnly(accept policy.TokenTypes, t policy.TokenType) bool {
+	return len(accept) == 1 && accept[0] == t
+}
+
+// lacksConfig reports whether the reference would miss a key or an address that
+// we can do without.
+func (a *Authenticator) lacksConfig(accept policy.TokenTypes) bool {
+	c := &a.config
+	switch {
+	case isOnly(accept, policy.M2MToken):
+		return c.SecretKey == "" && c.MachineSecretKey == ""
+	case c.SecretKey == "":
+		return true
+	case !c.Satellite:
+		return false
+	}
+	test := strings.HasPrefix(c.SecretKey, "sk_test_") || strings.HasPrefix(c.SecretKey, "test_")
+	return c.SignInURL == "" && test || c.Domain == "" && c.ProxyURL == ""
+}
+
+// holdsNull reports whether a session cookie holds JSON's null where an object
+// belongs, which the reference does not survive.
+func (a *Authenticator) holdsNull(v *visit) bool {
+	for _, token := range []string{v.cookies.plain.session(), v.cookies.suffixed.session()} {
+		if t, err := decodeToken(token, a.relaxed, nil); err == nil && t.null || errors.Is(err, errNull) {
+			return true
+		}
+	}
+	return false
+}
+
+// misconfigured compares a satellite's sign-in page with the origin of the
+// request, which by default is none of the client's business.
+func (a *Authenticator) misconfigured(v *visit, accept policy.TokenTypes) bool {
+	if !a.config.Satellite || a.config.SignInURL == "" || v.origin.value == "" || isOnly(accept, policy.M2MToken) {
+		return false
+	}
+	page, ok := parseWebURL(a.config.SignInURL)
+	return !ok || page.origin() == v.origin.value
+}
+
+// uatSignedOut is the client_uat of a browser that is signed out. An absent cookie
 // does not say so.
-const signedOut = "0"
+const uatSignedOut = "0"
 
 var schemes = regexp.MustCompile(`(?i)https?://`)
 
@@ -79,11 +109,11 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 	switch {
 	case suffixedUAT == "" && suffixed == "":
 		return false
-	case suffixedUAT != signedOut && plainUAT != signedOut && a.unverified(plain, "iat", 0) > a.unverified(suffixed, "iat", 0):
+	case suffixedUAT != uatSignedOut && plainUAT != uatSignedOut && a.unverified(plain, "iat", 0) > a.unverified(suffixed, "iat", 0):
 		return false
-	case suffixedUAT == signedOut && plainUAT != signedOut:
+	case suffixedUAT == uatSignedOut && plainUAT != uatSignedOut:
 		return false
-	case !a.key.Production && suffixedUAT != signedOut && plainUAT == signedOut && a.expired(suffixed, now):
+	case !a.key.Production && suffixedUAT != uatSignedOut && plainUAT == uatSignedOut && a.expired(suffixed, now):
 		return false
 	}
 	return suffixedUAT != "" || suffixed == ""
@@ -123,4 +153,17 @@ func decodeURIComponent(s string) string {
 		return s
 	}
 	return decoded
+}
+
+// referenceOutage is the reference's word for keys that could not be fetched: it
+// tells answers that are errors, and such without keys, from none at all.
+func referenceOutage(err error) policy.Reason {
+	refusal, refused := errors.AsType[*backendError](err)
+	switch {
+	case refused && refusal.code == "clerk_key_invalid":
+		return policy.ReasonSecretKeyInvalid
+	case refused && refusal.json, errors.Is(err, errNoKeys):
+		return policy.ReasonKeysFailed
+	}
+	return policy.ReasonUnexpectedError
 }

@@ -17,14 +17,14 @@ func (r *Rules) checkClaims(claims map[string]any, now time.Time) error {
 	if err := r.checkIdentity(claims); err != nil {
 		return err
 	}
-	if !r.issuer(claims["iss"]) {
-		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
-	}
 	if !r.audience(claims["aud"]) {
 		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
 	}
 	if !r.authorizedParty(claims["azp"]) {
 		return refuse(policy.ReasonTokenParties, "claim azp is not among the authorized parties")
+	}
+	if !r.issuer(claims["iss"]) {
+		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
 	}
 	if err := r.checkTimes(claims, now); err != nil {
 		return err

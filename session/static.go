@@ -44,7 +44,7 @@ func publicKeyDER(text string) ([]byte, error) {
 		block, rest := pem.Decode([]byte(text))
 		switch {
 		case block == nil:
-			return nil, errors.New("the PEM block is not well formed")
+			return bareDER(strings.TrimSuffix(strings.TrimPrefix(text, "-----BEGIN PUBLIC KEY-----"), "-----END PUBLIC KEY-----"))
 		case block.Type != "PUBLIC KEY":
 			return nil, fmt.Errorf("this is a %q, not a PUBLIC KEY", block.Type)
 		case len(strings.TrimSpace(string(rest))) > 0:
@@ -52,6 +52,11 @@ func publicKeyDER(text string) ([]byte, error) {
 		}
 		return block.Bytes, nil
 	}
+	return bareDER(text)
+}
+
+// bareDER returns the bytes of a base64 body, on however many lines.
+func bareDER(text string) ([]byte, error) {
 	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
 	if err != nil {
 		return nil, errors.New("the text is neither PEM nor base64")

@@ -16,6 +16,7 @@ type token struct {
 	claims    map[string]any
 	signed    string // header and payload as received: what the signature covers
 	signature []byte
+	null      bool // JSON's null for claims, which the reference decodes
 }
 
 // knownHeader is a header decoded before. Those of an instance's tokens are all
@@ -42,7 +43,8 @@ func decodeToken(text string, r relaxations, known *knownHeader) (*token, error)
 	} else if t.header, err = decodeJSONSegment(header, r); err != nil {
 		return nil, err
 	}
-	if t.claims, err = decodeJSONSegment(payload, r); err != nil {
+	t.claims, err = decodeJSONSegment(payload, r)
+	if t.null = errors.Is(err, errNull); err != nil && !t.null {
 		return nil, err
 	}
 	if t.signature, err = decodeSegment(signature, r); err != nil {

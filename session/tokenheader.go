@@ -17,7 +17,10 @@ var extensions = []string{"crit", "b64", "zip", "enc", "cty"}
 // checkHeader refuses tokens that are not session tokens as Clerk makes them.
 // What a header offers as key (jwk, jku, x5u, x5c) is never looked at.
 func (t *token) checkHeader(r relaxations) error {
-	if !t.isSession() {
+	switch {
+	case r.categories && t.header["cat"] == categoryMachine:
+		return refuse(policy.ReasonTokenInvalid, "a machine token")
+	case !r.categories && !t.isSession():
 		return refuse(policy.ReasonTokenType, "not a session token")
 	}
 	if typ, present := t.header["typ"]; present && typ != "JWT" {

@@ -17,7 +17,7 @@ import (
 
 func TestTokensAsksOnceWhileATokenCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &backend{}
+		b := &scriptedBackend{}
 		now := time.Now()
 		token := templateToken(t, now.Add(time.Minute), nil)
 		b.makes(token, time.Second)
@@ -63,7 +63,7 @@ func TestTokensKeepsEachForAsLongAsItCounts(t *testing.T) {
 
 func TestTokensAreToldApart(t *testing.T) {
 	t.Parallel()
-	b := &backend{}
+	b := &scriptedBackend{}
 	b.makes(templateToken(t, now.Add(time.Minute), nil), 0)
 	tokens := testTokens(t, b)
 	for range 2 {
@@ -121,7 +121,7 @@ func TestTokensFailsClosed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := &backend{token: c.token, session: c.session}
+				b := &scriptedBackend{token: c.token, session: c.session}
 				tokens := testTokens(t, b)
 				for range 2 {
 					token, reason, cause := tokens.Token(t.Context(), asker, "hasura", time.Now())
@@ -157,7 +157,7 @@ func TestTokensOfTheActiveOrganizationAreTaken(t *testing.T) {
 func TestTokensLeavesClerkAloneForAsLongAsItAsks(t *testing.T) {
 	for after, quiet := range map[string]time.Duration{"7": 7 * time.Second, "": time.Second, "0": time.Second, "86400": 30 * time.Second, "99999999999": 30 * time.Second, "soon": time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			b := &backend{}
+			b := &scriptedBackend{}
 			busy := failure(429)
 			busy.header = http.Header{"Retry-After": {after}}
 			b.answers(busy, 0)
@@ -185,7 +185,7 @@ func TestTokensLeavesClerkAloneForAsLongAsItAsks(t *testing.T) {
 
 func TestTokensLetsTheImpatientGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &backend{}
+		b := &scriptedBackend{}
 		token := templateToken(t, time.Now().Add(time.Hour), nil)
 		b.makes(token, 2*time.Second)
 		tokens := testTokens(t, b)
@@ -203,7 +203,7 @@ func TestTokensLetsTheImpatientGo(t *testing.T) {
 
 func TestTokensBoundsTheCallsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &backend{}
+		b := &scriptedBackend{}
 		b.makes(templateToken(t, time.Now().Add(time.Hour), nil), time.Second)
 		tokens := testTokens(t, b)
 		var waiting sync.WaitGroup
@@ -233,7 +233,7 @@ func TestTokensBoundsTheCallsUnderWay(t *testing.T) {
 
 func TestTokensBoundsWhatItKeeps(t *testing.T) {
 	t.Parallel()
-	b := &backend{}
+	b := &scriptedBackend{}
 	b.makes(templateToken(t, now.Add(time.Hour), object{"fill": strings.Repeat("x", 5<<10)}), 0)
 	tokens := testTokens(t, b)
 	for i := range 6000 { // 40 MiB and more
@@ -250,7 +250,7 @@ func TestTokensBoundsWhatItKeeps(t *testing.T) {
 
 func TestTokensRefusesIDsThatCouldNameSomethingElse(t *testing.T) {
 	t.Parallel()
-	b := &backend{}
+	b := &scriptedBackend{}
 	tokens := testTokens(t, b)
 	for _, id := range []string{"", "sess_", "user_1", "../users/user_1", "sess_a/../../users", "sess_a?b=c", "sess_a\n", "sess_" + strings.Repeat("a", 200)} {
 		if _, reason, err := tokens.Token(t.Context(), &policy.Principal{UserID: "user_a", SessionID: id}, "hasura", now); reason != policy.ReasonClerkUnavailable || err == nil {
@@ -302,7 +302,7 @@ func FuzzTemplateToken(f *testing.F) {
 
 // The warm path makes no call.
 func BenchmarkTokensWarm(b *testing.B) {
-	api := &backend{}
+	api := &scriptedBackend{}
 	api.makes(templateToken(b, now.Add(time.Hour), nil), 0)
 	tokens := testTokens(b, api)
 	b.ReportAllocs()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/pathpattern"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -95,6 +96,9 @@ func (v *validator) secretKey() {
 		return
 	}
 	if v.ReferenceCompat {
+		if v.SecretKey == "" && v.MachineSecretKey == "" {
+			v.fail(key, "leave reference_compat out", "Clerk's own library, which reference_compat follows, insists on a secret key")
+		}
 		return
 	}
 	live, test := strings.HasPrefix(v.PublishableKey, "pk_live_"), strings.HasPrefix(v.PublishableKey, "pk_test_")
@@ -139,7 +143,9 @@ func (v *validator) tokens() {
 func (v *validator) urls() {
 	v.pathOrURL("sign_in_url", v.SignInURL)
 	v.pathOrURL("sign_up_url", v.SignUpURL)
-	v.pathOrURL("proxy_url", v.ProxyURL)
+	if !v.ReferenceCompat {
+		v.pathOrURL("proxy_url", v.ProxyURL)
+	}
 	if err := checkEndpoint(v.APIURL); err != nil {
 		v.fail("api_url", "leave it out to use "+defaultAPIURL, "%v", err)
 	}
@@ -156,8 +162,8 @@ func (v *validator) satellite() {
 	if v.Domain != "" && !hostPort.MatchString(v.Domain) {
 		v.fail("domain", "write the host name alone: app.example.com", "%q is not a host name", v.Domain)
 	}
-	if !v.Satellite {
-		return
+	if !v.Satellite || v.ReferenceCompat {
+		return // the reference looks when it is asked
 	}
 	if v.Domain == "" && v.ProxyURL == "" {
 		v.fail("satellite", "set domain to the host name of this application", "a satellite needs a domain or a proxy_url")
@@ -180,7 +186,9 @@ func (v *validator) organizationSync() {
 
 func (v *validator) pathPatterns(key string, patterns policy.StringList) {
 	for i, p := range patterns {
-		if !strings.HasPrefix(p, "/") {
+		if _, err := pathpattern.Compile(p, pathpattern.Options{Reference: v.ReferenceCompat}); err != nil {
+			v.fail(fmt.Sprintf("%s[%d]", key, i), "", "%v", err)
+		} else if !strings.HasPrefix(p, "/") && !v.ReferenceCompat {
 			v.fail(fmt.Sprintf("%s[%d]", key, i), "write /orgs/:slug", "%q is not a pattern of paths", p)
 		}
 	}
@@ -189,7 +197,9 @@ func (v *validator) pathPatterns(key string, patterns policy.StringList) {
 var (
 	hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 	hostPort = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$`)
-	origin   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
+	// hostOrAddress is a Host field: a name or an address, and a port.
+	hostOrAddress = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
+	origin        = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
 )
 
 // isOrigin reports whether s has the form of a serialized origin, which is what

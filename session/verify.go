@@ -84,7 +84,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	header := v.header.Load()
 	t, err := decodeToken(text, v.rules.relaxed, header)
 	if err != nil {
-		return nil, &Error{policy.ReasonTokenInvalid, err}
+		return nil, undecodable(err)
 	}
 	key, err := v.findKey(ctx, t, t.checkHeader(v.rules.relaxed), now)
 	if err != nil {
@@ -93,12 +93,15 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if err := checkSignature(t, key); err != nil {
 		return nil, err
 	}
+	if t.null {
+		return nil, undecodable(errNull)
+	}
 	if err := v.rules.checkClaims(t.claims, now); err != nil {
 		return nil, err
 	}
 	principal, err := readClaims(t.claims, v.rules.relaxed)
 	if err != nil {
-		return nil, &Error{policy.ReasonTokenVerification, err}
+		return nil, unreadable(err, v.rules.relaxed)
 	}
 	principal.TokenDigest = string(id[:])
 	if fresh := t.remember(header); fresh != header {
@@ -106,6 +109,23 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	}
 	v.cache.put(id, &verified{principal, t.kid(), key, v.rules.relaxed, len(text)})
 	return principal, nil
+}
+
+// undecodable is a token that cannot be taken apart. JSON's null in it is a fault
+// to the reference.
+func undecodable(err error) error {
+	if errors.Is(err, errNull) {
+		return &Error{policy.ReasonUnexpectedError, err}
+	}
+	return &Error{policy.ReasonTokenInvalid, err}
+}
+
+// unreadable is a token whose claims contradict each other.
+func unreadable(err error, r relaxations) error {
+	if r.outages {
+		return &Error{policy.ReasonUnexpectedError, err}
+	}
+	return &Error{policy.ReasonTokenVerification, err}
 }
 
 // holds reports whether what the cache knows of a token is what this verifier
@@ -130,6 +150,8 @@ func (v *Verifier) findKey(ctx context.Context, t *token, headerErr error, now t
 		return nil, &Error{policy.ReasonKidMismatch, err}
 	case err != nil && ctx.Err() != nil:
 		return nil, &Error{policy.ReasonCanceled, err}
+	case err != nil && v.rules.relaxed.outages:
+		return nil, &Error{referenceOutage(err), err}
 	case err != nil:
 		return nil, &Error{policy.ReasonKeysUnavailable, err}
 	case headerErr != nil:

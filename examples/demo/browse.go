@@ -8,58 +8,106 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// signInAndBack does what a browser does that opens a page signed out: it is
-// sent to the sign-in page, signs in there, is sent back, and reaches the page.
-func signInAndBack(ctx context.Context, page, user string) (answer, error) {
+// browser does what a browser does: it keeps cookies and goes where it is sent.
+type browser struct {
+	client     *http.Client
+	page, user string
+}
+
+// signInAndBack opens a page signed out, signs in where that leads, and is back
+// on the page.
+func signInAndBack(ctx context.Context, page, user string) (*browser, answer, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		return answer{}, err
+		return nil, answer{}, err
 	}
-	client := &http.Client{Timeout: patience, CheckRedirect: stay, Jar: jar}
-	html := []policy.Header{{Name: "Accept", Value: "text/html"}}
-	away, err := get(ctx, client, page, html)
-	if err == nil && away.status != http.StatusTemporaryRedirect {
-		err = errors.New("not sent to sign in")
-	}
-	if err != nil {
-		return away, err
-	}
-	shown, err := get(ctx, client, away.location, html)
-	if err == nil && shown.status != http.StatusOK {
-		err = errors.New("there is no sign-in page")
+	b := &browser{&http.Client{Timeout: patience, Jar: jar}, page, user}
+	away, err := b.open(ctx)
+	if err == nil && (away.status != http.StatusOK || !strings.Contains(away.at, "/sign-in?")) {
+		err = fmt.Errorf("not sent to sign in, but to %q", away.at)
 	}
 	if err != nil {
-		return shown, err
+		return nil, away, err
 	}
-	back, err := submit(ctx, client, away.location, user)
-	if err == nil && back.location != page {
-		err = fmt.Errorf("not sent back, but to %q", back.location)
+	back, err := b.submit(ctx, away.at)
+	if err == nil && back.at != page {
+		err = fmt.Errorf("not sent back, but to %q", back.at)
 	}
 	if err != nil {
-		return back, err
+		return nil, back, err
 	}
-	there, err := get(ctx, client, back.location, nil)
-	if err == nil && there.identity != user {
-		err = fmt.Errorf("the app should see %q", user)
+	there, err := b.arrive(ctx)
+	return b, there, err
+}
+
+// open loads the page as browsers do.
+func (b *browser) open(ctx context.Context) (answer, error) {
+	return get(ctx, b.client, b.page, []policy.Header{{Name: "Accept", Value: "text/html"}, {Name: "Sec-Fetch-Dest", Value: "document"}})
+}
+
+// arrive asks the page, by a script of its own, who the app thinks is there.
+func (b *browser) arrive(ctx context.Context) (answer, error) {
+	there, err := get(ctx, b.client, b.page, nil)
+	if err == nil && there.identity != b.user {
+		err = fmt.Errorf("the app should see %q", b.user)
 	}
 	return there, err
 }
 
-// submit presses a button of the sign-in page.
-func submit(ctx context.Context, client *http.Client, page, user string) (answer, error) {
-	u, err := url.Parse(page)
-	if err != nil {
+// reloadLater loads the page again when the minute that its token holds is over,
+// and is still signed in.
+func (b *browser) reloadLater(ctx context.Context, s *stack) (answer, error) {
+	if err := b.expire(s); err != nil {
 		return answer{}, err
 	}
-	form := url.Values{"user": {user}, "redirect_url": {u.Query().Get("redirect_url")}}
+	again, err := b.open(ctx)
+	if err == nil && again.at != b.page {
+		err = fmt.Errorf("sent to %q", again.at)
+	}
+	if err != nil {
+		return again, err
+	}
+	return b.arrive(ctx)
+}
+
+// expire leaves the browser with the session's token as it will be in an hour.
+func (b *browser) expire(s *stack) error {
+	u, err := url.Parse(b.page)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, c := range b.client.Jar.Cookies(u) {
+		value := "1" // of __client_uat: before the token was minted
+		if strings.HasPrefix(c.Name, "__session") {
+			found = true
+			value = s.clerk.Mint(s.clerk.SessionOf(c.Value), clerktest.Token{Age: time.Hour, Claims: map[string]any{"azp": u.Scheme + "://" + u.Host}})
+		} else if !strings.HasPrefix(c.Name, "__client_uat") {
+			continue
+		}
+		b.client.Jar.SetCookies(u, []*http.Cookie{{Name: c.Name, Value: value, Path: "/"}})
+	}
+	if !found {
+		return errors.New("the browser has no session token")
+	}
+	return nil
+}
+
+// submit presses a button of the sign-in page.
+func (b *browser) submit(ctx context.Context, page string) (answer, error) {
+	form := url.Values{"user": {b.user}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, page, strings.NewReader(form.Encode()))
 	if err != nil {
 		return answer{}, err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return read(client.Do(r))
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	return read(b.client.Do(r))
 }

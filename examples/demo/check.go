@@ -48,6 +48,8 @@ type answer struct {
 	status   int
 	identity string
 	location string
+	// at is where the answer came from, after redirects.
+	at string
 }
 
 // way is a way through the gate.
@@ -94,9 +96,14 @@ func (s *stack) check(ctx context.Context, out io.Writer) error {
 			}
 			line(w.name, "GET "+r.target, r.who, r.want, got, err)
 		}
-		if w.app != "" {
-			got, err := signInAndBack(ctx, w.app+"/dashboard?tab=1", "user_ada")
-			line(w.name, "sign in, back", "Ada, in a browser", http.StatusOK, got, err)
+		if w.app == "" {
+			continue
+		}
+		b, got, err := signInAndBack(ctx, w.app+"/dashboard?tab=1", "user_ada")
+		line(w.name, "sign in, back", "Ada, in a browser", http.StatusOK, got, err)
+		if err == nil {
+			got, err = b.reloadLater(ctx, s)
+			line(w.name, "reload later", "Ada, in a browser", http.StatusOK, got, err)
 		}
 	}
 	if !s.envoy {
@@ -115,7 +122,7 @@ func (s *stack) compare(r *request, got answer) error {
 		return errors.New("another status")
 	case got.identity != r.identity:
 		return fmt.Errorf("the app should see %q", r.identity)
-	case r.want == http.StatusTemporaryRedirect && !strings.HasPrefix(got.location, s.clerk.SignInURL()+"?redirect_url="):
+	case r.want == http.StatusTemporaryRedirect && !strings.HasPrefix(got.location, s.clerk.FrontendURL()+"/v1/client/handshake?redirect_url="):
 		return fmt.Errorf("sent to %q", got.location)
 	}
 	return nil
@@ -189,7 +196,7 @@ func read(response *http.Response, err error) (answer, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
-	got := answer{status: response.StatusCode, location: response.Header.Get("Location")}
+	got := answer{status: response.StatusCode, location: response.Header.Get("Location"), at: response.Request.URL.String()}
 	if err == nil && response.Header.Get("Content-Type") == appJSON {
 		got.identity, err = userOf(body)
 	}
@@ -205,5 +212,5 @@ func (s *stack) askAuthz(ctx context.Context, r *request, headers []policy.Heade
 	if err == nil && a.Allowed != (a.Status == http.StatusOK) {
 		err = errors.New("the answer contradicts itself")
 	}
-	return answer{a.Status, a.Upstream["x-user-id"], a.Headers["location"]}, err
+	return answer{status: a.Status, identity: a.Upstream["x-user-id"], location: a.Headers["location"]}, err
 }

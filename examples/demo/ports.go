@@ -31,8 +31,9 @@ func listenable(p ports) (ports, error) {
 	return p, nil
 }
 
-// origin is where browsers reach a port. Cookies belong to the name localhost,
-// whatever the port, so that the apps have those of the sign-in page.
+// origin is where browsers reach a port of the apps. Cookies belong to the name
+// localhost, whatever the port, so that both apps have the same. The Clerk
+// instance is at 127.0.0.1: another site, as a development instance is.
 func origin(port int) string { return "http://localhost:" + strconv.Itoa(port) }
 
 // address is where pieces reach each other.

@@ -50,7 +50,7 @@ var tries = []try{
 	{status: 200, what: "as Ada, an admin", target: "/admin", token: of("user_ada")},
 	{status: 403, what: "as Max, a member", target: "/admin", token: of("user_max")},
 	{status: 401, what: "without a token", target: "/dashboard"},
-	{status: 307, what: "to sign in, as a browser", target: "/dashboard", fields: []string{"Accept: text/html"}},
+	{status: 307, what: "to Clerk, as a browser", target: "/dashboard", fields: []string{"Accept: text/html"}},
 	{status: 403, what: "as Ada, verified three hours ago", target: "/billing", token: stale("user_ada")},
 	{status: 400, what: "in disguise", target: "/%2561dmin"},
 	{status: 429, what: "after five", target: "/api/items", token: somebody, times: 6},

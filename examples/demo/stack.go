@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -32,9 +31,6 @@ var caddyfile []byte
 
 // patience is how long a piece may take to start.
 const patience = 20 * time.Second
-
-// tokenLifetime is longer than Clerk's minute, since nothing renews tokens yet.
-const tokenLifetime = 10 * time.Minute
 
 // stack is the running demo.
 type stack struct {
@@ -93,9 +89,9 @@ func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
 
 func (s *stack) startClerk() (err error) {
 	s.clerk, err = clerktest.New(clerktest.Options{
-		Addr:          "localhost:" + strconv.Itoa(s.ports.Clerk),
-		Origins:       []string{origin(s.ports.Caddy), origin(s.ports.Envoy)},
-		TokenLifetime: tokenLifetime,
+		Addr:        address(s.ports.Clerk),
+		FrontendURL: clerktest.Itself,
+		Origins:     []string{origin(s.ports.Caddy), origin(s.ports.Envoy)},
 	})
 	if err == nil {
 		s.onClose(s.clerk.Close)
@@ -108,7 +104,7 @@ func (s *stack) startUpstream() error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: upstream(s.clerk.URL()), ReadHeaderTimeout: patience}
+	server := &http.Server{Handler: upstream(s.clerk.FrontendURL()), ReadHeaderTimeout: patience}
 	go server.Serve(listener) //nolint:errcheck // it ends with close
 	s.onClose(func() { server.Close() })
 	return nil

@@ -69,7 +69,6 @@ h1{font-size:1.5rem}
 h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid color-mix(in srgb,CanvasText 20%,transparent);overflow-wrap:anywhere}
-button{font:inherit;padding:.4rem .9rem}
 code{font-family:ui-monospace,monospace}
 </style>
 </head>
@@ -81,10 +80,7 @@ code{font-family:ui-monospace,monospace}
 <tr><th scope="col">Header</th><th scope="col">Value</th></tr>
 {{range .Fields}}<tr><td><code>{{.Name}}</code></td><td>{{.Value}}</td></tr>
 {{end}}</table>
-<form method="post" action="{{.Clerk}}/sign-out">
-<input type="hidden" name="redirect_url" value="{{.Here}}">
-<p><button>Sign out</button> or <a href="{{.Clerk}}/sign-in?redirect_url={{.Here}}">be somebody else</a></p>
-</form>
+<p><a href="{{.Clerk}}/user?redirect_url={{.Here}}">Switch the organization, be somebody else, or sign out</a></p>
 {{else}}<p>Nobody: no identity header came with this request.</p>
 <p><a href="{{.Clerk}}/sign-in?redirect_url={{.Here}}">Sign in</a></p>{{end}}
 <h2>Try</h2>

@@ -2,8 +2,12 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,11 +20,12 @@ import (
 func startApp(t *testing.T, handler http.Handler) (*clerktest.Instance, *httptest.Server) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	origin := "http://" + server.Listener.Addr().String()
-	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{origin}})
+	// The instance is at 127.0.0.1: the app is another site.
+	origin := "http://localhost:" + strconv.Itoa(server.Listener.Addr().(*net.TCPAddr).Port)
+	clerk := clerktest.Start(t, clerktest.Options{FrontendURL: clerktest.Itself, Origins: []string{origin}})
 	g, err := newGate(session.Config{
 		PublishableKey: clerk.PublishableKey(), SecretKey: clerk.SecretKey(), APIURL: clerk.URL(),
-		SignInURL: clerk.SignInURL(), AuthorizedParties: policy.StringList{origin},
+		ProxyURL: clerk.FrontendURL(), SignInURL: clerk.SignInURL(), AuthorizedParties: policy.StringList{origin},
 	}, rules)
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +34,7 @@ func startApp(t *testing.T, handler http.Handler) (*clerktest.Instance, *httptes
 	g.start(t.Context())
 	server.Config.Handler = g.guard(handler)
 	server.Start()
+	server.URL = origin
 	t.Cleanup(server.Close)
 	return clerk, server
 }
@@ -55,8 +61,8 @@ func TestTheAppServesWhatThePolicyAllows(t *testing.T) {
 	}{
 		"the home page is public":              {target: "/", status: 200, body: "hello stranger\n"},
 		"it knows who is signed in":            {target: "/", user: "user_sol", status: 200, body: "hello user_sol\n"},
-		"everything else wants a session":      {target: "/notes", status: 401, body: "session-token-and-uat-missing"},
-		"a browser is sent to sign in":         {target: "/notes", accept: "text/html", status: 307},
+		"everything else wants a session":      {target: "/notes", status: 401, body: "dev-browser-missing"},
+		"a browser is sent to Clerk":           {target: "/notes", accept: "text/html", status: 307},
 		"an admin is let in":                   {target: "/admin/", user: "user_ada", status: 200, body: "user_ada runs acme\n"},
 		"a member is not":                      {target: "/admin/", user: "user_max", status: 403, body: "role-missing"},
 		"nor by another spelling":              {target: "/ADMIN/x", user: "user_max", status: 403, body: "role-missing"},
@@ -85,7 +91,7 @@ func TestTheAppServesWhatThePolicyAllows(t *testing.T) {
 			if err != nil || response.StatusCode != c.status || !strings.Contains(string(body), c.body) {
 				t.Errorf("%d %s, %v", response.StatusCode, body, err)
 			}
-			if location := response.Header.Get("Location"); (c.status == 307) != strings.HasPrefix(location, clerk.SignInURL()) {
+			if location := response.Header.Get("Location"); (c.status == 307) != strings.HasPrefix(location, clerk.FrontendURL()) {
 				t.Errorf("sent to %q", location)
 			}
 		})
@@ -132,5 +138,43 @@ func TestAGateWithoutAKeyIsNone(t *testing.T) {
 	}
 	if _, err := newGate(session.Config{PublishableKey: "pk_test_Y2xlcmsubG9jYWxob3N0JA"}, policy.Config{Mode: "shadw"}); err == nil {
 		t.Error("a gate with a misspelt mode opens")
+	}
+}
+
+// A browser opens a page, signs in where that leads, and is back on the page.
+func TestABrowserSignsInAndIsBack(t *testing.T) {
+	t.Parallel()
+	clerk, server := startApp(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.Header.Get("X-User-Id")+" at "+r.URL.RequestURI())
+	}))
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	ask := func(method, address string, form url.Values) (at, body string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.Request.URL.String(), string(text)
+	}
+	at, _ := ask(http.MethodGet, server.URL+"/notes?a=1", nil)
+	if !strings.HasPrefix(at, clerk.SignInURL()) {
+		t.Fatalf("sent to %s", at)
+	}
+	if at, body := ask(http.MethodPost, at, url.Values{"user": {"user_ada"}}); body != "user_ada at /notes?a=1" {
+		t.Errorf("%q at %s", body, at)
 	}
 }

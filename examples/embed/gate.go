@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -76,7 +78,8 @@ func facts(r *http.Request) *policy.Request {
 }
 
 // identified is the request with the policy's edits: identity headers that the
-// client sent are gone, and ours are set. The principal goes along.
+// client sent are gone, ours are set, and what was for the gate alone is out of
+// the query. The principal goes along.
 func identified(r *http.Request, d *policy.Decision) *http.Request {
 	r = r.Clone(context.WithValue(r.Context(), principalKey{}, d.Principal))
 	for _, name := range d.RemoveHeaders {
@@ -86,6 +89,11 @@ func identified(r *http.Request, d *policy.Decision) *http.Request {
 	for _, h := range d.SetHeaders {
 		r.Header.Set(h.Name, h.Value)
 	}
+	pairs := slices.DeleteFunc(strings.Split(r.URL.RawQuery, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(d.RemoveQuery, name)
+	})
+	r.URL.RawQuery = strings.Join(pairs, "&")
 	return r
 }
 

@@ -28,6 +28,7 @@ func (i *Instance) serveHandshake(w http.ResponseWriter, r *http.Request) {
 }
 
 // answerHandshake sends a browser back with the cookies of its active session.
+// A satellite's page learns that it need not ask again.
 func (i *Instance) answerHandshake(w http.ResponseWriter, r *http.Request, c *client, back *url.URL) {
 	q := r.URL.Query()
 	if organizations, ok := q["organization_id"]; ok {
@@ -38,6 +39,9 @@ func (i *Instance) answerHandshake(w http.ResponseWriter, r *http.Request, c *cl
 		i.mu.Unlock()
 	}
 	lines := i.handshakeLines(c, back, q.Get("suffixed_cookies") == "true")
+	if i.satelliteOf(r) != "" {
+		back = withParameter(*back, "__clerk_synced", "true")
+	}
 	i.carry(w, r, back, lines, q.Get("format") == "nonce")
 }
 
@@ -74,18 +78,14 @@ func (i *Instance) carry(w http.ResponseWriter, r *http.Request, back *url.URL, 
 		i.mu.Unlock()
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	q := back.Query()
-	q.Del(cookieHandshake)
-	q.Del(cookieNonce)
 	if i.options.Live {
 		http.SetCookie(w, &http.Cookie{
 			Name: name, Value: value, Domain: i.siteOf(back.Hostname()), Path: "/", MaxAge: 60,
 			HttpOnly: true, Secure: isSecure(r), SameSite: http.SameSiteLaxMode,
 		})
 	} else {
-		q.Set(name, value)
+		back = withParameter(*back, name, value)
 	}
-	back.RawQuery = q.Encode()
 	http.Redirect(w, r, back.String(), http.StatusTemporaryRedirect)
 }
 

@@ -46,7 +46,7 @@ func linesOf(t *testing.T, i *Instance, token, nonce string) []string {
 		}
 		return payload.Directives
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func backend(t *testing.T, i *Instance, method, path, body string) (int, []byte)
 // subject is whom a token is of, and with which organization.
 func subject(t *testing.T, i *Instance, token string) (user, organization string) {
 	t.Helper()
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestAProductionHandshakeComesInACookieOfTheSite(t *testing.T) {
 	satellite := "https://sat.test/y"
 	back = b.follow("https://clerk.sat.test/v1/client/handshake?__clerk_hs_reason=satellite-needs-syncing&redirect_url="+url.QueryEscape(satellite), nil)
 	b.take(satellite, linesOf(t, i, b.cookies(satellite)["__clerk_handshake"], ""))
-	if user, _ := subject(t, i, b.cookies(satellite)["__session"]); user != "user_max" || back.String() != satellite {
+	if user, _ := subject(t, i, b.cookies(satellite)["__session"]); user != "user_max" || back.String() != satellite+"?__clerk_synced=true" {
 		t.Errorf("the satellite's page %s has %q", back, user)
 	}
 	if n := i.Calls("GET /v1/client/sync"); n != 1 {

@@ -67,11 +67,8 @@ func (i *Instance) answerSatellite(w http.ResponseWriter, r *http.Request, asked
 		http.Error(w, "this is no page of an app of this instance", http.StatusBadRequest)
 		return
 	}
-	q := back.Query()
-	q.Set("__clerk_synced", "true")
-	back.RawQuery = q.Encode()
 	i.mu.Lock()
-	to := withBrowser(back, i.welcome(w, r))
+	to := withBrowser(withParameter(*back, "__clerk_synced", "true"), i.welcome(w, r))
 	i.mu.Unlock()
 	redirect(w, r, to)
 }

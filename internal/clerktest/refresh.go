@@ -45,10 +45,13 @@ func (i *Instance) mayRefresh(id, token string) bool {
 	return s != nil && s.alive() && !i.options.NoRefresh && subtle.ConstantTimeCompare([]byte(token), []byte(s.refresh)) == 1
 }
 
-// sessionOf is the session that a token of the instance names, however old the
-// token, or "".
+// SessionOf returns the session that a token of the instance names, however old
+// the token, or nil.
+func (i *Instance) SessionOf(token string) *Session { return i.Session(i.sessionOf(token)) }
+
+// sessionOf is the id in SessionOf, or "".
 func (i *Instance) sessionOf(token string) string {
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return ""
 	}

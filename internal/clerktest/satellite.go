@@ -81,9 +81,16 @@ func withBrowser(back *url.URL, c *client) string {
 	if c.devBrowser == "" {
 		return back.String()
 	}
-	q := back.Query()
-	q.Set(cookieDevBrowser, c.devBrowser)
-	to := *back
-	to.RawQuery = q.Encode()
-	return to.String()
+	return withParameter(*back, cookieDevBrowser, c.devBrowser).String()
+}
+
+// withParameter sets a parameter, and leaves the others as they are and in
+// their order.
+func withParameter(u url.URL, name, value string) *url.URL {
+	pairs := slices.DeleteFunc(strings.Split(u.RawQuery, "&"), func(pair string) bool {
+		found, _, _ := strings.Cut(pair, "=")
+		return found == name || pair == ""
+	})
+	u.RawQuery = strings.Join(append(pairs, name+"="+url.QueryEscape(value)), "&")
+	return &u
 }

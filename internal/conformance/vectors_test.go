@@ -104,7 +104,9 @@ type tally struct {
 	quirks, quirky int // quirks in agreement, quirks at all
 	permissive     int
 	deviations     int
-	failures       []string
+	// refusing says that differences that grant nothing are meant.
+	refusing bool
+	failures []string
 }
 
 // add counts one vector. input and got are what a failure shows.
@@ -130,7 +132,7 @@ func (c *tally) add(id string, quirk bool, v verdict, input, got any) {
 	case permissive:
 		c.permissive++
 	case differs:
-		if quirk {
+		if quirk || c.refusing {
 			return
 		}
 	}

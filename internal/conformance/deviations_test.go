@@ -1,0 +1,128 @@
+package conformance
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// deviation is a difference from the reference that is meant: a predicate over
+// what was asked, never a list of cases.
+type deviation struct {
+	name string
+	// is reports whether the difference may show in a case.
+	is func(v *authVector, got *authResult) bool
+}
+
+// deviationCount counts how often each deviation was needed.
+type deviationCount struct {
+	known []deviation
+	seen  map[string]int
+}
+
+func countDeviations(known []deviation) *deviationCount {
+	return &deviationCount{known, map[string]int{}}
+}
+
+// explains reports whether a known deviation covers a case.
+func (c *deviationCount) explains(v *authVector, got *authResult) bool {
+	i := slices.IndexFunc(c.known, func(d deviation) bool { return d.is(v, got) })
+	if i >= 0 {
+		c.seen[c.known[i].name]++
+	}
+	return i >= 0
+}
+
+func (c *deviationCount) report(t *testing.T) {
+	t.Helper()
+	for _, d := range c.known {
+		fmt.Fprintf(t.Output(), "  %d: %s\n", c.seen[d.name], d.name)
+		if c.seen[d.name] == 0 {
+			t.Errorf("no case shows the deviation %q", d.name)
+		}
+	}
+}
+
+// referenceDeviations hold in reference mode, too.
+var referenceDeviations = []deviation{
+	{"a PEM key may be longer than 2048 bits", func(v *authVector, _ *authResult) bool { return hasLongPEM(v) }},
+	{"a configuration names its instance, whatever tokens it takes", func(v *authVector, got *authResult) bool {
+		return v.Input.Config.PublishableKey == "" && got.configError != nil
+	}},
+}
+
+// defaultDeviations are the points on which the default mode signs in where the
+// reference does not, or by another token.
+var defaultDeviations = []deviation{
+	{"a PEM key may be longer than 2048 bits", func(v *authVector, _ *authResult) bool { return hasLongPEM(v) }},
+	{"the secret key may be missing where nothing needs it", func(v *authVector, _ *authResult) bool {
+		return v.Input.Config.SecretKey == "" && v.Input.Config.JWTKey != ""
+	}},
+	{"scheme Bearer is written in any case", func(v *authVector, _ *authResult) bool {
+		scheme, token, _ := strings.Cut(v.Input.Request.field("Authorization"), " ")
+		return scheme != "Bearer" && strings.EqualFold(scheme, "Bearer") && token != ""
+	}},
+	{"an Authorization field without a scheme is no credential", func(v *authVector, _ *authResult) bool {
+		value := v.Input.Request.field("Authorization")
+		return value != "" && !strings.Contains(value, " ") && value != "Bearer"
+	}},
+	{"fractions of a second count in claim exp", func(v *authVector, got *authResult) bool {
+		exp, _ := got.state.Principal.Claims["exp"].(float64)
+		return exp != math.Trunc(exp)
+	}},
+	{"an empty scope is none", func(v *authVector, got *authResult) bool {
+		p := got.state.Principal
+		return p.TokenType != policy.SessionToken && len(p.Scopes) == 0 && v.Expect.Status == "signed-in"
+	}},
+	{"X-Forwarded-Host and -Proto say nothing, so that another origin is the page's own", func(v *authVector, _ *authResult) bool {
+		return v.Expect.Reason == string(policy.ReasonCrossOriginSync) && v.Input.Request.field("X-Forwarded-Host")+v.Input.Request.field("X-Forwarded-Proto") != ""
+	}},
+	{"a primary answers no satellite that is not an authorized party", func(v *authVector, _ *authResult) bool {
+		return strings.Contains(v.Input.Request.URL, "__clerk_redirect_url=")
+	}},
+	{"a nonce that yields nothing leaves the session alone", func(v *authVector, got *authResult) bool {
+		return v.Expect.Reason == string(policy.ReasonSessionEmpty) && slices.ContainsFunc(got.calls, func(c backendCall) bool { return c.Path == "/v1/clients/handshake_payload" })
+	}},
+	{"in production the answer of a handshake counts in cookies alone, and where a page is loaded", func(v *authVector, got *authResult) bool {
+		return strings.Contains(v.Input.Request.URL, "__clerk_handshake") || strings.Contains(v.Input.Request.field("Cookie"), "__clerk_handshake")
+	}},
+	{"a session cookie that verifies counts whatever stands in others", func(v *authVector, got *authResult) bool {
+		return sessionCookieOf(v, got) != "" && strings.Count(v.Input.Request.field("Cookie"), "__session") > 1
+	}},
+	{"a session cookie that verifies counts without a client_uat where no page is loaded", func(v *authVector, got *authResult) bool {
+		name := sessionCookieOf(v, got)
+		return name != "" && v.Expect.Status == "signed-out" && v.Input.Request.cookie(strings.Replace(name, "__session", "__client_uat", 1)) == ""
+	}},
+	{"no request makes a satellite's configuration unusable", func(v *authVector, _ *authResult) bool {
+		origin := v.Input.Request.field("Origin")
+		return v.Expect.Status == "error" && v.Input.Config.Satellite && origin != "" && strings.HasPrefix(v.Input.Config.SignInURL, origin)
+	}},
+}
+
+// sessionCookieOf returns the name of the session cookie of the request that
+// holds the token that was taken, or "".
+func sessionCookieOf(v *authVector, got *authResult) string {
+	for name, value := range v.Input.Request.cookies() {
+		if strings.HasPrefix(name, "__session") && digest(value) == got.state.Principal.TokenDigest {
+			return name
+		}
+	}
+	return ""
+}
+
+func hasLongPEM(v *authVector) bool {
+	block, _ := pem.Decode([]byte(v.Input.Config.JWTKey))
+	if block == nil {
+		return false
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	key, ok := parsed.(*rsa.PublicKey)
+	return err == nil && ok && key.N.BitLen() > 2048
+}

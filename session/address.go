@@ -1,0 +1,115 @@
+package session
+
+import (
+	"strings"
+)
+
+// address returns the URL under which the browser knows the request, and false
+// where that cannot be told: then there is nowhere to return to from a
+// handshake.
+func (v *visit) address() (*webURL, bool) {
+	if !v.located {
+		v.located = true
+		if v.auth.relaxed.address {
+			v.url = v.referenceAddress()
+		} else {
+			v.url = v.ownAddress()
+		}
+		if v.url != nil {
+			v.query = v.url.form()
+		}
+	}
+	return v.url, v.url != nil
+}
+
+// ownAddress puts the URL together from what the proxy knows: the target as it
+// came behind the origin. Nothing is resolved, so that no target names another
+// host. Among authorized parties the host says which of them it is, and with
+// that the scheme; a host that is none of them is not ours.
+func (v *visit) ownAddress() *webURL {
+	r := v.request
+	target := r.Target
+	if !strings.HasPrefix(target, "/") {
+		absolute, ok := parseWebURL(target)
+		if !ok || !strings.EqualFold(absolute.host, r.Host) {
+			return nil
+		}
+		target = target[strings.Index(target, "://")+3:]
+		target = target[max(0, strings.IndexByte(target, '/')):]
+	}
+	if (r.Scheme != "http" && r.Scheme != "https") || !plainTarget(target) || !hostOrAddress.MatchString(r.Host) {
+		return nil
+	}
+	host, ok := parseWebHost(r.Host, r.Scheme)
+	if !ok {
+		return nil
+	}
+	path, query, hasQuery := strings.Cut(target, "?")
+	u := &webURL{scheme: r.Scheme, host: host, path: path, query: query, hasQuery: hasQuery}
+	if len(v.auth.origins) == 0 {
+		return u
+	}
+	for _, own := range v.auth.origins {
+		if own.host == host || own.host == r.Host {
+			u.scheme, u.host = own.scheme, own.host
+			return u
+		}
+	}
+	return nil
+}
+
+// plainTarget reports whether a target in origin-form can be written behind an
+// origin as it is.
+func plainTarget(target string) bool {
+	return strings.HasPrefix(target, "/") && !strings.ContainsFunc(target, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || r == '#' || r == '\\'
+	})
+}
+
+// referenceAddress is the URL as Clerk's own library has it: X-Forwarded-Host
+// and X-Forwarded-Proto count from anybody, and the target is resolved against
+// them.
+func (v *visit) referenceAddress() *webURL {
+	r := v.request
+	text := r.Target
+	if strings.HasPrefix(text, "/") || strings.HasPrefix(text, `\`) {
+		text = r.Scheme + "://" + r.Host + text
+	}
+	initial, ok := parseWebURL(text)
+	if !ok {
+		return nil
+	}
+	host, scheme := r.Host, initial.scheme
+	if v.forwardedHost.present {
+		host = firstOfList(v.forwardedHost.value)
+	}
+	if v.forwardedProto.present {
+		scheme = firstOfList(v.forwardedProto.value)
+	}
+	if host == "" || scheme == "" || scheme+"://"+host == initial.origin() {
+		return initial
+	}
+	target := initial.path
+	if initial.query != "" {
+		target += "?" + initial.query
+	}
+	if strings.HasPrefix(target, "//") {
+		host, target = "", strings.TrimLeft(target, "/")
+	}
+	base, ok := parseWebURL(scheme + "://" + host + target)
+	if host != "" && ok {
+		if base, ok = parseWebURL(scheme + "://" + host); ok {
+			base.user, base.fragment = "", ""
+			base.setTarget(target)
+		}
+	}
+	if !ok {
+		return initial
+	}
+	return base
+}
+
+func firstOfList(value string) string {
+	head, _, _ := strings.Cut(value, ",")
+	return strings.Trim(head, " \t")
+}

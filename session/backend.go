@@ -1,0 +1,166 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+const (
+	// maxSpentNonces bounds how many nonces are remembered that yielded nothing,
+	// and spentNonceTime for how long.
+	maxSpentNonces = 4096
+	spentNonceTime = time.Minute
+)
+
+// backend asks Clerk's Backend API for the cookies of browsers.
+//
+// It does not use clerk-sdk-go, which has neither call; and whose errors are the
+// answer's text, where what matters is the code of the first error.
+type backend struct {
+	client *http.Client
+	base   string
+	secret string
+	// spent are nonces that yielded nothing, by their digest, with the time
+	// until which they are not asked about again: a browser keeps the cookie.
+	spent  *otter.Cache[fingerprint, time.Time]
+	flight singleflight.Group
+}
+
+func newBackend(cfg Config, base *http.Client) *backend {
+	return &backend{
+		client: boundedClient(base), base: cfg.APIURL + "/v1", secret: cfg.SecretKey,
+		spent: otter.Must(&otter.Options[fingerprint, time.Time]{MaximumSize: maxSpentNonces}),
+	}
+}
+
+// backendError is an answer that is an error.
+type backendError struct {
+	status int
+	// code is Clerk's word for it; "" where the answer has none.
+	code string
+	// json says that the answer is JSON.
+	json bool
+}
+
+func (e *backendError) Error() string { return fmt.Sprintf("Clerk answered %d", e.status) }
+
+// handshakePayload exchanges a nonce for the cookies of a handshake. It can be
+// exchanged once; requests that bring it at the same time share the answer.
+func (b *backend) handshakePayload(ctx context.Context, nonce string, now time.Time) ([]string, error) {
+	if b.secret == "" {
+		return nil, errors.New("exchanging a nonce needs the secret key")
+	}
+	id := fingerprintOf(nonce)
+	if until, ok := b.spent.GetIfPresent(id); ok && now.Before(until) {
+		return nil, errors.New("the nonce has been exchanged already")
+	}
+	done := b.flight.DoChan(string(id[:]), func() (any, error) {
+		var payload struct {
+			Directives []string `json:"directives"`
+		}
+		path := "/clients/handshake_payload?" + form{{"nonce", nonce}}.encode()
+		err := b.call(context.WithoutCancel(ctx), http.MethodGet, path, nil, &payload)
+		if e, ok := errors.AsType[*backendError](err); ok && e.status < http.StatusInternalServerError {
+			b.spent.Set(id, now.Add(spentNonceTime))
+		}
+		return payload.Directives, err
+	})
+	select {
+	case result := <-done:
+		directives, _ := result.Val.([]string)
+		return directives, result.Err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for Clerk: %w", ctx.Err())
+	}
+}
+
+// refresh asks for a new token of a session. The id goes into the path as it is.
+func (b *backend) refresh(ctx context.Context, id string, suffixed bool, asked refreshRequest) ([]string, error) {
+	path := "/sessions/" + id + "/refresh"
+	if suffixed {
+		path += "?suffixed_cookies=true"
+	}
+	body, err := json.Marshal(asked)
+	if err != nil {
+		return nil, errors.New("the request is not text")
+	}
+	var answer struct {
+		Cookies []string `json:"cookies"`
+	}
+	err = b.call(ctx, http.MethodPost, path, body, &answer)
+	return answer.Cookies, err
+}
+
+// call asks and reads the answer. Its errors hold no text of either.
+func (b *backend) call(ctx context.Context, method, path string, body []byte, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, b.base+path, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("the address of the Backend API is not well formed")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", "Bearer "+b.secret)
+	req.Header.Set("Clerk-API-Version", apiVersion)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "clerkgate")
+	resp, err := b.client.Do(req)
+	if err != nil {
+		return errors.New("Clerk did not answer")
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return errors.New("Clerk's answer broke off")
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		e := readBackendError(resp.StatusCode, data)
+		if !e.json && resp.Header.Get("Content-Type") == "application/json" {
+			return errors.New("Clerk's answer is not well-formed JSON")
+		}
+		return e
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return errors.New("Clerk's answer is not well-formed JSON")
+	}
+	return nil
+}
+
+// readBackendError reads the code of the first error.
+func readBackendError(status int, data []byte) *backendError {
+	var answer struct {
+		Errors []struct {
+			Code string `json:"code"`
+		} `json:"errors"`
+	}
+	e := &backendError{status: status, json: json.Unmarshal(data, &answer) == nil}
+	if len(answer.Errors) > 0 {
+		e.code = answer.Errors[0].Code
+	}
+	return e
+}
+
+// whyNotRefreshed is Clerk's word for a refresh that failed. A code of the
+// Backend API is passed on as it is in reference mode alone: reasons are words
+// of ours, and few.
+func whyNotRefreshed(err error, verbatim bool) policy.Reason {
+	e, ok := errors.AsType[*backendError](err)
+	switch {
+	case !ok, e.code == "unexpected_error":
+		return policy.ReasonExpiredRefreshFailed
+	case !verbatim, e.code == "":
+		return policy.ReasonExpiredRefreshRefused
+	}
+	return policy.ReasonRefreshPrefix + policy.Reason(e.code)
+}

@@ -1,0 +1,399 @@
+package session
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+const (
+	suffixedSession = "__session_" + testSuffix
+	suffixedUAT     = "__client_uat_" + testSuffix
+	developmentKey  = "pk_test_Zm9vLWJhci0xMy5jbGVyay5hY2NvdW50cy5kZXYk"
+)
+
+// browser is an authenticator and what it asks of Clerk.
+type browser struct {
+	*Authenticator
+	backend *cannedBackend
+}
+
+func newBrowser(t *testing.T, cfg Config, answers ...backendAnswer) *browser {
+	t.Helper()
+	backend := &cannedBackend{answers: append(answers, backendAnswer{
+		Method: "GET", Path: "/v1/jwks", Status: http.StatusOK, Body: keySetOf(t, jwkOf(testKid, &signingKey().PublicKey)),
+	})}
+	if cfg.PublishableKey == "" {
+		cfg.PublishableKey = testPublishable
+	}
+	cfg.SecretKey = "sk_live_x"
+	if strings.HasPrefix(cfg.PublishableKey, "pk_test_") {
+		cfg.SecretKey = "sk_test_x"
+	}
+	if cfg.AuthorizedParties == nil {
+		cfg.AuthorizedParties = policy.StringList{"https://app.example.com"}
+	}
+	a, err := New(cfg, Options{HTTPClient: &http.Client{Transport: backend}, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	return &browser{a, backend}
+}
+
+// navigation is a browser loading a page, with these cookies and fields.
+func navigation(target, cookies string, more ...string) *policy.Request {
+	return &policy.Request{
+		Method: "GET", Scheme: "https", Host: "app.example.com", Target: target,
+		Headers: append(fields("Sec-Fetch-Dest", "document", "Accept", "text/html", "Cookie", cookies), fields(more...)...),
+	}
+}
+
+func (b *browser) load(t *testing.T, r *policy.Request) policy.AuthState {
+	t.Helper()
+	return b.Authenticate(t.Context(), r, sessionsOnly, now)
+}
+
+func headerOf(headers []policy.Header, name string) string {
+	for _, h := range headers {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+func answerOf(path string, status int, body any) backendAnswer {
+	data, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	method := "GET"
+	if strings.HasSuffix(path, "/refresh") {
+		method = "POST"
+	}
+	return backendAnswer{Method: method, Path: path, Status: status, Body: data}
+}
+
+const nonceFor = "/v1/clients/handshake_payload"
+
+// signedInCookies are those of a browser that is signed in.
+func signedInCookies(token string) string {
+	return "__session=" + token + "; __client_uat=" + strconv.FormatInt(now.Unix()-100, 10)
+}
+
+func TestAHandshakeLeadsToTheFrontendAPIAndBack(t *testing.T) {
+	t.Parallel()
+	expired := mint(t, object{"exp": now.Unix() - 60})
+	b := newBrowser(t, Config{})
+	got := b.load(t, navigation("/a/b?x=1&__clerk_db_jwt=d&__clerk_handshake_nonce=n", signedInCookies(expired)))
+	if got.Status != policy.Handshake || got.Reason != policy.ReasonExpiredNoRefreshCookie {
+		t.Fatalf("%+v", got)
+	}
+	location, err := url.Parse(headerOf(got.Headers, "Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := location.Query()
+	if location.Host != "clerk.example.com" || location.Path != "/v1/client/handshake" || query.Get("__session") != expired {
+		t.Errorf("%v", location)
+	}
+	if back := query.Get("redirect_url"); back != "https://app.example.com/a/b?x=1" {
+		t.Errorf("back to %q", back)
+	}
+	if cookie := headerOf(got.Headers, "Set-Cookie"); cookie != "__clerk_redirect_count=1; Path=/; SameSite=Lax; HttpOnly; Max-Age=10; Secure" {
+		t.Errorf("%q", cookie)
+	}
+}
+
+func TestWhoIsSentToAHandshake(t *testing.T) {
+	t.Parallel()
+	uat := "__client_uat=" + strconv.FormatInt(now.Unix(), 10)
+	page := func(change func(*policy.Request)) *policy.Request {
+		r := navigation("/", uat)
+		change(r)
+		return r
+	}
+	tests := []struct {
+		name string
+		r    *policy.Request
+		want policy.AuthStatus
+	}{
+		{"a page", page(func(*policy.Request) {}), policy.Handshake},
+		{"a frame", page(func(r *policy.Request) { r.Headers[0].Value = "iframe" }), policy.Handshake},
+		{"an old browser's page", page(func(r *policy.Request) { r.Headers[0].Value = "" }), policy.Handshake},
+		{"a script's call", page(func(r *policy.Request) { r.Headers[0].Value = "empty" }), policy.SignedOut},
+		{"a form", page(func(r *policy.Request) { r.Method = "POST" }), policy.SignedOut},
+		{"a question for headers", page(func(r *policy.Request) { r.Method = "HEAD" }), policy.SignedOut},
+		{"a host that is not ours", page(func(r *policy.Request) { r.Host = "evil.com" }), policy.SignedOut},
+		{"a host that is no name", page(func(r *policy.Request) { r.Host = "app.example.com@evil.com" }), policy.SignedOut},
+		{"a target of another host", page(func(r *policy.Request) { r.Target = "https://evil.com/" }), policy.SignedOut},
+		{"a target that breaks out", page(func(r *policy.Request) { r.Target = "/\\evil.com" }), policy.SignedOut},
+		{"two handshakes before", navigation("/", uat+"; __clerk_redirect_count=2"), policy.Handshake},
+		{"three handshakes before", navigation("/", uat+"; __clerk_redirect_count=3"), policy.SignedOut},
+		{"many handshakes before", navigation("/", uat+"; __clerk_redirect_count=4"), policy.SignedOut},
+		{"two sessions", navigation("/", "__session="+mint(t, nil)+"; "+suffixedSession+"="+mint(t, object{"sid": "sess_other"})), policy.Handshake},
+	}
+	b := newBrowser(t, Config{})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := b.load(t, tt.r)
+			if got.Status != tt.want || (headerOf(got.Headers, "Location") != "") != (tt.want == policy.Handshake) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestANonceSignsInAndIsForwardedAsCookies(t *testing.T) {
+	t.Parallel()
+	token := mint(t, nil)
+	b := newBrowser(t, Config{}, answerOf(nonceFor, http.StatusOK, object{"directives": []string{
+		"__client_uat=5; Path=/; Domain=example.com", suffixedSession + "=" + token + "; Path=/", "__clerk_handshake_nonce=; Max-Age=0", "__old=; Path=/",
+	}}))
+	got := b.load(t, navigation("/", "theme=dark; __client_uat=0; __old=1; __clerk_handshake_nonce=n1; __session=stale"))
+	if got.Status != policy.SignedIn || got.Principal.UserID != "user_2member" || got.Forward == nil {
+		t.Fatalf("%+v", got)
+	}
+	if want := "theme=dark; __session=stale; __client_uat=5; " + suffixedSession + "=" + token; got.Forward.Cookie != want {
+		t.Errorf("the upstream receives %q", got.Forward.Cookie)
+	}
+	if !slices.Contains(got.Forward.RemoveQuery, "__clerk_handshake_nonce") || !slices.Contains(got.Forward.RemoveQuery, "__clerk_handshake") {
+		t.Errorf("%q", got.Forward.RemoveQuery)
+	}
+	if cookies := len(got.Headers); cookies != 5 || headerOf(got.Headers, "Access-Control-Allow-Origin") != "" || headerOf(got.Headers, "Location") != "" {
+		t.Errorf("%+v", got.Headers)
+	}
+}
+
+// handshakeToken is the signed answer to a handshake.
+func handshakeToken(t testing.TB, claims object) string {
+	t.Helper()
+	return mintWith(t, testHeader, claims)
+}
+
+func TestWhereTheAnswerOfAHandshakeCounts(t *testing.T) {
+	t.Parallel()
+	directives := []string{"__session=" + mint(t, nil) + "; Path=/"}
+	good := handshakeToken(t, object{"handshake": directives})
+	recent := handshakeToken(t, object{"handshake": directives, "iat": now.Unix() - 20})
+	old := handshakeToken(t, object{"handshake": directives, "iat": now.Unix() - 3600})
+	forged := signed(t, otherKey(), jsonSegment(t, testHeader), jsonSegment(t, object{"handshake": directives}))
+	expired := handshakeToken(t, object{"handshake": []string{"__session=" + mint(t, object{"exp": now.Unix() - 900})}})
+	split := handshakeToken(t, object{"handshake": append(directives, "a=b\r\nSet-Cookie: c=d")})
+	script := navigation("/", "__clerk_handshake="+good)
+	script.Headers[0].Value = "empty"
+	tests := []struct {
+		name   string
+		r      *policy.Request
+		signed bool
+	}{
+		{"in a cookie", navigation("/", "__clerk_handshake="+good), true},
+		{"made just now", navigation("/", "__clerk_handshake="+recent), true},
+		{"made an hour ago", navigation("/", "__clerk_handshake="+old), false},
+		{"in a link", navigation("/?__clerk_handshake="+good, ""), false},
+		{"in a script's call", script, false},
+		{"forged", navigation("/", "__clerk_handshake="+forged), false},
+		{"with an expired session", navigation("/", "__clerk_handshake="+expired), false},
+		{"with a header in a cookie", navigation("/", "__clerk_handshake="+split), false},
+		{"a session token is none", navigation("/", "__clerk_handshake="+mint(t, nil)), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := newBrowser(t, Config{}).load(t, tt.r)
+			if (got.Status == policy.SignedIn) != tt.signed {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestANonceThatYieldsNothingIsAskedAboutOnce(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, Config{})
+	for range 3 {
+		got := b.load(t, navigation("/", "__clerk_handshake_nonce=spent; "+signedInCookies(mint(t, nil))))
+		if got.Status != policy.SignedIn {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if n := len(b.backend.asked(nonceFor)); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// asked returns the calls to a path.
+func (b *cannedBackend) asked(path string) []backendCall {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(b.calls), func(c backendCall) bool { return c.Path != path })
+}
+
+const refreshPath = "/v1/sessions/sess_2session/refresh"
+
+func TestAnExpiredSessionIsRefreshed(t *testing.T) {
+	t.Parallel()
+	expired, fresh := mint(t, object{"exp": now.Unix() - 60}), mint(t, nil)
+	b := newBrowser(t, Config{}, answerOf(refreshPath, http.StatusOK, object{"cookies": []string{"__session=" + fresh + "; Path=/"}}))
+	r := navigation("/", signedInCookies(expired)+"; __refresh_"+testSuffix+"=r1", "X-Internal", "secret", "User-Agent", "test")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			got := b.Authenticate(t.Context(), r, sessionsOnly, now)
+			if got.Status != policy.SignedIn || headerOf(got.Headers, "Set-Cookie") != "__session="+fresh+"; Path=/" {
+				t.Errorf("%+v", got)
+			}
+			if got.Forward == nil || !strings.Contains(got.Forward.Cookie, fresh) || strings.Contains(got.Forward.Cookie, expired) {
+				t.Errorf("%+v", got.Forward)
+			}
+		})
+	}
+	wg.Wait()
+	for _, call := range b.backend.asked(refreshPath) {
+		body := call.Body.(map[string]any)
+		sent := body["request_headers"].(map[string]any)
+		if body["refresh_token"] != "r1" || body["request_origin"] != "https://app.example.com" || sent["user-agent"] == nil || len(sent) != 1 {
+			t.Errorf("%+v", body)
+		}
+	}
+}
+
+func TestWhyASessionIsNotRefreshed(t *testing.T) {
+	t.Parallel()
+	expired := object{"exp": now.Unix() - 60}
+	refresh := "; __refresh_" + testSuffix + "=r1"
+	code := object{"errors": []object{{"code": "invalid_refresh_token"}}}
+	post := navigation("/", signedInCookies(mint(t, expired))+refresh)
+	post.Method = "POST"
+	odd := mint(t, with(expired, object{"sid": "sess_a.b"}))
+	tests := []struct {
+		name   string
+		r      *policy.Request
+		answer backendAnswer
+		want   policy.Reason
+	}{
+		{"no refresh cookie", navigation("/", signedInCookies(mint(t, expired))), backendAnswer{}, policy.ReasonExpiredNoRefreshCookie},
+		{"one without suffix", navigation("/", signedInCookies(mint(t, expired))+"; __refresh=r1"), backendAnswer{}, policy.ReasonExpiredNoRefreshCookie},
+		{"a form", post, backendAnswer{}, policy.ReasonExpiredNotGet},
+		{"an id that is none", navigation("/", signedInCookies(odd)+refresh), backendAnswer{}, policy.ReasonExpiredNoSessionID},
+		{"Clerk refuses", navigation("/", signedInCookies(mint(t, expired))+refresh), answerOf(refreshPath, http.StatusUnauthorized, code), policy.ReasonExpiredRefreshRefused},
+		{"Clerk has none", navigation("/", signedInCookies(mint(t, expired))+refresh), answerOf(refreshPath, http.StatusOK, object{"cookies": []string{}}), policy.ReasonExpiredRefreshEmpty},
+		{"Clerk is away", navigation("/", signedInCookies(mint(t, expired))+refresh), backendAnswer{Method: "POST", Path: refreshPath, NetworkError: true}, policy.ReasonExpiredRefreshFailed},
+		{"the new one has expired too", navigation("/", signedInCookies(mint(t, expired))+refresh), answerOf(refreshPath, http.StatusOK, object{"cookies": []string{"__session=" + mint(t, expired)}}), policy.ReasonExpiredRefreshedInvalid},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := newBrowser(t, Config{}, tt.answer).load(t, tt.r)
+			if got.Reason != tt.want || got.Status == policy.SignedIn {
+				t.Errorf("%+v", got)
+			}
+			if got.Reason.Status() != http.StatusUnauthorized {
+				t.Errorf("status %d", got.Reason.Status())
+			}
+		})
+	}
+}
+
+func TestAnExpiredBearerIsNotSentAnywhere(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, Config{})
+	got := b.load(t, navigation("/", "__refresh_"+testSuffix+"=r1", "Authorization", "Bearer "+mint(t, object{"exp": now.Unix() - 60})))
+	if got.Status != policy.SignedOut || got.Reason != policy.ReasonSessionExpired || len(got.Headers) != 0 || len(b.backend.asked(refreshPath)) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestASignedInBrowserCostsAtMostOneCall(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, Config{})
+	r := navigation("/page?x=1", signedInCookies(mint(t, nil)), "Referer", "https://app.example.com/")
+	for i := range 5 {
+		if got := b.load(t, r); got.Status != policy.SignedIn {
+			t.Fatalf("%+v", got)
+		}
+		if n := len(b.backend.calls); n != 1 {
+			t.Fatalf("%d calls after request %d", n, i+1)
+		}
+	}
+}
+
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, Config{})
+	token := mint(t, nil)
+	script := navigation("/", signedInCookies(token))
+	script.Headers[0].Value = "empty"
+	for name, tt := range map[string]struct {
+		r    *policy.Request
+		want policy.AuthStatus
+	}{
+		"a page":                {navigation("/", signedInCookies(token)), policy.Handshake},
+		"a script's call":       {script, policy.SignedOut},
+		"a bearer":              {navigation("/", "", "Authorization", "Bearer "+token), policy.SignedOut},
+		"after many handshakes": {navigation("/", signedInCookies(token)+"; __clerk_redirect_count=3"), policy.SignedOut},
+	} {
+		got := b.Renew(t.Context(), tt.r, policy.ReasonSessionRevoked, now)
+		if got.Status != tt.want || got.Reason != policy.ReasonSessionRevoked || got.Principal != nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestOrganizationSync(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, Config{OrganizationSync: &OrganizationSync{Organization: policy.StringList{"/orgs/:slug", "/orgs/:slug/(.*)", "/by-id/:id"}, Personal: policy.StringList{"/me"}}})
+	for path, asked := range map[string]string{
+		"/orgs/acme": "", "/orgs/acme/x": "", "/orgs/other": "other", "/by-id/org_2acme": "", "/by-id/org_x": "org_x", "/me": "personal", "/elsewhere": "",
+	} {
+		got := b.load(t, navigation(path, signedInCookies(mint(t, nil))))
+		query := ""
+		if location, err := url.Parse(headerOf(got.Headers, "Location")); err == nil && location.Host != "" {
+			query = location.Query().Get("organization_id")
+			if query == "" && location.Query().Has("organization_id") {
+				query = "personal"
+			}
+		}
+		if query != asked || (got.Status == policy.Handshake) != (asked != "") {
+			t.Errorf("%s: %q, %+v", path, query, got)
+		}
+	}
+}
+
+func TestAPrimaryAnswersItsSatellitesAlone(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, Config{PublishableKey: developmentKey, AuthorizedParties: policy.StringList{"https://app.example.com", "https://sat.example"}})
+	for to, answered := range map[string]bool{
+		"https://sat.example/page": true, "https://evil.example/": false, "//sat.example/": false, "/page": false,
+		"https://sat.example@evil.example/": false, "https://sat.example\\@evil.example/": false, "javascript:alert(1)": false,
+	} {
+		got := b.load(t, navigation("/?__clerk_redirect_url="+url.QueryEscape(to), "__clerk_db_jwt=d1"))
+		location := headerOf(got.Headers, "Location")
+		if strings.HasPrefix(location, "https://sat.example/page?__clerk_db_jwt=d1&__clerk_synced=true") != answered || !answered && location != "" {
+			t.Errorf("%q: %+v", to, got)
+		}
+	}
+}
+
+func TestKeysThatCannotBeHadAreNoSignOut(t *testing.T) {
+	t.Parallel()
+	a, err := New(Config{PublishableKey: testPublishable}, Options{KeySet: brokenKeys{ErrKeysUnavailable}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cookies := range []string{signedInCookies(mint(t, nil)), "__clerk_handshake=" + handshakeToken(t, object{"handshake": []string{}}) + "; __session=" + mint(t, nil)} {
+		if got := a.Authenticate(t.Context(), navigation("/", cookies), sessionsOnly, now); got.Status != policy.Unavailable {
+			t.Errorf("%+v", got)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package session
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// The parameters by which Clerk's pages and Frontend API talk to an application.
+const (
+	paramHandshake  = "__clerk_handshake"
+	paramNonce      = "__clerk_handshake_nonce"
+	paramDevBrowser = "__clerk_db_jwt"
+	paramDevSession = "__dev_session"
+	paramHelp       = "__clerk_help"
+	paramSynced     = "__clerk_synced"
+	paramReturn     = "__clerk_redirect_url"
+)
+
+// renew sends a browser to the Frontend API, which knows better than its cookies
+// whether it is signed in. Requests that cannot be sent anywhere are signed out
+// for the reason, and so are browsers that were sent there time and again.
+func (a *Authenticator) renew(v *visit, reason policy.Reason, cause error) policy.AuthState {
+	return a.send(v, reason, cause, func() (string, bool) { return a.handshakeURL(v, reason) })
+}
+
+// send is renew with another place to be sent to.
+func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where func() (string, bool)) policy.AuthState {
+	state := policy.AuthState{Reason: reason, Presented: v.presented(), Cause: cause}
+	if !v.mayHandshake() || v.loops() {
+		return state
+	}
+	location, ok := where()
+	if !ok {
+		return state
+	}
+	state.Status = policy.Handshake
+	state.Headers = []policy.Header{
+		{Name: "Location", Value: location},
+		{Name: "Cache-Control", Value: "no-store"},
+		{Name: "Set-Cookie", Value: v.countCookie()},
+	}
+	if !a.relaxed.handshakes {
+		state.Headers = append(state.Headers, policy.Header{Name: "Referrer-Policy", Value: "no-referrer"})
+	}
+	return state
+}
+
+// maxHandshakes is how many handshakes in a row a browser is sent to.
+const maxHandshakes = 3
+
+// loops reports whether the browser has come from too many.
+func (v *visit) loops() bool {
+	if v.auth.relaxed.loops {
+		return v.handshakes() == maxHandshakes
+	}
+	return v.handshakes() >= maxHandshakes
+}
+
+// countCookie counts one more.
+func (v *visit) countCookie() string {
+	count := countCookie + "=" + strconv.FormatFloat(v.handshakes()+1, 'f', -1, 64)
+	if v.auth.relaxed.loops {
+		return count + "; SameSite=Lax; HttpOnly; Max-Age=2"
+	}
+	count += "; Path=/; SameSite=Lax; HttpOnly; Max-Age=10"
+	if u, ok := v.address(); ok && u.scheme == "https" {
+		count += "; Secure"
+	}
+	return count
+}
+
+// handshakeURL is where the Frontend API looks into the browser's session, with
+// the way back.
+func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bool) {
+	back, ok := v.address()
+	if !ok {
+		return "", false
+	}
+	base, ok := a.frontendURL(back)
+	if !ok {
+		return "", false
+	}
+	spent := []string{paramDevBrowser, paramDevSession}
+	if !a.relaxed.handshakes {
+		spent = append(spent, paramHandshake, paramNonce)
+	}
+	query := form{
+		{"redirect_url", back.withForm(v.query.without(spent...)).String()},
+		{"__clerk_api_version", apiVersion},
+		{"suffixed_cookies", strconv.FormatBool(v.suffixed)},
+		{"__clerk_hs_reason", string(reason)},
+		{"format", "nonce"},
+	}
+	if token := v.sessionToken(); token != "" {
+		query = append(query, pair{sessionCookie, token})
+	}
+	if browser := v.devBrowser(); browser != "" && !a.key.Production {
+		query = append(query, pair{paramDevBrowser, browser})
+	}
+	if target, ok := a.organizations.target(back.path); ok {
+		query = append(query, pair{"organization_id", target.param()})
+	}
+	return base.withForm(query).String(), true
+}
+
+// frontendURL is the address of the handshake at the Frontend API.
+func (a *Authenticator) frontendURL(own *webURL) (*webURL, bool) {
+	text := a.frontendBase(own)
+	if !strings.HasPrefix(text, "http") {
+		text = "https://" + text
+	}
+	base, ok := parseWebURL(strings.TrimRight(text, "/") + "/")
+	if !ok {
+		return nil, false
+	}
+	base.path = base.path[:strings.LastIndexByte(base.path, '/')+1] + "v1/client/handshake"
+	base.fragment = ""
+	return base, true
+}
+
+// frontendBase is the Frontend API: a host, or an address where this site
+// proxies it.
+func (a *Authenticator) frontendBase(own *webURL) string {
+	if strings.HasPrefix(a.config.ProxyURL, "/") {
+		return own.origin() + a.config.ProxyURL
+	}
+	return a.FrontendAPI()
+}

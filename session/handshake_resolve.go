@@ -1,0 +1,220 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// maxHandshakeAge bounds how old the answer of a handshake may be.
+const maxHandshakeAge = 5 * time.Minute
+
+// resolveHandshake takes what the Frontend API answers to a handshake: cookies
+// to set, among them the session. They come signed, or for a nonce that the
+// Backend API exchanges once. What does not hold is left aside, and the request
+// is judged without it.
+func (a *Authenticator) resolveHandshake(ctx context.Context, v *visit) (policy.AuthState, bool) {
+	token, nonce := v.handshakeAnswer()
+	if token == "" && nonce == "" {
+		return policy.AuthState{}, false
+	}
+	directives, err := a.directives(ctx, v, token, nonce)
+	switch {
+	case err == nil:
+	case a.relaxed.handshakes && nonce != "":
+		directives = nil
+	case hasReason(err, policy.ReasonHandshakeInvalid) && !a.key.Production:
+		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonHandshakeInvalid, Presented: true, Cause: err}, true
+	default:
+		return policy.AuthState{}, false
+	}
+	renewed, ok := renewedCookies(directives)
+	if !ok || renewed.session == "" && !a.relaxed.handshakes && nonce != "" && len(directives) == 0 {
+		return policy.AuthState{}, false
+	}
+	state, err := a.arrived(ctx, v, renewed)
+	if err != nil {
+		return policy.AuthState{}, false
+	}
+	a.addressHandshake(v, &state)
+	return state, true
+}
+
+// handshakeAnswer returns the signed answer and the nonce, of which one counts.
+// By default only a browser loading a page has them, and in production only in
+// cookies: a link must not plant somebody else's session.
+func (v *visit) handshakeAnswer() (token, nonce string) {
+	token, nonce = v.cookies.handshake.value, v.cookies.nonce.value
+	if v.auth.relaxed.handshakes || !v.auth.key.Production {
+		if fromQuery := v.param(paramHandshake); fromQuery != "" {
+			token = fromQuery
+		}
+		if fromQuery := v.param(paramNonce); fromQuery != "" {
+			nonce = fromQuery
+		}
+	}
+	if !v.auth.relaxed.handshakes && !v.mayHandshake() {
+		return "", ""
+	}
+	return token, nonce
+}
+
+// directives returns the cookies that a handshake sets. The nonce counts before
+// the signed answer.
+func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce string) ([]string, error) {
+	if nonce != "" {
+		return a.backend.handshakePayload(ctx, nonce, v.now)
+	}
+	payload, err := a.verifier.verifyHandshake(ctx, token, v.now)
+	if err != nil {
+		if isUnavailable(err) {
+			return nil, err
+		}
+		return nil, &Error{policy.ReasonHandshakeInvalid, err}
+	}
+	list, ok := payload["handshake"].([]any)
+	if !ok {
+		return nil, nil
+	}
+	out := texts(list)
+	if len(out) != len(list) {
+		return nil, errors.New("a directive of the handshake is not text")
+	}
+	return out, nil
+}
+
+// verifyHandshake returns the claims of a handshake's signed answer. It has
+// neither times nor parties to compare; by default one that says when it was
+// made is taken for some minutes.
+func (v *Verifier) verifyHandshake(ctx context.Context, text string, now time.Time) (map[string]any, error) {
+	t, err := decodeToken(text, v.rules.relaxed, nil)
+	if err != nil {
+		return nil, &Error{policy.ReasonTokenInvalid, err}
+	}
+	key, err := v.findKey(ctx, t, t.checkHeader(v.rules.relaxed), now)
+	if err != nil {
+		return nil, err
+	}
+	if !t.isSession() {
+		return nil, refuse(policy.ReasonTokenInvalid, "not of the class of handshakes")
+	}
+	if err := checkSignature(t, key); err != nil {
+		return nil, err
+	}
+	if v.rules.relaxed.handshakes {
+		return t.claims, nil
+	}
+	earliest, latest := now.Add(-maxHandshakeAge-v.rules.Leeway), now.Add(v.rules.Leeway)
+	if iat := instant(t.claims["iat"]); !iat.IsZero() && (iat.Before(earliest) || iat.After(latest)) {
+		return nil, refuse(policy.ReasonTokenExpired, "the handshake was answered too long ago")
+	}
+	if exp := instant(t.claims["exp"]); !exp.IsZero() && !exp.After(now.Add(-v.rules.Leeway)) {
+		return nil, refuse(policy.ReasonTokenExpired, "claim exp of the handshake has passed")
+	}
+	return t.claims, nil
+}
+
+// arrived is the state of a request whose cookies were renewed on the way.
+// Without a session among them the browser is signed out. The error is that of a
+// session that does not hold.
+func (a *Authenticator) arrived(ctx context.Context, v *visit, renewed renewal) (policy.AuthState, error) {
+	state := policy.AuthState{Reason: policy.ReasonSessionEmpty, Presented: true}
+	if renewed.session != "" {
+		p, err := a.verifier.Verify(ctx, renewed.session, v.now)
+		if isOutOfTime(err) && !a.key.Production && v.handshake() {
+			p, err = a.forgiving.Verify(ctx, renewed.session, v.now)
+		}
+		switch {
+		case isPending(err):
+			state = failed(err)
+		case err != nil:
+			return state, err
+		default:
+			state = signedIn(p)
+		}
+	}
+	state.Headers = renewed.headers()
+	state.Forward = &policy.Forward{Cookie: renewed.cookieField(v.request.Headers)}
+	return state, nil
+}
+
+// developmentSkew is how far the clock of a developer's machine may be off for a
+// session that comes right from a handshake.
+const developmentSkew = 24 * time.Hour
+
+func isOutOfTime(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && sessionReasons[e.Reason] != ""
+}
+
+// handshake reports whether the request brings the answer of one.
+func (v *visit) handshake() bool {
+	token, nonce := v.handshakeAnswer()
+	return token != "" || nonce != ""
+}
+
+// spentParams are the parameters of the query that end with a handshake.
+var spentParams = []string{paramHandshake, paramHelp, paramDevBrowser, paramNonce}
+
+// addressHandshake adds what only a handshake's answer needs: in development it
+// stands in the address, which is loaded anew without it.
+func (a *Authenticator) addressHandshake(v *visit, state *policy.AuthState) {
+	add := func(name, value string) {
+		state.Headers = append(state.Headers, policy.Header{Name: name, Value: value})
+	}
+	if a.relaxed.handshakes {
+		add("Access-Control-Allow-Origin", "null")
+		add("Access-Control-Allow-Credentials", "true")
+	} else if a.key.Production {
+		add("Cache-Control", "no-store")
+	}
+	state.Forward.RemoveQuery = spentParams
+	if u, ok := v.address(); ok && !a.key.Production {
+		add("Location", u.withForm(v.query.without(spentParams...)).String())
+		add("Cache-Control", "no-store")
+	}
+}
+
+// renewal are cookies for the browser, as Clerk words them.
+type renewal struct {
+	directives []string
+	// session is the session token among them, the last of several.
+	session string
+}
+
+// renewedCookies reads directives: name=value and attributes, as in Set-Cookie.
+// It reports false where one cannot stand in a header field.
+func renewedCookies(directives []string) (renewal, bool) {
+	r := renewal{directives: directives}
+	for _, directive := range directives {
+		if strings.ContainsFunc(directive, func(c rune) bool { return c == '\r' || c == '\n' || c == 0 || c > 0xff }) {
+			return renewal{}, false
+		}
+		if name, value := cookieOf(directive); strings.HasPrefix(name, sessionCookie) {
+			r.session = value
+			if name == directive {
+				r.session = name // no value at all, which is no deletion either
+			}
+		}
+	}
+	return r, true
+}
+
+// cookieOf returns name and value of a directive.
+func cookieOf(directive string) (name, value string) {
+	head, _, _ := strings.Cut(directive, ";")
+	name, value, _ = strings.Cut(head, "=")
+	value, _, _ = strings.Cut(value, "=")
+	return name, value
+}
+
+func (r renewal) headers() []policy.Header {
+	var out []policy.Header
+	for _, directive := range r.directives {
+		out = append(out, policy.Header{Name: "Set-Cookie", Value: strings.Trim(directive, " \t")})
+	}
+	return out
+}

@@ -1,0 +1,158 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// refreshed renews an expired session: the Backend API gives a new token for the
+// expired one and the refresh cookie. Where it does not, the browser is sent to
+// the Frontend API.
+func (a *Authenticator) refreshed(ctx context.Context, v *visit, expired string, cause error) policy.AuthState {
+	state, why := a.refresh(ctx, v, expired)
+	if why == "" {
+		return state
+	}
+	return a.renew(v, why, cause)
+}
+
+// refresh returns the state of a refreshed session, or why it was not.
+func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (policy.AuthState, policy.Reason) {
+	switch {
+	case v.request.Method != "GET":
+		return policy.AuthState{}, policy.ReasonExpiredNotGet
+	case v.cookies.refresh.value == "":
+		return policy.AuthState{}, policy.ReasonExpiredNoRefreshCookie
+	case a.config.SecretKey == "":
+		return policy.AuthState{}, policy.ReasonExpiredNoClient
+	}
+	if a.relaxed.renewals {
+		expired = v.sessionToken()
+	}
+	id, why := a.expiredSession(expired)
+	if why != "" {
+		return policy.AuthState{}, why
+	}
+	directives, why := a.askRefresh(ctx, v, id, expired)
+	if why != "" {
+		return policy.AuthState{}, why
+	}
+	renewed, ok := renewedCookies(directives)
+	if !ok {
+		return policy.AuthState{}, policy.ReasonExpiredRefreshEmpty
+	}
+	if renewed.session == "" {
+		return policy.AuthState{}, policy.ReasonExpiredRefreshedInvalid
+	}
+	state, err := a.arrived(ctx, v, renewed)
+	if err != nil {
+		return policy.AuthState{}, policy.ReasonExpiredRefreshedInvalid
+	}
+	if !a.relaxed.renewals {
+		state.Headers = append(state.Headers, policy.Header{Name: "Cache-Control", Value: "no-store"})
+	}
+	return state, ""
+}
+
+// expiredSession returns the id of the session that a token names. By default
+// the token is the one whose signature was checked, and the id has the form of
+// one.
+func (a *Authenticator) expiredSession(token string) (id string, why policy.Reason) {
+	t, err := decodeToken(token, a.relaxed, nil)
+	if err != nil {
+		return "", policy.ReasonExpiredUnreadable
+	}
+	id = text(t.claims, "sid")
+	if number, ok := t.claims["sid"].(float64); ok && a.relaxed.renewals {
+		id = strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	switch {
+	case id == "", !a.relaxed.renewals && !sessionID.MatchString(id):
+		return "", policy.ReasonExpiredNoSessionID
+	case climbs(id):
+		return "", policy.ReasonExpiredRefreshRefused
+	}
+	return id, ""
+}
+
+// climbs reports whether an id, put into a path, leads out of its place.
+func climbs(id string) bool {
+	for segment := range strings.FieldsFuncSeq(decodeURIComponent(id), func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// askRefresh asks once for all requests that bring the same two tokens at the
+// same time.
+func (a *Authenticator) askRefresh(ctx context.Context, v *visit, id, expired string) ([]string, policy.Reason) {
+	refresh := v.cookies.refresh.value
+	asked := refreshRequest{
+		Format: "cookie", ExpiredToken: expired, RefreshToken: refresh,
+		RequestHeaders: a.passedOn(v),
+	}
+	if u, ok := v.address(); ok {
+		asked.RequestOrigin = u.origin()
+	}
+	digest := sha256.Sum256([]byte(expired + "\n" + refresh))
+	done := a.refreshes.DoChan(string(digest[:]), func() (any, error) {
+		return a.backend.refresh(context.WithoutCancel(ctx), id, v.suffixed, asked)
+	})
+	select {
+	case result := <-done:
+		if result.Err != nil {
+			return nil, whyNotRefreshed(result.Err, a.relaxed.renewals)
+		}
+		directives, _ := result.Val.([]string)
+		if len(directives) == 0 {
+			return nil, policy.ReasonExpiredRefreshEmpty
+		}
+		return directives, ""
+	case <-ctx.Done():
+		return nil, policy.ReasonExpiredRefreshFailed
+	}
+}
+
+// refreshRequest is what the Backend API wants to know of a refresh.
+type refreshRequest struct {
+	Format         string              `json:"format"`
+	ExpiredToken   string              `json:"expired_token"`
+	RefreshToken   string              `json:"refresh_token"`
+	RequestOrigin  string              `json:"request_origin"`
+	RequestHeaders map[string][]string `json:"request_headers"`
+}
+
+// passedOn are the fields of the request that Clerk gets to see: by default
+// those that tell the browser and where it is, and none that authorize.
+func (a *Authenticator) passedOn(v *visit) map[string][]string {
+	out := map[string][]string{}
+	for _, h := range v.request.Headers {
+		name := strings.ToLower(h.Name)
+		if !a.relaxed.renewals && !isTelling(name) {
+			continue
+		}
+		if before, ok := out[name]; ok {
+			separator := ", "
+			if name == "cookie" {
+				separator = "; "
+			}
+			out[name] = []string{before[0] + separator + h.Value}
+		} else {
+			out[name] = []string{h.Value}
+		}
+	}
+	return out
+}
+
+var tellingFields = []string{"user-agent", "accept-language", "origin", "referer", "x-forwarded-for"}
+
+func isTelling(name string) bool {
+	return slices.Contains(tellingFields, name) || strings.HasPrefix(name, "sec-ch-") || strings.HasPrefix(name, "cf-")
+}

@@ -1,0 +1,153 @@
+package session
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// visit is one request on its way through the decision: its credentials, and
+// what is worked out of it when a step asks.
+type visit struct {
+	auth    *Authenticator
+	request *policy.Request
+	now     time.Time
+	credentials
+
+	fetchDest, accept, referer, origin field
+	forwardedHost, forwardedProto      field
+
+	// suffixed says which cookies count: those with the instance's suffix, or
+	// those without.
+	suffixed bool
+	// checked is the session that the cookies were found to hold before the
+	// decision began.
+	checked *cookieSession
+	// conflict is set where the session cookies name two sessions.
+	conflict error
+	// issuedAt is claim iat of a session cookie that was not verified; dated
+	// says that it has one.
+	issuedAt float64
+	dated    bool
+
+	located bool
+	url     *webURL // nil: not known
+	query   form
+}
+
+func (a *Authenticator) visit(r *policy.Request, now time.Time) *visit {
+	v := &visit{auth: a, request: r, now: now}
+	v.read()
+	return v
+}
+
+// family are the cookies that count.
+func (v *visit) family() *cookieFamily {
+	if v.suffixed {
+		return &v.cookies.suffixed
+	}
+	return &v.cookies.plain
+}
+
+// sessionToken is the token that a handshake takes along.
+func (v *visit) sessionToken() string {
+	if token := v.cookieToken(); token != "" {
+		return token
+	}
+	return v.token
+}
+
+// cookieToken is the token in the session cookie that counts.
+func (v *visit) cookieToken() string {
+	if v.checked != nil {
+		return v.checked.token
+	}
+	return v.family().session()
+}
+
+// clientUAT is since when the browser is signed in, in Unix seconds; 0 says
+// signed out.
+func (v *visit) clientUAT() float64 {
+	if v.auth.relaxed.credentials {
+		return referenceUAT(v.family().uat())
+	}
+	return float64(clientUAT(v.family().uat()))
+}
+
+// param returns a parameter of the query, or "".
+func (v *visit) param(name string) string {
+	if !v.mentions(name) {
+		return ""
+	}
+	v.address()
+	return v.query.get(name)
+}
+
+// hasParam reports whether a parameter is there, empty or not.
+func (v *visit) hasParam(name string) bool {
+	if !v.mentions(name) {
+		return false
+	}
+	v.address()
+	return v.query.has(name)
+}
+
+// mentions tells cheaply that a query has no such parameter. Names may be
+// escaped.
+func (v *visit) mentions(name string) bool {
+	_, query, ok := strings.Cut(v.request.Target, "?")
+	return ok && (strings.Contains(query, name) || strings.Contains(query, "%"))
+}
+
+// devBrowser is the token that names the browser to a development instance.
+func (v *visit) devBrowser() string {
+	if token := v.param(devBrowserCookie); token != "" {
+		return token
+	}
+	return v.family().devBrowser.value
+}
+
+// isDocument reports whether a browser is loading the request as a page of its
+// own.
+func (v *visit) isDocument() bool {
+	return v.request.Method == "GET" && v.fetchDest.value == "document"
+}
+
+// mayHandshake reports whether the request is one that can be sent elsewhere and
+// come back: a browser is loading a page.
+func (v *visit) mayHandshake() bool {
+	if v.request.Method != "GET" {
+		return false
+	}
+	switch v.fetchDest.value {
+	case "document", "iframe":
+		return true
+	case "":
+		return strings.HasPrefix(v.accept.value, "text/html")
+	}
+	return false
+}
+
+// handshakes is how many handshakes in a row the browser has come from.
+func (v *visit) handshakes() float64 {
+	text := v.cookies.count.value
+	if !v.auth.relaxed.loops {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return 0
+		}
+		return float64(n)
+	}
+	text = strings.TrimSpace(text)
+	if n, err := strconv.ParseInt(strings.ToLower(text), 0, 64); err == nil && strings.HasPrefix(text, "0") {
+		return float64(n)
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) || strings.ContainsAny(text, "_xXpPiI") {
+		return 0
+	}
+	return n
+}
