@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,27 +11,37 @@ import (
 	"time"
 )
 
-// newLane returns a lane whose calls take a round trip of a millisecond, and how
-// many requests each of them held.
-func newLane(fail *atomic.Bool) (l *lane, trips *[]int) {
-	trips = new([]int)
-	var mu sync.Mutex
+// trips are the calls that were sent, by how many requests each of them held.
+type trips struct {
+	mu    sync.Mutex
+	sizes []int
+}
+
+func (t *trips) all() []int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.sizes)
+}
+
+// newLane returns a lane whose calls take a round trip of a millisecond.
+func newLane(fail *atomic.Bool) (l *lane, sent *trips) {
+	sent = &trips{}
 	l = &lane{watch: func(*lane) {}}
 	l.send = func(calls []*call) error {
 		n := 0
 		for _, c := range calls {
 			n += len(c.requests)
 		}
-		mu.Lock()
-		*trips = append(*trips, n)
-		mu.Unlock()
+		sent.mu.Lock()
+		sent.sizes = append(sent.sizes, n)
+		sent.mu.Unlock()
 		<-time.After(time.Millisecond)
 		if fail.Load() {
 			return errors.New("the store is broken")
 		}
 		return nil
 	}
-	return l, trips
+	return l, sent
 }
 
 func oneRequest() *call { return &call{requests: make([]request, 1)} }
@@ -38,7 +49,7 @@ func oneRequest() *call { return &call{requests: make([]request, 1)} }
 func TestCallsThatWaitGoTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, trips := newLane(new(atomic.Bool))
+		l, sent := newLane(new(atomic.Bool))
 		var wg sync.WaitGroup
 		for range 1000 {
 			wg.Go(func() {
@@ -50,14 +61,14 @@ func TestCallsThatWaitGoTogether(t *testing.T) {
 		wg.Wait()
 		synctest.Wait()
 		sum := 0
-		for _, n := range *trips {
+		for _, n := range sent.all() {
 			sum += n
 			if n > maxBatch {
 				t.Errorf("%d requests went together, want no more than %d", n, maxBatch)
 			}
 		}
-		if sum != 1000 || len(*trips) > maxFlights+1000/maxBatch+1 {
-			t.Errorf("%d requests in %d calls", sum, len(*trips))
+		if sum != 1000 || len(sent.all()) > maxFlights+1000/maxBatch+1 {
+			t.Errorf("%d requests in %d calls", sum, len(sent.all()))
 		}
 		if l.flights != 0 || len(l.queue) != 0 {
 			t.Errorf("%d flights and %d calls are left", l.flights, len(l.queue))
@@ -68,15 +79,15 @@ func TestCallsThatWaitGoTogether(t *testing.T) {
 func TestALoneCallGoesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, trips := newLane(new(atomic.Bool))
+		l, sent := newLane(new(atomic.Bool))
 		begin := time.Now()
 		for range 3 {
 			if err := l.do(t.Context(), oneRequest(), time.Second); err != nil {
 				t.Error(err)
 			}
 		}
-		if took := time.Since(begin); took != 3*time.Millisecond || len(*trips) != 3 {
-			t.Errorf("3 calls took %v and %d round trips", took, len(*trips))
+		if took := time.Since(begin); took != 3*time.Millisecond || len(sent.all()) != 3 {
+			t.Errorf("3 calls took %v and %d round trips", took, len(sent.all()))
 		}
 	})
 }
@@ -109,7 +120,7 @@ func TestABreakerOpensAndCloses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
-		l, trips := newLane(&broken)
+		l, sent := newLane(&broken)
 		var watching sync.WaitGroup
 		ctx, cancel := context.WithCancel(t.Context())
 		defer watching.Wait()
@@ -126,11 +137,11 @@ func TestABreakerOpensAndCloses(t *testing.T) {
 				t.Errorf("call %d: %v", i, err)
 			}
 		}
-		if len(*trips) != maxFailures {
-			t.Errorf("%d calls went to a broken store, want %d", len(*trips), maxFailures)
+		if len(sent.all()) != maxFailures {
+			t.Errorf("%d calls went to a broken store, want %d", len(sent.all()), maxFailures)
 		}
 		<-time.After(10 * time.Second)
-		if probes := len(*trips) - maxFailures; probes > 40 || probes < 30 {
+		if probes := len(sent.all()) - maxFailures; probes > 40 || probes < 30 {
 			t.Errorf("%d probes in ten seconds", probes)
 		}
 		broken.Store(false)

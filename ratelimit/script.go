@@ -110,7 +110,7 @@ func (r *records) add(q *request) {
 	}
 	r.args = append(r.args, q.key)
 	r.checks = append(r.checks, byte(index+1))
-	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(min(q.cost, maxCapacity)))
+	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(q.cost))
 	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(min(q.want, maxCapacity)))
 	if r.judgeAtInstants {
 		r.instants = appendNumbers(r.instants, q.at/int64(time.Second), q.at%int64(time.Second))
