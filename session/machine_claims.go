@@ -9,14 +9,9 @@ import (
 )
 
 // checkMachineHeader refuses tokens that are not of the type, as Clerk makes
-// them.
+// them. A client's are of the type for their typ.
 func (t *token) checkMachineHeader(kind policy.TokenType, r relaxations) error {
-	typ, present := t.header["typ"]
-	name, _ := typ.(string)
-	switch {
-	case kind == policy.OAuthToken && !slices.Contains(oauthTypes, name):
-		return refuse(policy.ReasonTokenVerification, "header typ is not at+jwt")
-	case kind == policy.M2MToken && present && typ != "JWT":
+	if typ, present := t.header["typ"]; kind == policy.M2MToken && present && typ != "JWT" {
 		return refuse(policy.ReasonTokenVerification, "header typ is not JWT")
 	}
 	return t.checkSignatureHeader(r)
@@ -34,15 +29,15 @@ func (t *token) hasMachineCategory(kind policy.TokenType, r relaxations) bool {
 
 // checkMachineClaims compares the claims of a verified token with the rules and
 // the time. It is run for every request.
-func (v *machineVerifier) checkMachineClaims(kind policy.TokenType, claims map[string]any, now time.Time) error {
+func (r *Rules) checkMachineClaims(kind policy.TokenType, claims map[string]any, now time.Time) error {
 	switch {
-	case !v.rules.issuer(claims["iss"]):
+	case !r.issuer(claims["iss"]):
 		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
-	case kind == policy.OAuthToken && !v.rules.oauthAudience(claims["aud"]),
-		kind == policy.M2MToken && !v.rules.audience(claims["aud"]):
+	case kind == policy.OAuthToken && !r.oauthAudience(claims["aud"]),
+		kind == policy.M2MToken && !r.audience(claims["aud"]):
 		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
 	}
-	return v.rules.checkTimes(claims, now)
+	return r.checkTimes(claims, now)
 }
 
 // identity reads what a token says of itself.

@@ -14,8 +14,8 @@ import (
 // machineVerifier verifies the machine tokens that are JSON Web Tokens. Nothing
 // can be asked about them: they count until they expire.
 type machineVerifier struct {
-	*Verifier // for its rules and keys; its cache is for session tokens
-	known     *otter.Cache[fingerprint, *verifiedMachine]
+	base  *Verifier // has the rules and finds the keys
+	known *otter.Cache[fingerprint, *verifiedMachine]
 }
 
 // verifiedMachine is what a token said whose signature was verified, and the key
@@ -33,8 +33,8 @@ type verifiedMachine struct {
 func newMachineVerifier(rules Rules, keys KeySet) *machineVerifier {
 	rules.AuthorizedParties = nil
 	return &machineVerifier{
-		Verifier: NewVerifier(rules, keys, nil),
-		known:    otter.Must(&otter.Options[fingerprint, *verifiedMachine]{MaximumSize: maxCached}),
+		base:  NewVerifier(rules, keys, nil),
+		known: otter.Must(&otter.Options[fingerprint, *verifiedMachine]{MaximumSize: maxCached}),
 	}
 }
 
@@ -49,57 +49,63 @@ func (v *machineVerifier) classify(text string) (policy.TokenType, *token) {
 		t.signed = text[:strings.LastIndexByte(text, '.')]
 		return known.kind, &t
 	}
-	t, err := decodeToken(text, v.rules.relaxed, nil)
+	t, err := decodeToken(text, v.base.rules.relaxed, nil)
 	if err != nil {
 		return "", nil
 	}
 	return t.machineType(), t
 }
 
-// verify returns the principal that a token of the type names, as of now. What
-// is wrong with a token has one word with Clerk; the cause says more.
+// verify returns the principal that a token of the type names, as of now. For
+// what is wrong with a token Clerk has one word; the cause says more.
 func (v *machineVerifier) verify(ctx context.Context, text string, kind policy.TokenType, t *token, now time.Time) (*policy.Principal, error) {
 	p, err := v.verifyToken(ctx, text, kind, t, now)
-	e, ok := errors.AsType[*Error](err)
-	switch {
-	case err == nil:
-		return p, nil
-	case ok && (outages[e.Reason] || e.Reason == policy.ReasonCanceled || e.Reason == policy.ReasonTokenInvalid):
+	if err == nil || isOutage(err) {
+		return p, err
+	}
+	if e, ok := errors.AsType[*Error](err); ok && (e.Reason == policy.ReasonTokenInvalid || e.Reason == policy.ReasonTokenVerification) {
 		return nil, err
 	}
 	return nil, &Error{policy.ReasonTokenVerification, err}
 }
 
 func (v *machineVerifier) verifyToken(ctx context.Context, text string, kind policy.TokenType, t *token, now time.Time) (*policy.Principal, error) {
-	if v.keys == nil {
+	rules := &v.base.rules
+	switch {
+	case v.base.keys == nil:
 		return nil, refuse(policy.ReasonTokenVerification, "there is no key to verify with")
+	case !t.hasMachineCategory(kind, rules.relaxed):
+		return nil, refuse(policy.ReasonTokenInvalid, "header cat is that of another class of tokens")
 	}
-	if !t.hasMachineCategory(kind, v.rules.relaxed) {
-		return nil, &Error{policy.ReasonTokenInvalid, errors.New("header cat is that of another class of tokens")}
-	}
-	key, err := v.findKey(ctx, t, t.checkMachineHeader(kind, v.rules.relaxed), now)
+	key, err := v.base.findKey(ctx, t, t.checkMachineHeader(kind, rules.relaxed), now)
 	if err != nil {
 		return nil, err
 	}
 	id := fingerprintOf(text)
-	if known, ok := v.known.GetIfPresent(id); ok && known.key.equal(key) {
-		if err := v.checkMachineClaims(kind, t.claims, now); err != nil {
+	known, seen := v.known.GetIfPresent(id)
+	seen = seen && known.key.equal(key)
+	if !seen {
+		if err := checkSignature(t, key); err != nil {
 			return nil, err
 		}
+	}
+	if err := rules.checkMachineClaims(kind, t.claims, now); err != nil {
+		return nil, err
+	}
+	if seen {
 		return known.principal, nil
 	}
-	if err := checkSignature(t, key); err != nil {
-		return nil, err
-	}
-	if err := v.checkMachineClaims(kind, t.claims, now); err != nil {
-		return nil, err
-	}
-	identity := t.identity(kind, v.rules.relaxed)
-	if err := identity.check(kind, v.rules.relaxed); err != nil {
+	return v.read(id, len(text), kind, t, key)
+}
+
+// read returns the principal of a token that holds, and remembers it.
+func (v *machineVerifier) read(id fingerprint, size int, kind policy.TokenType, t *token, key *Key) (*policy.Principal, error) {
+	identity := t.identity(kind, v.base.rules.relaxed)
+	if err := identity.check(kind, v.base.rules.relaxed); err != nil {
 		return nil, &Error{policy.ReasonTokenVerification, err}
 	}
 	p := identity.principal(kind, id)
-	if len(text) <= maxCachedToken {
+	if size <= maxCachedToken {
 		kept := token{header: t.header, claims: t.claims, signature: t.signature}
 		v.known.Set(id, &verifiedMachine{kind, kept, p, key})
 	}

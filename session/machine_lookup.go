@@ -21,7 +21,7 @@ const (
 	// maxRejected bounds how many rejected tokens are remembered. They are
 	// remembered apart, so that a flood of them forgets no good one.
 	maxRejected = 4096
-	// maxOpaque bounds an opaque token, in bytes. Clerk's have less than 100.
+	// maxOpaque bounds an opaque token, in bytes. Longer ones are not asked about.
 	maxOpaque = 1 << 10
 )
 

@@ -1,0 +1,289 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// expectState decides by a token as of the clock, and compares.
+func expectState(t *testing.T, m *machines, token string, status policy.AuthStatus, reason policy.Reason) {
+	t.Helper()
+	got := m.authenticate(t.Context(), token, anyToken, time.Now())
+	if got.Status != status || got.Reason != reason || (got.Principal != nil) != (status == policy.SignedIn) {
+		t.Errorf("%v for %q (%v), want %v for %q", got.Status, got.Reason, got.Cause, status, reason)
+	}
+}
+
+func TestClerksWordCountsForAMoment(t *testing.T) {
+	good := apiAnswer(t, policy.APIKey, nil)
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		m := testMachines(t, e, nil)
+		e.set(http.StatusOK, good, nil, 0)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		e.expectCalls(t, 1, "at first")
+		e.set(http.StatusNotFound, nil, nil, 0) // revoked
+		time.Sleep(vouchedFor - 1)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		e.expectCalls(t, 0, "while Clerk's word counts")
+		time.Sleep(1)
+		expectState(t, m, testAPIKey, policy.SignedOut, policy.ReasonTokenInvalid)
+		e.expectCalls(t, 1, "afterwards")
+		e.set(http.StatusOK, good, nil, 0)
+		time.Sleep(rejectedFor - 1)
+		expectState(t, m, testAPIKey, policy.SignedOut, policy.ReasonTokenInvalid)
+		e.expectCalls(t, 0, "while Clerk's word against it counts")
+		time.Sleep(1)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		e.expectCalls(t, 1, "afterwards")
+	})
+}
+
+func TestOpaqueTokensExpireWhileTheyAreRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		e.set(http.StatusOK, apiAnswer(t, policy.APIKey, object{"expiration": time.Now().Add(5 * time.Second).UnixMilli()}), nil, 0)
+		m := testMachines(t, e, nil)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		time.Sleep(5*time.Second - time.Millisecond)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		time.Sleep(time.Millisecond)
+		expectState(t, m, testAPIKey, policy.SignedOut, policy.ReasonTokenInvalid)
+		e.expectCalls(t, 1, "in all")
+	})
+}
+
+func TestOneCallIsMadeForATokenThatManyPresent(t *testing.T) {
+	good := apiAnswer(t, policy.M2MToken, nil)
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		e.set(http.StatusOK, good, nil, time.Second)
+		m := testMachines(t, e, nil)
+		var waiting sync.WaitGroup
+		for range 100 {
+			waiting.Go(func() { expectState(t, m, testM2M, policy.SignedIn, "") })
+		}
+		waiting.Wait()
+		e.expectCalls(t, 1, "for a hundred requests")
+	})
+}
+
+func TestARequestThatEndsDoesNotEndTheCall(t *testing.T) {
+	good := apiAnswer(t, policy.APIKey, nil)
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		e.set(http.StatusOK, good, nil, time.Second)
+		m := testMachines(t, e, nil)
+		brief, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		got := m.authenticate(brief, testAPIKey, anyToken, time.Now())
+		if got.Status != policy.Unavailable || got.Reason != policy.ReasonCanceled || !errors.Is(got.Cause, context.DeadlineExceeded) {
+			t.Errorf("%v for %s (%v)", got.Status, got.Reason, got.Cause)
+		}
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		e.expectCalls(t, 1, "in all")
+	})
+}
+
+// Errors of Clerk are not errors of the token, and the other way round.
+func TestFaultsOfClerk(t *testing.T) {
+	type verdict struct {
+		status policy.AuthStatus
+		reason policy.Reason
+	}
+	outage := verdict{policy.Unavailable, policy.ReasonClerkUnavailable}
+	refusal := verdict{policy.SignedOut, policy.ReasonUnexpectedError}
+	good := apiAnswer(t, policy.APIKey, nil)
+	tests := []struct {
+		name       string
+		endpoint   *endpoint
+		want       verdict
+		compat     verdict
+		remembered bool
+	}{
+		{"unknown", &endpoint{status: 404}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, true},
+		{"unknown, in so many words", &endpoint{status: 404, body: good}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, true},
+		{"malformed", &endpoint{status: 400}, refusal, refusal, true},
+		{"forbidden", &endpoint{status: 403, body: good}, refusal, refusal, true},
+		{"unprocessable", &endpoint{status: 422}, refusal, refusal, true},
+		{"our key is refused", &endpoint{status: 401}, verdict{policy.Unavailable, policy.ReasonSecretKeyInvalid}, verdict{policy.SignedOut, policy.ReasonSecretKeyInvalid}, false},
+		{"too slow", &endpoint{status: 200, body: good, delay: time.Hour}, outage, refusal, false},
+		{"timed out", &endpoint{status: 408}, outage, refusal, false},
+		{"broken", &endpoint{status: 500, body: good}, outage, refusal, false},
+		{"away", &endpoint{status: 503}, outage, refusal, false},
+		{"no content", &endpoint{status: 204}, outage, refusal, false},
+		{"accepted for later", &endpoint{status: 202, body: good}, outage, refusal, false},
+		{"elsewhere", &endpoint{status: 302, body: good}, outage, refusal, false},
+		{"no network", &endpoint{err: errors.New("connection reset")}, outage, refusal, false},
+		{"nothing", &endpoint{status: 200}, outage, refusal, false},
+		{"a page", &endpoint{status: 200, body: []byte("<html>")}, outage, refusal, false},
+		{"two answers", &endpoint{status: 200, body: append(bytes.Clone(good), good...)}, outage, refusal, false},
+		{"a list", &endpoint{status: 200, body: []byte(`[` + string(good) + `]`)}, outage, refusal, false},
+		{"null", &endpoint{status: 200, body: []byte(`null`)}, outage, refusal, false},
+		{"a member twice", &endpoint{status: 200, body: []byte(`{"revoked":true,"revoked":false,` + string(good[1:]))}, outage, refusal, false},
+		{"a body without end", &endpoint{status: 200, body: append(bytes.Repeat([]byte(" "), maxBody), good...)}, outage, refusal, false},
+	}
+	for _, tt := range tests {
+		for mode, want := range map[string]verdict{"default": tt.want, "reference": tt.compat} {
+			t.Run(tt.name+" "+mode, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := testMachines(t, tt.endpoint, func(c *Config) { c.ReferenceCompat = mode == "reference" })
+					began := time.Now()
+					expectState(t, m, testAPIKey, want.status, want.reason)
+					if took := time.Since(began); took > callTimeout {
+						t.Errorf("it took %v", took)
+					}
+					tt.endpoint.expectCalls(t, 1, "at first")
+					expectState(t, m, testAPIKey, want.status, want.reason)
+					again := int32(1)
+					if tt.remembered {
+						again = 0
+					}
+					tt.endpoint.expectCalls(t, again, "the second time")
+				})
+			})
+		}
+	}
+}
+
+func TestAnOutageForgetsNoGoodToken(t *testing.T) {
+	good := apiAnswer(t, policy.APIKey, nil)
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		e.set(http.StatusOK, good, nil, 0)
+		m := testMachines(t, e, nil)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		e.set(http.StatusInternalServerError, nil, nil, 0)
+		expectState(t, m, "ak_another", policy.Unavailable, policy.ReasonClerkUnavailable)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		time.Sleep(vouchedFor)
+		expectState(t, m, testAPIKey, policy.Unavailable, policy.ReasonClerkUnavailable)
+	})
+}
+
+// knowing answers that it knows one token and no other.
+type knowing struct {
+	token, answer string
+	calls, most   atomic.Int32
+	delay         time.Duration
+	limited       bool
+}
+
+func (k *knowing) RoundTrip(r *http.Request) (*http.Response, error) {
+	k.most.Store(max(k.most.Load(), k.calls.Add(1)))
+	defer k.calls.Add(-1)
+	time.Sleep(k.delay)
+	var body map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return nil, err
+	}
+	status, answer, header := http.StatusNotFound, "{}", http.Header{}
+	for _, token := range body {
+		if token == k.token {
+			status, answer = http.StatusOK, k.answer
+		}
+	}
+	if k.limited {
+		status = http.StatusTooManyRequests
+		header.Set("Retry-After", "5")
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader([]byte(answer))), Request: r}, nil
+}
+
+func TestAFloodOfUnknownTokensIsBounded(t *testing.T) {
+	good := string(apiAnswer(t, policy.APIKey, nil))
+	synctest.Test(t, func(t *testing.T) {
+		k := &knowing{token: testAPIKey, answer: good}
+		m := testMachines(t, k, nil)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		for i := range 4 * maxRejected {
+			expectState(t, m, "ak_"+strconv.Itoa(i), policy.SignedOut, policy.ReasonTokenInvalid)
+		}
+		m.opaque.rejected.CleanUp()
+		if got := m.opaque.rejected.EstimatedSize(); got > maxRejected {
+			t.Errorf("%d unknown tokens are remembered, want at most %d", got, maxRejected)
+		}
+		if got := m.opaque.vouched.EstimatedSize(); got != 1 {
+			t.Errorf("%d good tokens are remembered, want the one", got)
+		}
+		k.token = ""
+		expectState(t, m, testAPIKey, policy.SignedIn, "") // without a call
+	})
+}
+
+func TestCallsAtOnceAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &knowing{delay: time.Second}
+		m := testMachines(t, k, nil)
+		var waiting sync.WaitGroup
+		var unavailable atomic.Int32
+		for i := range 10 * maxCalls {
+			waiting.Go(func() {
+				if m.authenticate(t.Context(), "ak_"+strconv.Itoa(i), anyToken, time.Now()).Status == policy.Unavailable {
+					unavailable.Add(1)
+				}
+			})
+		}
+		waiting.Wait()
+		if got := k.most.Load(); got != maxCalls {
+			t.Errorf("%d calls at once, want %d", got, maxCalls)
+		}
+		if unavailable.Load() == 0 {
+			t.Error("all were answered in time, though they waited")
+		}
+	})
+}
+
+func TestClerkIsLeftAloneWhereItAsksForIt(t *testing.T) {
+	good := string(apiAnswer(t, policy.APIKey, nil))
+	synctest.Test(t, func(t *testing.T) {
+		k := &knowing{token: testAPIKey, answer: good}
+		m := testMachines(t, k, nil)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		k.limited = true
+		expectState(t, m, "ak_b", policy.Unavailable, policy.ReasonClerkUnavailable)
+		k.limited = false
+		time.Sleep(5*time.Second - 1)
+		expectState(t, m, "ak_b", policy.Unavailable, policy.ReasonClerkUnavailable)
+		expectState(t, m, testAPIKey, policy.SignedIn, "")
+		time.Sleep(1)
+		expectState(t, m, "ak_b", policy.SignedOut, policy.ReasonTokenInvalid)
+	})
+}
+
+func TestRetryAfterIsBounded(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]time.Duration{
+		"": time.Second, "0": 0, "3": 3 * time.Second, "99999": longestHold, "-1": time.Second, "99999999999999999999": time.Second,
+		"Fri, 31 Dec 2099 23:59:59 GMT": time.Second,
+	} {
+		if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {field}}}); got != want {
+			t.Errorf("%q is %v, want %v", field, got, want)
+		}
+	}
+}
+
+func TestTokensThatClerkDoesNotMakeCostNoCall(t *testing.T) {
+	t.Parallel()
+	e := &endpoint{}
+	m := testMachines(t, e, nil)
+	for _, token := range []string{
+		"ak_a.b.c", "mt_aaa.bbb.ccc", "ak_a b", "ak_a\n", "ak_\x00", "ak_ä", "ak_\xff", "oat_" + string(bytes.Repeat([]byte("a"), maxOpaque)),
+		"ak_" + string(bytes.Repeat([]byte("a"), maxToken)),
+	} {
+		expectState(t, m, token, policy.SignedOut, policy.ReasonTokenInvalid)
+	}
+	e.expectCalls(t, 0, "for tokens that are none")
+}
