@@ -179,18 +179,18 @@ func receive(t *testing.T, d *delivery) (int, *revocation.Service) {
 // effectOf asks about those that the case names, and about all it could mean.
 func effectOf(service *revocation.Service, d *delivery, want revoked) revoked {
 	at := time.Unix(d.Now, 0)
-	gone := func(p policy.Principal) bool {
-		p.TokenType, p.IssuedAt = policy.SessionToken, at.Add(-time.Minute)
-		return service.Revoked(&p, at) == policy.ReasonSessionRevoked
+	gone := func(session, user string) bool {
+		p := &policy.Principal{TokenType: policy.SessionToken, SessionID: session, UserID: user, IssuedAt: at.Add(-time.Minute)}
+		return service.Revoked(p, at) == policy.ReasonSessionRevoked
 	}
 	var got revoked
 	for _, id := range append(slices.Clone(want.Sessions), "sess_2sessionAlice1") {
-		if gone(policy.Principal{SessionID: id, UserID: "user_nobody"}) && !slices.Contains(got.Sessions, id) {
+		if gone(id, "user_nobody") && !slices.Contains(got.Sessions, id) {
 			got.Sessions = append(got.Sessions, id)
 		}
 	}
 	for _, id := range append(slices.Clone(want.Users), "user_2memberAlice") {
-		if gone(policy.Principal{UserID: id, SessionID: "sess_none"}) && !slices.Contains(got.Users, id) {
+		if gone("sess_none", id) && !slices.Contains(got.Users, id) {
 			got.Users = append(got.Users, id)
 		}
 	}
