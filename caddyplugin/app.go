@@ -26,9 +26,13 @@ type App struct {
 	// The instance: keys, parties, sign-in.
 	Clerk session.Config `json:"clerk"`
 
-	// The store in which instances share their counts. Default: each process
-	// counts for itself.
+	// The store in which instances share their counts and what has ended.
+	// Default: each process counts for itself, and knows only the webhooks that
+	// reach it.
 	Redis setup.Redis `json:"redis,omitzero"`
+
+	// About sessions that end before their tokens do.
+	Revocation setup.Revocation `json:"revocation,omitzero"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -49,7 +53,8 @@ func (*App) Stop() error { return nil }
 //
 //	clerk {
 //		<key> <values...>     # the words of the clerk section, as in clerk_auth
-//		redis <url>
+//		redis <url>           # or a block, as in clerk_auth
+//		revocation { ... }    # as in clerk_auth
 //	}
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	d.Next()
@@ -62,6 +67,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
 	words := clerkWords(&app.Clerk)
 	words["redis"] = redisWord(&app.Redis)
+	words["revocation"] = revocationWord(&app.Revocation)
 	if err := words.block(d, "clerk"); err != nil {
 		return nil, err
 	}
@@ -116,8 +122,11 @@ func inherit(config *setup.Config, app *App) {
 			}
 		}
 	}
-	if config.Redis == (setup.Redis{}) {
+	if reflect.ValueOf(config.Redis).IsZero() {
 		config.Redis = app.Redis
+	}
+	if config.Revocation == (setup.Revocation{}) {
+		config.Revocation = app.Revocation
 	}
 }
 

@@ -73,7 +73,20 @@ func namesDocument(arg string) bool {
 //		machine_secret_key  <key>
 //		api_url             <url>
 //		reference_compat
-//		redis               <url>
+//		redis [<url>] {
+//			url|username|password <value>
+//			addresses <host:port...>
+//			cluster
+//			sentinel  <master> [<username> <password>]
+//			database  <n>
+//			tls [{ ca|cert|key|server_name <value> }]
+//			budget    <duration>
+//		}
+//		revocation {
+//			max_token_lifetime <duration>
+//			max_entries        <n>
+//			on_store_error     local|deny
+//		}
 //
 //		trusted_proxies     <addresses...>
 //		mode                enforce|shadow
@@ -165,6 +178,7 @@ func (r *reader) words() words {
 		return err
 	})
 	w["redis"] = redisWord(&r.Redis)
+	w["revocation"] = revocationWord(&r.Revocation)
 	w["trusted_proxies"] = list(&r.TrustedProxies)
 	w["mode"] = text(&r.Mode)
 	w["preflight"] = text(&r.Preflight)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
@@ -33,8 +32,6 @@ func clerkWords(c *session.Config) words {
 		"reference_compat":    bare(&c.ReferenceCompat),
 	}
 }
-
-func redisWord(redis *setup.Redis) word { return text(&redis.URL) }
 
 // readSkew reads: clock_skew <duration>
 func readSkew(d *caddyfile.Dispenser, c *session.Config) error {

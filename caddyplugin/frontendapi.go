@@ -8,7 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/clerkgate/clerkgate/internal/frontendapi"
-	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -45,12 +44,13 @@ func (FrontendAPI) CaddyModule() caddy.ModuleInfo {
 
 // Provision makes the proxy.
 func (f *FrontendAPI) Provision(ctx caddy.Context) error {
-	config, err := instance(ctx, f.Clerk)
+	document, err := instance(ctx, f.Clerk)
 	if err != nil {
 		return err
 	}
+	config := document.Clerk
 	if err := config.Validate(); err != nil {
-		return explain(&setup.Config{Clerk: config}, err)
+		return explain(document, err)
 	}
 	upstream, err := replaceKnown(f.Upstream)
 	if err != nil {

@@ -83,8 +83,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	options := setup.Options{Logger: ctx.Slogger()}
-	if options.Limiter, err = h.leases.limiter(); err != nil {
-		return err
+	if options.Stores, err = h.leases.stores(config); err != nil {
+		return explain(config, err)
 	}
 	if config.Clerk.Validate() == nil { // otherwise New says what is wrong, all at once
 		if options.Session, err = h.leases.session(config.Clerk); err != nil {

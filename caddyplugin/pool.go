@@ -24,9 +24,11 @@ type (
 	sessionKey [sha256.Size]byte
 	// upstreamKey is a hash of what tokens for upstreams are made from.
 	upstreamKey [sha256.Size]byte
-	// limiterKey is the same for all: a limit counts for the whole process, by
+	// storesKey is a hash of what the stores are made from.
+	storesKey [sha256.Size]byte
+	// memoryKey is the same for all: a limit counts for the whole process, by
 	// its name.
-	limiterKey struct{}
+	memoryKey struct{}
 )
 
 // leases are the keys that one handler took, each once.
@@ -91,15 +93,39 @@ func (l *leases) upstream(config *setup.Config) (*setup.Upstream, error) {
 	return value.(*pooledUpstream).Upstream, nil
 }
 
-// limiter returns the counts of this process.
-func (l *leases) limiter() (*ratelimit.Memory, error) {
-	value, err := l.take(limiterKey{}, func() (caddy.Destructor, error) {
-		return &pooledLimiter{ratelimit.NewMemory(ratelimit.Options{})}, nil
+// stores returns the counts and what has ended, by a configuration.
+func (l *leases) stores(config *setup.Config) (*setup.Stores, error) {
+	key, err := config.StoresKey()
+	if err != nil {
+		return nil, err
+	}
+	memory, err := l.memory()
+	if err != nil {
+		return nil, err
+	}
+	value, err := l.take(storesKey(key), func() (caddy.Destructor, error) {
+		stores, err := setup.OpenStores(config, memory, setup.Options{Logger: newLiveLog()})
+		if err != nil {
+			return nil, err
+		}
+		stores.Start(context.Background()) // not the configuration's: Destruct ends it
+		return &pooledStores{stores}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return value.(*pooledLimiter).Memory, nil
+	return value.(*pooledStores).Stores, nil
+}
+
+// memory returns the counts of this process.
+func (l *leases) memory() (*ratelimit.Memory, error) {
+	value, err := l.take(memoryKey{}, func() (caddy.Destructor, error) {
+		return &pooledMemory{ratelimit.NewMemory(ratelimit.Options{})}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*pooledMemory).Memory, nil
 }
 
 // pooledSession is an authenticator whose background ends with its last user.
@@ -117,8 +143,17 @@ type pooledUpstream struct{ *setup.Upstream }
 // Destruct does nothing.
 func (*pooledUpstream) Destruct() error { return nil }
 
-// pooledLimiter is a limiter that nothing needs to end.
-type pooledLimiter struct{ *ratelimit.Memory }
+// pooledStores are stores whose background ends with their last user.
+type pooledStores struct{ *setup.Stores }
+
+// Destruct stops following other instances.
+func (s *pooledStores) Destruct() error {
+	s.Close()
+	return nil
+}
+
+// pooledMemory is a limiter that nothing needs to end.
+type pooledMemory struct{ *ratelimit.Memory }
 
 // Destruct does nothing.
-func (*pooledLimiter) Destruct() error { return nil }
+func (*pooledMemory) Destruct() error { return nil }

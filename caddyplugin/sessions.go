@@ -54,20 +54,21 @@ func (Sessions) CaddyModule() caddy.ModuleInfo {
 // Provision makes the page. Keys, verified tokens and counts are shared with the
 // handlers clerk_auth.
 func (s *Sessions) Provision(ctx caddy.Context) error {
-	config, err := instance(ctx, s.Clerk)
+	document, err := instance(ctx, s.Clerk)
 	if err != nil {
 		return err
 	}
+	config := document.Clerk
 	if err := config.Validate(); err != nil {
-		return explain(&setup.Config{Clerk: config}, err)
+		return explain(document, err)
 	}
 	texts, err := replaceAll(s.Prefix, s.SignedOutURL, s.AccountChooserURL)
 	if err != nil {
 		return err
 	}
-	limiter, err := s.leases.limiter()
+	stores, err := s.leases.stores(document)
 	if err != nil {
-		return err
+		return explain(document, err)
 	}
 	authenticator, err := s.leases.session(config)
 	if err != nil {
@@ -75,8 +76,9 @@ func (s *Sessions) Provision(ctx caddy.Context) error {
 	}
 	s.page, err = sessionpage.New(sessionpage.Options{
 		Prefix: texts[0], SignedOutURL: texts[1], AccountChooserURL: texts[2],
-		Clerk: config, Authenticator: authenticator, Limiter: limiter, Facts: policyRequest, Logger: ctx.Slogger(),
+		Clerk: config, Authenticator: authenticator, Limiter: stores.Limiter, Facts: policyRequest, Logger: ctx.Slogger(),
 		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
+		Revoker:  stores.Revocations, Revocations: stores.Revocations,
 	})
 	return err
 }
@@ -93,14 +95,10 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	return nil
 }
 
-// instance is a handler's clerk section with what the app adds, and with Caddy's
-// placeholders replaced.
-func instance(ctx caddy.Context, config session.Config) (session.Config, error) {
-	document, err := (&Handler{Config: setup.Config{Clerk: config}}).document(ctx)
-	if err != nil {
-		return session.Config{}, err
-	}
-	return document.Clerk, nil
+// instance is a document with a handler's clerk section and what the app adds,
+// and with Caddy's placeholders replaced.
+func instance(ctx caddy.Context, config session.Config) (*setup.Config, error) {
+	return (&Handler{Config: setup.Config{Clerk: config}}).document(ctx)
 }
 
 // replaceAll replaces global placeholders in texts.

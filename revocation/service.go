@@ -22,6 +22,9 @@ type Options struct {
 	Lifetime time.Duration
 	// MaxEntries bounds what is remembered. Default: [DefaultEntries].
 	MaxEntries int
+	// AnyAge lets tokens count that are older than entries are kept: for who
+	// knows of nothing that ended before.
+	AnyAge bool
 	// Deny refuses everybody while the store is out of reach for longer than
 	// [Grace]. Default: this process goes on with what it knows.
 	Deny bool
@@ -79,6 +82,7 @@ func New(o Options) *Service {
 		o.Now = time.Now
 	}
 	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), options: o}
+	s.anyAge = o.AnyAge
 	if o.Redis != nil {
 		s.log = &log{o.Redis, s.lifetime}
 	}

@@ -11,6 +11,9 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
+// Path is where a [Receiver] is usually mounted.
+const Path = "/webhooks/clerk"
+
 // Bounds of the receiver.
 const (
 	// maxDelivery bounds the body of a delivery, in bytes.

@@ -10,10 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/internal/frontendapi"
 	"github.com/clerkgate/clerkgate/internal/sessionpage"
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/revocation"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -67,10 +69,9 @@ func (e *edge) reload() error {
 	if e.options.http == "" {
 		return nil
 	}
-	config, authenticator := e.gates.inForce()
-	handler, warnings, err := edgeHandler(edgeParts{
-		config: config, authenticator: authenticator, limiter: e.gates.limiter, logger: e.logger, frontendAPI: e.options.upstream,
-	})
+	parts := e.gates.inForce()
+	parts.logger, parts.frontendAPI = e.logger, e.options.upstream
+	handler, warnings, err := edgeHandler(parts)
 	if err != nil {
 		return err
 	}
@@ -81,39 +82,47 @@ func (e *edge) reload() error {
 	return nil
 }
 
-// inForce is the document in force and its authenticator.
-func (g *gates) inForce() (*setup.Config, *session.Authenticator) {
+// inForce is the document in force, and what was made of it.
+func (g *gates) inForce() edgeParts {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.config, g.session
+	return edgeParts{config: g.config, authenticator: g.session, stores: g.stores, upstream: g.gate.Load().Upstream}
 }
 
 // edgeParts are what the handlers are made of.
 type edgeParts struct {
 	config        *setup.Config
 	authenticator *session.Authenticator
-	limiter       policy.Limiter
+	stores        *setup.Stores
+	upstream      *setup.Upstream
 	logger        *slog.Logger
 	// frontendAPI is the base of Clerk's Frontend API; empty: by the key.
 	frontendAPI string
-	// revoker and revocations share what has ended with the checks; nil knows of
-	// nothing.
-	revoker     sessionpage.Revoker
-	revocations policy.Revocations
 }
 
 // edgeHandler is everything that is served by HTTP beside the checks: the
-// session page, and where proxy_url has a path of a site, the Frontend API.
+// session page, Clerk's webhooks, the keys of assertions, and where proxy_url has
+// a path of a site, the Frontend API.
 func edgeHandler(p edgeParts) (handler http.Handler, warnings []string, err error) {
 	page, err := sessionpage.New(sessionpage.Options{
 		Clerk: p.config.Clerk, Authenticator: p.authenticator, TrustedProxies: p.config.TrustedProxies, Facts: facts,
 		Instance: policy.Instance{SignInURL: p.authenticator.SignInURL(), Origins: p.authenticator.AuthorizedParties()},
-		Limiter:  p.limiter, Logger: p.logger, Revoker: p.revoker, Revocations: p.revocations,
+		Limiter:  p.stores.Limiter, Logger: p.logger, Revoker: p.stores.Revocations, Revocations: p.stores.Revocations,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	routes := []route{page}
+	receiver, err := p.stores.Receiver(p.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	if receiver != nil {
+		routes = append(routes, at{revocation.Path, receiver})
+	}
+	if p.upstream.Assertions != nil {
+		routes = append(routes, at{assertion.Path, p.upstream.Assertions})
+	}
 	if frontendapi.IsPath(p.config.Clerk.ProxyURL) {
 		proxy, err := frontendapi.New(frontendapi.Options{
 			Clerk: p.config.Clerk, Upstream: p.frontendAPI, TrustedProxies: p.config.TrustedProxies, Facts: facts, Logger: p.logger,
@@ -132,6 +141,15 @@ type route interface {
 	http.Handler
 	Handles(path string) bool
 }
+
+// at is a handler of one path.
+type at struct {
+	path string
+	http.Handler
+}
+
+// Handles reports whether the path is the handler's.
+func (a at) Handles(path string) bool { return path == a.path }
 
 // mux gives each request to the first route that handles its path as it was
 // sent. It cleans and redirects nothing.

@@ -18,15 +18,11 @@ type Config struct {
 	// Clerk is the instance: keys, parties, sign-in.
 	Clerk session.Config `json:"clerk"`
 	policy.Config
-	// Redis is the store that instances share. Default: each process keeps its
-	// own counts.
+	// Redis is the store that instances share. Default: each process counts for
+	// itself, and knows only the webhooks that reach it.
 	Redis Redis `json:"redis,omitzero"`
-}
-
-// Redis is where instances share their counts.
-type Redis struct {
-	// URL is the address of the server: redis://host:6379.
-	URL string `json:"url,omitempty" document:"file"`
+	// Revocation is about sessions that end before their tokens do.
+	Revocation Revocation `json:"revocation,omitzero"`
 }
 
 // maxDocument bounds the size of the configuration document.
@@ -76,9 +72,5 @@ func Check(config Config) (warnings []string, err error) {
 
 // validate reports what no single piece can see.
 func (c *Config) validate() error {
-	var errs []error
-	if c.Redis.URL != "" {
-		errs = append(errs, &policy.ConfigError{Path: "redis.url", Msg: "this version does not share limits by Redis", Suggestion: "remove it: each process counts for itself"})
-	}
-	return errors.Join(append(errs, c.Clerk.Validate())...)
+	return errors.Join(c.Clerk.Validate(), c.Redis.Validate(), c.Revocation.validate())
 }

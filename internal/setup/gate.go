@@ -17,8 +17,9 @@ type Options struct {
 	// Session is an authenticator that outlives this gate, with its keys and
 	// verified tokens. Default: one of the gate's own.
 	Session *session.Authenticator
-	// Limiter outlives this gate, with its counts. Default: one in memory.
-	Limiter policy.Limiter
+	// Stores outlive this gate, with counts and what has ended. Default: the
+	// gate's own.
+	Stores *Stores
 	// Upstream outlives this gate, with the tokens and keys it has. Default: one
 	// of the gate's own.
 	Upstream *Upstream
@@ -36,8 +37,11 @@ type Gate struct {
 	Session *session.Authenticator
 	// Upstream is what requests are given on their way.
 	Upstream *Upstream
-	// owned: the authenticator is the gate's own to start and close.
-	owned bool
+	// Stores hold counts and what has ended.
+	Stores *Stores
+	// owned and ownedStores: the authenticator, or the stores, are the gate's own
+	// to start and close.
+	owned, ownedStores bool
 }
 
 // New compiles the configuration. Nothing is fetched until Start.
@@ -45,13 +49,23 @@ func New(config Config, o Options) (*Gate, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	gate := &Gate{Session: o.Session, Upstream: o.Upstream}
+	gate := &Gate{Session: o.Session, Upstream: o.Upstream, Stores: o.Stores}
 	err := config.validate()
 	if err == nil && gate.Session == nil {
 		gate.Session, err = NewSession(config.Clerk, o)
 		gate.owned = true
 	}
-	deps := policy.Deps{Limiter: o.Limiter, Now: o.Now}
+	if err == nil && gate.Stores == nil {
+		gate.Stores, err = OpenStores(&config, ratelimit.NewMemory(ratelimit.Options{}), o)
+		gate.ownedStores = true
+	}
+	deps := policy.Deps{Limiter: nobody{}, Now: o.Now}
+	if gate.Stores != nil {
+		deps.Limiter, deps.Revocations = gate.Stores.Limiter, gate.Stores.Revocations
+		if err == nil {
+			_, err = gate.Stores.Receiver(&config)
+		}
+	}
 	if gate.Session != nil {
 		deps.Authenticator = gate.Session
 		deps.Instance = policy.Instance{SignInURL: gate.Session.SignInURL(), Origins: gate.Session.AuthorizedParties()}
@@ -68,9 +82,6 @@ func New(config Config, o Options) (*Gate, error) {
 		gate.Upstream, err = NewUpstream(config, o)
 	}
 	gate.Upstream.lend(&config, &deps)
-	if deps.Limiter == nil {
-		deps.Limiter = ratelimit.NewMemory(ratelimit.Options{})
-	}
 	var policyErr error
 	if gate.Policy, policyErr = policy.New(config.Config, deps); err != nil || policyErr != nil {
 		gate.Close()
@@ -84,21 +95,27 @@ func NewSession(config session.Config, o Options) (*session.Authenticator, error
 	return session.New(config, session.Options{HTTPClient: o.HTTPClient, Logger: o.Logger, Now: o.Now})
 }
 
-// Start begins fetching keys in the background, until ctx ends or the gate is
+// Start begins what runs in the background, until ctx ends or the gate is
 // closed.
 func (g *Gate) Start(ctx context.Context) {
 	if g.owned {
 		g.Session.Start(ctx)
 	}
+	if g.ownedStores {
+		g.Stores.Start(ctx)
+	}
 }
 
-// Ready reports whether tokens can be verified.
-func (g *Gate) Ready() bool { return g.Session.Ready() }
+// Ready reports whether tokens can be verified, and what has ended is known.
+func (g *Gate) Ready() bool { return g.Session.Ready() && g.Stores.Ready() }
 
 // Close stops what the gate itself started.
 func (g *Gate) Close() {
 	if g.owned && g.Session != nil {
 		g.Session.Close()
+	}
+	if g.ownedStores && g.Stores != nil {
+		g.Stores.Close()
 	}
 }
 
@@ -107,4 +124,9 @@ type nobody struct{}
 
 func (nobody) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
 	return policy.AuthState{Reason: policy.ReasonSessionMissing}
+}
+
+// Take counts nothing, and lets nothing pass.
+func (nobody) Take(context.Context, time.Time, []policy.LimitCheck, []policy.LimitResult) error {
+	return errors.ErrUnsupported
 }
