@@ -126,12 +126,14 @@ const (
 	ReasonClerkUnavailable   Reason = "clerk-unavailable"
 	ReasonSecretKeyInvalid   Reason = "secret-key-invalid"
 	ReasonLimiterUnavailable Reason = "limiter-unavailable"
-	ReasonAssertionFailed    Reason = "assertion-failed"
-	ReasonMatchTimeout       Reason = "match-timeout"
-	ReasonCanceled           Reason = "canceled"
-	ReasonPanic              Reason = "internal-error"
-	ReasonUnknownRule        Reason = "rule-unknown"
-	ReasonNoDecision         Reason = "no-decision"
+	// ReasonRevocationsUnavailable: it cannot be told whether a session goes on.
+	ReasonRevocationsUnavailable Reason = "revocations-unavailable"
+	ReasonAssertionFailed        Reason = "assertion-failed"
+	ReasonMatchTimeout           Reason = "match-timeout"
+	ReasonCanceled               Reason = "canceled"
+	ReasonPanic                  Reason = "internal-error"
+	ReasonUnknownRule            Reason = "rule-unknown"
+	ReasonNoDecision             Reason = "no-decision"
 	// ReasonNotFound stands in answers that hide what is there; the decision
 	// itself keeps the reason it was made for.
 	ReasonNotFound Reason = "not-found"
@@ -229,18 +231,19 @@ var reasons = map[Reason]reasonInfo{
 	ReasonReverification:       {http.StatusForbidden, "This route wants the sign-in to be verified again."},
 	ReasonSessionTooOld:        {http.StatusForbidden, "The session is too old for this route. Sign in again."},
 
-	ReasonRateLimited:        {http.StatusTooManyRequests, "Too many requests. Try again later."},
-	ReasonKeysUnavailable:    {http.StatusServiceUnavailable, unavailableDetail},
-	ReasonClerkUnavailable:   {http.StatusServiceUnavailable, unavailableDetail},
-	ReasonSecretKeyInvalid:   {http.StatusServiceUnavailable, unavailableDetail},
-	ReasonLimiterUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
-	ReasonAssertionFailed:    {http.StatusInternalServerError, "Who asks could not be vouched for to the application."},
-	ReasonMatchTimeout:       {http.StatusServiceUnavailable, unavailableDetail},
-	ReasonCanceled:           {http.StatusServiceUnavailable, unavailableDetail},
-	ReasonPanic:              {http.StatusInternalServerError, "Something went wrong while this request was judged."},
-	ReasonUnknownRule:        {http.StatusInternalServerError, "The proxy names a rule that the policy does not have."},
-	ReasonNoDecision:         {http.StatusForbidden, forbiddenDetail},
-	ReasonNotFound:           {http.StatusNotFound, "There is nothing here."},
+	ReasonRateLimited:            {http.StatusTooManyRequests, "Too many requests. Try again later."},
+	ReasonKeysUnavailable:        {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonClerkUnavailable:       {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonSecretKeyInvalid:       {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonLimiterUnavailable:     {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonRevocationsUnavailable: {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonAssertionFailed:        {http.StatusInternalServerError, "Who asks could not be vouched for to the application."},
+	ReasonMatchTimeout:           {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonCanceled:               {http.StatusServiceUnavailable, unavailableDetail},
+	ReasonPanic:                  {http.StatusInternalServerError, "Something went wrong while this request was judged."},
+	ReasonUnknownRule:            {http.StatusInternalServerError, "The proxy names a rule that the policy does not have."},
+	ReasonNoDecision:             {http.StatusForbidden, forbiddenDetail},
+	ReasonNotFound:               {http.StatusNotFound, "There is nothing here."},
 }
 
 const (

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ func BenchmarkLimiter(b *testing.B) {
 		b.Run("token_bucket", func(b *testing.B) { benchmarkTake(b, tokenBucket, 1) })
 		b.Run("parallel", func(b *testing.B) { benchmarkParallel(b, slidingWindow) })
 		b.Run("many_keys", func(b *testing.B) { benchmarkTake(b, slidingWindow, 100_000) })
+		b.Run("fixed_window", func(b *testing.B) { benchmarkTake(b, fixed(100, time.Second), 1) })
+		b.Run("ten_million_keys", func(b *testing.B) { benchmarkOffer(b, 10_000_000) })
 		b.Run("new_keys", func(b *testing.B) { benchmarkTake(b, slidingWindow, 3*DefaultMaxKeys) })
 	})
 }
@@ -43,6 +46,31 @@ func benchmarkTake(b *testing.B, q policy.Quota, keys int) {
 		}
 		if err := m.Take(ctx, now, checks, results); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// benchmarkOffer offers that many different keys, and holds that no more memory is
+// used than is stated for those that are kept.
+func benchmarkOffer(b *testing.B, keys int) {
+	checks := []policy.LimitCheck{{Name: limitName, Quota: sliding(10, time.Minute), Cost: 1}}
+	results := make([]policy.LimitResult, 1)
+	ctx := b.Context()
+	for b.Loop() {
+		before := heap()
+		m := NewMemory(Options{})
+		for i := range keys {
+			checks[0].Key = "user_2f8TnBrJ0kqPpXzW" + strconv.Itoa(keys+i)
+			if err := m.Take(ctx, start.Add(time.Duration(i)*time.Microsecond), checks, results); err != nil {
+				b.Fatal(err)
+			}
+		}
+		used := float64(heap() - before)
+		runtime.KeepAlive(m)
+		b.ReportMetric(used/(1<<20), "MiB")
+		b.ReportMetric(used/DefaultMaxKeys, "B/key")
+		if used > 256*DefaultMaxKeys {
+			b.Fatalf("%.0f bytes for %d keys, want no more than 256 for each", used, DefaultMaxKeys)
 		}
 	}
 }

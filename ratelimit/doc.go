@@ -1,7 +1,8 @@
 // Package ratelimit counts requests against the limits of a policy.
 //
-// [Memory] keeps its counts in this process. It implements [policy.Limiter]
-// with two algorithms.
+// [Memory] keeps its counts in this process, [Redis] shares them with others. Both
+// implement [policy.Limiter] with the same algorithms, and give the same answers
+// to the same requests at the same instants.
 //
 // [policy.SlidingWindow] counts in fixed windows of length W that are aligned to
 // the Unix epoch. With C counted in the current one, P in the one before, and
@@ -16,12 +17,14 @@
 // it frees can pass up to 2·L in it; none can pass more. Over k windows the bound
 // is (k + 1)·L.
 //
+// [policy.FixedWindow] is the same without P: C + n ≤ L.
+//
 // [policy.TokenBucket] is the generic cell rate algorithm: a bucket of Burst
 // requests that regains one every T = ⌈W/L⌉ nanoseconds, and starts full. In any
 // interval of length d at most Burst + ⌊d/T⌋ pass.
 //
 // Results follow [policy.LimitResult]. Reset is the end of the fixed window for
-// the sliding window, and the instant the bucket is full for the token bucket.
+// the two windows, and the instant the bucket is full for the token bucket.
 // RetryAfter is exact: a request of the same cost passes then, if nobody else
 // comes first, and not a nanosecond earlier. It is zero when one would pass now,
 // and also in the refusal of a request that can never pass because it costs more

@@ -130,6 +130,8 @@ func TestCountsSurviveAChangeOfQuota(t *testing.T) {
 		"a smaller bucket":              {bucket(10, time.Second, 100), bucket(10, time.Second, 5), 90, 0},
 		"a bigger bucket":               {bucket(10, time.Second, 5), bucket(10, time.Second, 9), 5, 4},
 		"from a window to a bucket":     {sliding(10, time.Minute), bucket(10, time.Minute, 20), 8, 12},
+		"from a sliding to a fixed one": {sliding(10, time.Minute), fixed(10, time.Minute), 4, 6},
+		"from a fixed to a sliding one": {fixed(10, time.Minute), sliding(20, time.Hour), 10, 10},
 		"from a bucket to a window":     {bucket(10, time.Minute, 20), sliding(30, time.Minute), 18, 12},
 		"one period, another algorithm": {bucket(1, time.Minute, 10), sliding(10, time.Minute), 6, 4},
 	}

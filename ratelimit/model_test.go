@@ -200,12 +200,13 @@ func FuzzTable(f *testing.F) {
 	quotas := []policy.Quota{
 		sliding(2, time.Second), sliding(3, time.Minute), sliding(1, maxWindow), sliding(1<<40, 7),
 		bucket(2, time.Second, 3), bucket(7, time.Minute, 0), bucket(1, maxWindow, 9), bucket(1<<40, 7, 1<<40),
+		fixed(2, time.Second), fixed(3, time.Minute), fixed(1<<40, 7),
 	}
 	f.Fuzz(func(t *testing.T, data []byte, base int64) {
 		m := NewMemory(Options{MaxKeys: 5, Shards: 1})
 		for len(data) >= 3 {
 			now := time.Unix(base, 0).Add(time.Duration(int8(data[0])) << (data[1] >> 3 << 1))
-			q := quotas[data[2]%8]
+			q := quotas[int(data[2])%len(quotas)]
 			got := take(t, m, now, string('a'+data[1]%8), q, int(data[2]>>3)%4+1)
 			if got.Remaining < 0 || got.Reset < 0 || got.RetryAfter < 0 || got.Allowed && got.Remaining >= max(q.Limit, q.Burst) {
 				t.Fatalf("%+v at %v: %+v", q, now, got)

@@ -15,7 +15,7 @@ import (
 const (
 	maxWindow   = 1 << 52 // nanoseconds, 52 days
 	maxDepth    = 1 << 52 // nanoseconds to fill a bucket, 52 days
-	maxCapacity = math.MaxUint32
+	maxCapacity = math.MaxUint32 - 1
 )
 
 // kind is an algorithm. The numbers are those of the script.

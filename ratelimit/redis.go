@@ -58,7 +58,7 @@ type RedisOptions struct {
 type Redis struct {
 	client   redis.UniversalClient
 	prefix   string
-	budget   time.Duration
+	budget   budget
 	instants bool
 	fallback *Memory
 	known    *known
@@ -86,7 +86,7 @@ func NewRedis(client redis.UniversalClient, o RedisOptions) *Redis {
 		o.Fallback = NewMemory(Options{})
 	}
 	r := &Redis{
-		client: client, prefix: o.Prefix, budget: o.Budget, instants: o.instants,
+		client: client, prefix: o.Prefix, budget: budget{length: o.Budget}, instants: o.instants,
 		fallback: o.Fallback, known: newKnown(o.MaxKeys),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -206,9 +206,9 @@ func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, quotas []qu
 	var others sync.WaitGroup
 	for i := 1; i < len(flights); i++ {
 		f := &flights[i]
-		others.Go(func() { f.err = f.lane.do(ctx, &f.call, r.budget) })
+		others.Go(func() { f.err = f.lane.do(ctx, &f.call, r.budget.length) })
 	}
-	flights[0].err = flights[0].lane.do(ctx, &flights[0].call, r.budget)
+	flights[0].err = flights[0].lane.do(ctx, &flights[0].call, r.budget.length)
 	others.Wait()
 	for i := range questions {
 		q := &questions[i]
@@ -219,8 +219,7 @@ func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, quotas []qu
 
 // send has one script call judge all requests of the calls.
 func (r *Redis) send(calls []*call) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.budget)
-	defer cancel()
+	ctx := r.budget.context()
 	r.counts.trip(calls)
 	err := run(ctx, r.client, calls, r.instants)
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {

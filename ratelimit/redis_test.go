@@ -100,3 +100,15 @@ func randomQuota(random *rand.Rand) policy.Quota {
 		return bucket(limit, window, random.IntN(1<<random.IntN(31)))
 	}
 }
+
+// A cost above every number the script takes is refused all the same.
+func TestRedisRefusesWhatIsAboveEveryQuota(t *testing.T) {
+	t.Parallel()
+	client, _ := oneServer(t)
+	r := newRedis(t, client)
+	for _, q := range []policy.Quota{sliding(1<<40, time.Hour), fixed(1<<40, time.Hour), bucket(1<<40, time.Hour, 0)} {
+		if take(t, r, start, string(q.Algorithm), q, 1<<41).Allowed {
+			t.Errorf("%s: a cost of 2^41 passed", q.Algorithm)
+		}
+	}
+}

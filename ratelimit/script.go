@@ -29,18 +29,14 @@ var tags = [16]string{"18", "455", "333", "223", "553", "443", "95", "663", "265
 // storeKey is where an id is counted: a key of fixed length, for the text is the
 // client's, with the tag that tells its slot.
 func storeKey(prefix string, id id) (key string, bucket int) {
-	h := sha256.New()
 	var room [128]byte
 	text := binary.AppendUvarint(room[:0], uint64(len(id.name)))
 	text = append(append(text, id.name...), id.key...)
-	h.Write(text)
-	var sum [sha256.Size]byte
-	h.Sum(sum[:0])
+	sum := sha256.Sum256(text)
 	bucket = int(sum[31]) % len(tags)
-	out := make([]byte, 0, len(prefix)+40)
-	out = append(append(append(append(out, prefix...), ":limit:{"...), tags[bucket]...), "}:"...)
-	// 128 bits: nobody finds two texts that meet.
-	return string(base64.RawURLEncoding.AppendEncode(out, sum[:16])), bucket
+	var hash [22]byte // of 128 bits: nobody finds two texts that meet
+	base64.RawURLEncoding.Encode(hash[:], sum[:16])
+	return prefix + ":limit:{" + tags[bucket] + "}:" + string(hash[:]), bucket
 }
 
 // request is one record of the script, and the answer to it.
@@ -114,7 +110,7 @@ func (r *records) add(q *request) {
 	}
 	r.args = append(r.args, q.key)
 	r.checks = append(r.checks, byte(index+1))
-	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(min(q.cost, maxCapacity)))
+	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(q.cost))
 	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(min(q.want, maxCapacity)))
 	if r.judgeAtInstants {
 		r.instants = appendNumbers(r.instants, q.at/int64(time.Second), q.at%int64(time.Second))

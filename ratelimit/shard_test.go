@@ -64,7 +64,7 @@ func TestForgettingTakesTheLongestIdle(t *testing.T) {
 
 func TestKeysThatAreWholeAgainAreForgotten(t *testing.T) {
 	t.Parallel()
-	for name, q := range map[string]policy.Quota{"sliding window": sliding(2, time.Second), "token bucket": bucket(2, time.Second, 2)} {
+	for name, q := range map[string]policy.Quota{"sliding window": sliding(2, time.Second), "fixed window": fixed(2, time.Second), "token bucket": bucket(2, time.Second, 2)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := NewMemory(Options{Shards: 1})

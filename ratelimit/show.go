@@ -18,7 +18,7 @@ func (r *Redis) Show(ctx context.Context, check policy.LimitCheck) (policy.Limit
 	}
 	key, bucket := storeKey(r.prefix, id{check.Name, check.Key})
 	c := &call{requests: []request{newRequest(key, &q, 0, 0, time.Now().UnixNano())}}
-	if err := r.lanes[bucket%len(r.lanes)].do(ctx, c, r.budget); err != nil {
+	if err := r.lanes[bucket%len(r.lanes)].do(ctx, c, r.budget.length); err != nil {
 		return policy.LimitResult{}, fmt.Errorf("ratelimit: limit %q: %w", check.Name, err)
 	}
 	heard := c.requests[0].counter

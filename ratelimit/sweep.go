@@ -33,7 +33,7 @@ func (r *Redis) giveBack(parts []part) {
 	flush := func(lane int) {
 		if c := &calls[lane]; len(c.requests) > 0 {
 			// A call of its own, for the lane may keep it.
-			r.lanes[lane].do(context.Background(), &call{requests: c.requests}, r.budget)
+			r.lanes[lane].do(context.Background(), &call{requests: c.requests}, r.budget.length)
 			c.requests = nil
 		}
 	}

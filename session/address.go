@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -49,13 +50,15 @@ func (v *visit) ownAddress() *webURL {
 	if len(v.auth.origins) == 0 {
 		return u
 	}
-	for _, own := range v.auth.origins {
-		if own.host == host || own.host == r.Host {
-			u.scheme, u.host = own.scheme, own.host
-			return u
-		}
+	at := slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.host == host && own.scheme == r.Scheme })
+	if at < 0 { // the proxy in front may end TLS
+		at = slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.host == host })
 	}
-	return nil
+	if at < 0 {
+		return nil
+	}
+	u.scheme = v.auth.origins[at].scheme
+	return u
 }
 
 // plainTarget reports whether a target in origin-form can be written behind an

@@ -59,10 +59,10 @@ type Config struct {
 	// APIURL is the base of Clerk's Backend API. Default:
 	// https://api.clerk.com.
 	APIURL string `json:"api_url,omitempty"`
-	// ReferenceCompat decides as Clerk's own library does, to the letter: the
-	// issuer is not compared, a token may have several spellings, unknown
-	// critical headers are ignored, and a bare token counts as a credential.
-	// For comparing, not for production. Default: false.
+	// ReferenceCompat decides as Clerk's own library does, to the letter, on every
+	// point where the default is stricter: the issuer is not compared,
+	// X-Forwarded-Host is believed, a bare token counts as a credential, and so on.
+	// It needs the secret key. For comparing, not for production. Default: false.
 	ReferenceCompat bool `json:"reference_compat,omitempty"`
 }
 

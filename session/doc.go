@@ -1,21 +1,26 @@
 // Package session establishes who is asking: it takes Clerk's session tokens
-// out of a request, verifies them locally and reads their claims into a
-// [policy.Principal].
+// and machine tokens out of a request, verifies them and reads what they say into
+// a [policy.Principal].
 //
-// [Authenticator] answers for a request, in this order:
+// [Authenticator.Authenticate] answers for a request. With an Authorization field
+// it is the token in it that counts. Without, byCookies goes through the steps by
+// which Clerk decides for browsers, one file each:
 //
-//  1. its credentials: one Authorization field with scheme Bearer, or else the
-//     session cookies;
-//  2. the token, by [Verifier.Verify]: form, header, key, signature, claims;
-//  3. for cookies, Clerk's client_uat cookie, which says since when the browser
-//     is signed in, or that it is signed out.
+//	handshake_resolve.go  the answer of a handshake, signed or for a nonce
+//	satellite.go          satellite and primary domains, browsers in development
+//	bycookies.go          the session cookies and the token in them
+//	referrer.go           pages reached from another origin
+//	orgsync.go            paths that name an organization
+//	tokenfailed.go        tokens that do not hold, and what may be done about it
+//	refresh.go            renewal at the Backend API
+//	handshake_build.go    renewal by sending the browser to the Frontend API
 //
-// Nothing on this path calls Clerk. [RemoteKeySet] keeps the instance's public
-// keys fresh in the background; a token that names an unknown key may wait for
-// one fetch, which all who wait share and which is not repeated for ten
+// A token seen before costs no call to Clerk. [RemoteKeySet] keeps the instance's
+// public keys fresh in the background; a token that names an unknown key may wait
+// for one fetch, which all who wait share and which is not repeated for ten
 // seconds.
 //
-// The default is stricter than Clerk's own library on the points that
-// [Config.ReferenceCompat] lists and takes back. The package never compares a
-// role or a rule: whether the principal may pass is for package policy.
+// The default is stricter than Clerk's own library on the points that type
+// relaxations lists and [Config.ReferenceCompat] takes back. The package never
+// compares a role or a rule: whether the principal may pass is for package policy.
 package session

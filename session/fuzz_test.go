@@ -114,28 +114,57 @@ func FuzzCookies(f *testing.F) {
 	})
 }
 
-// What a handshake brings signs in only where the instance's key signed it: the
-// answer itself, and the session in it.
+// The answer of a handshake counts as the key signed it, or not at all. The text
+// is the answer with a piece replaced.
 func FuzzHandshake(f *testing.F) {
-	session := "__session=" + mint(f, nil)
-	f.Add(session, "", true, false)
-	f.Add("a=b", session+"; Path=/", true, true)
-	f.Add(session, "__session=;", true, false)
-	f.Add("__session", "\r\n", false, false)
+	answer := handshakeToken(f, object{"handshake": []string{"__session=" + mint(f, nil)}})
+	dot := strings.IndexByte(answer, '.')
+	f.Add(uint16(0), uint16(0), "")
+	f.Add(uint16(len(answer)), uint16(0), "=")
+	f.Add(uint16(len(answer)-1), uint16(1), "A")
+	f.Add(uint16(dot), uint16(0), "; __session=")
+	f.Add(uint16(0), uint16(dot), "eyJhbGciOiJub25lIn0")
 	a := testAuthenticator(f, Config{})
-	f.Fuzz(func(t *testing.T, first, second string, own, inQuery bool) {
-		key := otherKey()
-		if own {
-			key = signingKey()
+	f.Fuzz(func(t *testing.T, at, length uint16, piece string) {
+		from := min(int(at), len(answer))
+		text := answer[:from] + piece + answer[min(from+int(length), len(answer)):]
+		got := a.Authenticate(t.Context(), navigation("/", "__clerk_handshake="+text), sessionsOnly, now)
+		if got.Status == policy.SignedIn && !strings.HasPrefix(strings.Trim(text, " \t"), answer) {
+			t.Fatalf("signed in by %d bytes from %d as %q", length, from, piece)
 		}
-		answer := signed(t, key, jsonSegment(t, testHeader), jsonSegment(t, object{"handshake": []string{first, second}}))
-		r := navigation("/", "__clerk_handshake="+answer)
-		if inQuery {
-			r = navigation("/?__clerk_handshake="+answer, "")
+		linked := a.Authenticate(t.Context(), navigation("/?__clerk_handshake="+text, ""), sessionsOnly, now)
+		if linked.Status == policy.SignedIn {
+			t.Fatal("signed in by a link")
 		}
-		got := a.Authenticate(t.Context(), r, sessionsOnly, now)
-		if got.Status == policy.SignedIn && (!own || inQuery || !strings.Contains(first+second, session[len("__session="):])) {
+		checkFields(t, got)
+		checkFields(t, linked)
+	})
+}
+
+// Whatever cookies Clerk sets, they sign in by a token of the instance alone, and
+// none becomes two header fields.
+func FuzzDirectives(f *testing.F) {
+	token := mint(f, nil)
+	f.Add("__session="+token+"; Path=/", "")
+	f.Add("a=b", "__session_x="+token)
+	f.Add("__session="+token, "__session=;")
+	f.Add("__session", "\r\n")
+	a := testAuthenticator(f, Config{})
+	f.Fuzz(func(t *testing.T, first, second string) {
+		renewed, ok := renewedCookies([]string{first, second})
+		if !ok {
+			return
+		}
+		v := a.visit(navigation("/", "__session=old; a=1; __clerk_handshake=x"), now)
+		got, err := a.arrived(t.Context(), v, renewed)
+		if err != nil {
+			return
+		}
+		if got.Status == policy.SignedIn && !strings.Contains(first+"\n"+second, token) {
 			t.Fatalf("signed in by %q and %q", first, second)
+		}
+		if strings.Contains(got.Forward.Cookie, "__clerk_handshake=x") {
+			t.Fatalf("the handshake is forwarded: %q", got.Forward.Cookie)
 		}
 		checkFields(t, got)
 	})

@@ -2,6 +2,7 @@
 // and on Redis with a bare script call and a bare PING through the same client.
 //
 //	go run ./bench/ratelimit -redis 127.0.0.1:6379
+//	go run ./bench/ratelimit -redis 127.0.0.1:6379 -freeze $(pidof redis-server)
 //
 // The server should be on the same machine and otherwise idle. What counts are
 // the ratios, for all figures of a run share the machine.
@@ -10,6 +11,7 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -33,8 +35,9 @@ func main() {
 	duration := flag.Duration("duration", 2*time.Second, "time of each measurement")
 	rounds := flag.Int("rounds", 3, "measurements of each kind, in turn; the median counts")
 	script := flag.String("script", "ratelimit/take.lua", "the limiter's script, for the bare calls")
+	pid := flag.Int("freeze", 0, "process id of the server: also freeze it for three seconds")
 	flag.Parse()
-	if err := compare(*address, *script, *callers, *keys, *duration, *rounds); err != nil {
+	if err := start(*address, *script, *callers, *keys, *duration, *rounds, *pid); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -47,12 +50,19 @@ type contestant struct {
 	make func() func(key string) error
 }
 
-func compare(address, scriptFile string, callers, keys int, duration time.Duration, rounds int) error {
+func start(address, scriptFile string, callers, keys int, duration time.Duration, rounds, pid int) error {
 	client, err := redisclient.New(redisclient.Config{Addresses: policy.StringList{address}})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	if err := compare(client, scriptFile, callers, keys, duration, rounds); err != nil || pid == 0 {
+		return err
+	}
+	return freeze(client, pid, callers)
+}
+
+func compare(client redis.UniversalClient, scriptFile string, callers, keys int, duration time.Duration, rounds int) error {
 	source, err := os.ReadFile(scriptFile)
 	if err != nil {
 		return err
@@ -200,6 +210,9 @@ func measure(c contestant, keys []string, callers int, duration time.Duration) (
 		}
 	}
 	samples := slices.Concat(took...)
+	if len(samples) == 0 {
+		return figures{}, errors.New("no check ended in time")
+	}
 	slices.Sort(samples)
 	return figures{
 		rate: float64(len(samples)) / duration.Seconds(),

@@ -190,6 +190,19 @@ func TestPathsLeadNowhereElse(t *testing.T) {
 	}
 }
 
+// The proxy's own rules hold whatever the policy's reader says.
+func TestPathsWithMoreThanOneReadingAreNotPlain(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"/": false, "": false, "x": false, "/v1": true, "/v1/": false, "/v1/..": false, "/v1/...": false, "/v1/..;a": false, "/v1/..%3ba": false, "/v1/.%20": false,
+		"/;a": false, "/%": false, "/%zz": false, "/%ff": false, "/.well-known/x": true, "/a;b=c": true, "/%E2%80%AE": false, "/a%09": false,
+	} {
+		if got := plainPath(path); got != want {
+			t.Errorf("%q: %v", path, got)
+		}
+	}
+}
+
 func TestRedirectsLeadThroughTheProxy(t *testing.T) {
 	t.Parallel()
 	var location string
@@ -251,7 +264,11 @@ func TestWhatIsTooLargeIsNotForwarded(t *testing.T) {
 	} {
 		r := get("/__clerk/v1/client")
 		r.Method, r.Body, r.ContentLength = http.MethodPost, io.NopCloser(io.LimitReader(zeros{}, c.length)), c.announced
+		w.seen = nil
 		answer := w.send(r)
+		if c.announced > maxBody && w.last() != nil {
+			t.Errorf("%s: it went out all the same", name)
+		}
 		if answer.Code != c.want || c.want == 200 && got != c.length {
 			t.Errorf("%s: %d, the upstream had %d", name, answer.Code, got)
 		}

@@ -27,7 +27,7 @@ func plainPath(path string) bool {
 
 func plainSegment(segment string) bool {
 	decoded, err := url.PathUnescape(segment)
-	if err != nil || segment == "" || !utf8.ValidString(decoded) {
+	if err != nil || !utf8.ValidString(decoded) {
 		return false
 	}
 	if strings.ContainsAny(decoded, `/\%?#`) || strings.ContainsFunc(decoded, hidden) {

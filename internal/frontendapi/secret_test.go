@@ -31,8 +31,10 @@ func TestTheSecretKeyGoesToTheUpstreamAlone(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { elsewhere.Store(r.RequestURI, fmt.Sprint(r.Header)) }))
 	defer other.Close()
 	behaviours := map[string]http.HandlerFunc{
-		"answers":                        func(http.ResponseWriter, *http.Request) {},
-		"redirects to another host":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/x", 307) },
+		"answers": func(http.ResponseWriter, *http.Request) {},
+		"redirects to another host": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL+"/x", http.StatusTemporaryRedirect)
+		},
 		"sends the fields back":          echo,
 		"cuts the connection":            func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"speaks another protocol":        garbage("SSH-2.0-x\r\n"),

@@ -18,8 +18,8 @@ const (
 )
 
 // New makes a client; nothing is dialed until it is used. Deadlines of contexts
-// hold. No command is sent twice after a fault, for it may have counted. Close
-// it when done.
+// hold. A command that failed is not sent again, for it may have counted; only in
+// a cluster it may be, to another node. Close the client when done.
 func New(c Config) (redis.UniversalClient, error) {
 	if !c.Enabled() {
 		return nil, errors.New("redis: no server is named")

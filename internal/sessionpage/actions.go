@@ -101,9 +101,6 @@ func (v *visit) endAll(ctx context.Context, ids []string) ([]string, error) {
 	for _, id := range ids {
 		group.Go(func() error {
 			err := v.end(ctx, id)
-			if errors.Is(err, errNotFound) {
-				err = nil // it went away meanwhile
-			}
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()

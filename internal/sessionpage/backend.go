@@ -23,8 +23,8 @@ const (
 
 var (
 	errNotFound    = errors.New("there is no such session")
-	errUnavailable = errors.New("Clerk cannot be reached or does not keep up")
-	errRefused     = errors.New("Clerk refused, or its answer makes no sense")
+	errUnavailable = errors.New("it cannot be reached or does not keep up")
+	errRefused     = errors.New("it refused, or its answer makes no sense")
 )
 
 // backend is the part of Clerk's Backend API that the page calls. Its errors are
@@ -111,18 +111,19 @@ func (b *backend) own(ctx context.Context, userID, id string) error {
 	return nil
 }
 
-// revoke ends a session. One that has ended already is no error.
+// revoke ends a session. One that has ended already, or that Clerk has
+// forgotten, is no error.
 func (b *backend) revoke(ctx context.Context, id string) error {
 	ended, err := b.sessions.Revoke(ctx, &sessions.RevokeParams{ID: id})
 	switch {
 	case err != nil:
 		err = plain(ctx, "ending a session", err)
-		if errors.Is(err, errRefused) && b.hasEnded(ctx, id) {
+		if errors.Is(err, errNotFound) || errors.Is(err, errRefused) && b.hasEnded(ctx, id) {
 			return nil
 		}
 		return err
 	case ended.ID != id || isLive(ended.Status):
-		return fmt.Errorf("ending a session: %w", errRefused)
+		return fmt.Errorf("ending a session at Clerk: %w", errRefused)
 	}
 	return nil
 }
@@ -148,7 +149,7 @@ func plain(ctx context.Context, doing string, err error) error {
 		case refusal.HTTPStatusCode != http.StatusTooManyRequests && refusal.HTTPStatusCode < http.StatusInternalServerError:
 			kind = errRefused
 		}
-		return fmt.Errorf("%s: Clerk answered %d: %w", doing, refusal.HTTPStatusCode, kind)
+		return fmt.Errorf("%s at Clerk: status %d: %w", doing, refusal.HTTPStatusCode, kind)
 	}
-	return fmt.Errorf("%s: %w", doing, kind)
+	return fmt.Errorf("%s at Clerk: %w", doing, kind)
 }

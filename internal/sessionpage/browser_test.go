@@ -105,6 +105,13 @@ type site struct {
 	here, others []*clerktest.Session
 }
 
+// overHTTP are the facts of a request without TLS.
+func overHTTP(r *http.Request) *policy.Request {
+	f := facts(r)
+	f.Scheme = "http"
+	return f
+}
+
 // devices are what the sessions of the tests are used on, the current one first.
 var devices = []map[string]any{
 	{"browser_name": "Chrome", "browser_version": "156.0.8078.79", "device_type": "Macintosh", "is_mobile": false, "ip_address": "203.0.113.24", "city": "Lisbon", "country": "PT"},
@@ -118,11 +125,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	now := time.Date(2026, time.May, 4, 9, 30, 0, 0, time.UTC)
 	w := newWorldAt(t, func() time.Time { return now }, func(o *Options) {
-		o.Facts = func(r *http.Request) *policy.Request {
-			f := facts(r)
-			f.Scheme = "http"
-			return f
-		}
+		o.Facts = overHTTP
 		o.Instance.SignInURL = "https://accounts.example.com/sign-in"
 	})
 	s := &site{world: w}

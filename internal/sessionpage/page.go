@@ -52,6 +52,13 @@ type shown struct {
 	SignInURL string
 }
 
+// followsOn reports whether the browser was led here after what the query says
+// was done. A link on another site says nothing.
+func (v *visit) followsOn(done string) bool {
+	from := v.r.Header.Get("Sec-Fetch-Site")
+	return (from == "" || from == "same-origin") && v.r.URL.Query().Get("done") == done
+}
+
 // show answers with the list.
 func (v *visit) show(l Listing) {
 	if v.page {
@@ -72,7 +79,7 @@ func signedOut(_ context.Context, v *visit) {
 
 func (v *visit) writePage(status int, name string, body any) {
 	data := shown{Style: template.CSS(pageStyle), Prefix: v.prefix, Body: body,
-		Done: v.r.URL.Query().Get("done") == doneRevoked, SignInURL: v.options.Instance.SignInURL}
+		Done: v.followsOn(doneRevoked), SignInURL: v.options.Instance.SignInURL}
 	var page bytes.Buffer
 	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
 		v.options.Logger.Error("session page", "error", err)

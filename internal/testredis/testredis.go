@@ -145,13 +145,17 @@ func (s *Server) Client(tb testing.TB) *redis.Client {
 // Do sends a command to this server and returns the answer.
 func (s *Server) Do(tb testing.TB, args ...any) any {
 	tb.Helper()
-	client := s.client()
-	defer client.Close()
-	answer, err := client.Do(tb.Context(), args...).Result()
+	answer, err := s.do(tb.Context(), args...)
 	if err != nil {
 		tb.Fatalf("%v at %s: %v", args, s.Addr, err)
 	}
 	return answer
+}
+
+func (s *Server) do(ctx context.Context, args ...any) (any, error) {
+	client := s.client()
+	defer client.Close()
+	return client.Do(ctx, args...).Result()
 }
 
 func (s *Server) client() *redis.Client {

@@ -1,0 +1,80 @@
+package revocation
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// tolerance is how far the time of a delivery may be from ours.
+const tolerance = 5 * time.Minute
+
+// Verifier tells Clerk's deliveries from others, by their signatures (Standard
+// Webhooks, under the names svix-id, svix-timestamp and svix-signature).
+type Verifier struct {
+	webhook *standardwebhooks.Webhook
+}
+
+// NewVerifier returns a verifier for a signing secret (whsec_ and base64). The
+// error is for a secret that is none, and does not hold it.
+func NewVerifier(secret string) (*Verifier, error) {
+	text := strings.TrimRight(strings.TrimPrefix(secret, "whsec_"), "=") // padded or not
+	key, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, errors.New("the webhook secret is not whsec_ and base64") // err tells of the text
+	}
+	if len(key) == 0 {
+		return nil, errors.New("the webhook secret is empty")
+	}
+	webhook, err := standardwebhooks.NewWebhookRaw(key)
+	if err != nil {
+		return nil, errors.New("the webhook secret is not accepted")
+	}
+	return &Verifier{webhook}, nil
+}
+
+// Verify reports an error unless body is a JSON object that the secret's owner
+// delivered, at most five minutes from now.
+func (v *Verifier) Verify(h http.Header, body []byte, now time.Time) error {
+	id, stamp := joined(h, "Svix-Id"), joined(h, "Svix-Timestamp")
+	at, err := readStamp(stamp)
+	if err != nil {
+		return err
+	}
+	if away := now.Unix() - at; away > int64(tolerance.Seconds()) || -away > int64(tolerance.Seconds()) {
+		return errors.New("the delivery is too old, or from the future")
+	}
+	err = v.webhook.VerifyIgnoringTimestamp(body, http.Header{
+		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookID):        {id},
+		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookTimestamp): {stamp},
+		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookSignature): {joined(h, "Svix-Signature")},
+	})
+	if err != nil {
+		return fmt.Errorf("the delivery is not signed: %w", err)
+	}
+	if !utf8.Valid(body) || !json.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		return errors.New("the body is no JSON object")
+	}
+	return nil
+}
+
+// joined is a field as HTTP joins its lines.
+func joined(h http.Header, name string) string { return strings.Join(h.Values(name), ", ") }
+
+// readStamp reads Unix seconds, in digits alone and as they are signed.
+func readStamp(text string) (int64, error) {
+	at, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || strconv.FormatInt(at, 10) != text || at < 0 {
+		return 0, errors.New("the time of the delivery is not in Unix seconds")
+	}
+	return at, nil
+}
