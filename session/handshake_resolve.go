@@ -172,11 +172,17 @@ func (a *Authenticator) addressHandshake(v *visit, state *policy.AuthState) {
 		add("Cache-Control", "no-store")
 	}
 	state.Forward.RemoveQuery = spentParams
-	if u, ok := v.address(); ok && !a.key.Production {
+	if u, ok := v.address(); ok && !a.key.Production && v.keepsCookies() {
 		add("Location", u.withForm(v.query.without(spentParams...)).String())
 		add("Cache-Control", "no-store")
 	}
 }
+
+// keepsCookies reports whether the browser brought back the count of the
+// handshake that it comes from. One that takes no cookies would come back from
+// the clean address as it went, and be sent in circles: it is answered where it
+// is.
+func (v *visit) keepsCookies() bool { return v.auth.relaxed.loops || v.handshakes() > 0 }
 
 // renewal are cookies for the browser, as Clerk words them.
 type renewal struct {

@@ -138,3 +138,18 @@ func TestBrowsersWalkThroughTheGate(t *testing.T) {
 		})
 	}
 }
+
+// A browser that takes no cookies can be signed in by nobody, and must be told so
+// rather than be sent in circles.
+func TestABrowserWithoutCookiesIsNotSentInCircles(t *testing.T) {
+	browser := startChromium(t, withoutCookies)
+	for _, edge := range slices.Sorted(maps.Keys(edges)) {
+		t.Run(edge, func(t *testing.T) {
+			w := newWorld(t, edges[edge], openTab(t, browser), nil)
+			endsSomewhere(w)
+			if kept := w.cookies(w.app); len(kept) > 0 {
+				t.Errorf("the browser took %d cookies", len(kept))
+			}
+		})
+	}
+}
