@@ -48,9 +48,12 @@ type RedisOptions struct {
 // slot, which on one server they always do. Checks that come while two calls are
 // under way go together in the next. Time is the server's.
 //
-// A key that was refused is refused here, without asking, until the time its
-// RetryAfter told, or for five seconds if that is longer; where another quota
-// or a lower cost is asked for, the store is.
+// What the store counted last is remembered for five seconds, and what that
+// refuses is refused here, without asking.
+//
+// A limit that is leased is spent here in slices, which the store has counted. No
+// window sees more than the limit, over all instances; docs/limits.md has the
+// bounds.
 //
 // No Take waits longer than the budget for the store. After three failures in a
 // row the store is not asked until a probe, four times a second, gets an answer.
@@ -101,7 +104,8 @@ func NewRedis(client redis.UniversalClient, o RedisOptions) *Redis {
 }
 
 // Close ends what runs in the background. Slices that are not spent are given
-// back if the store answers within the budget.
+// back if the store answers within the budget. A limiter is not to be used after
+// it.
 func (r *Redis) Close() {
 	r.closing.Lock()
 	r.cancel()

@@ -112,3 +112,23 @@ func TestRedisRefusesWhatIsAboveEveryQuota(t *testing.T) {
 		}
 	}
 }
+
+// The rights that the documentation names suffice.
+func TestRedisNeedsFewRights(t *testing.T) {
+	t.Parallel()
+	server := testredis.Start(t)
+	server.Do(t, "ACL", "SETUSER", "gate", "on", ">hunter2", "~clerkgate:*", "-@all", "+evalsha", "+eval", "+time", "+mget", "+get", "+set", "+del")
+	client := clientOf(t, redisclient.Config{Addresses: policy.StringList{server.Addr}, Username: "gate", Password: "hunter2"})
+	r := NewRedis(client, RedisOptions{Budget: patient})
+	defer r.Close()
+	check := policy.LimitCheck{Name: limitName, Key: "k", Quota: fixed(3, 24*time.Hour), Cost: 1, OnStoreError: policy.StoreErrorDeny}
+	if err := r.Take(t.Context(), time.Now(), []policy.LimitCheck{check}, make([]policy.LimitResult, 1)); err != nil {
+		t.Error(err)
+	}
+	if shown, err := r.Show(t.Context(), check); err != nil || shown.Remaining != 2 {
+		t.Errorf("shown %+v, %v", shown, err)
+	}
+	if err := r.Reset(t.Context(), check); err != nil {
+		t.Error(err)
+	}
+}

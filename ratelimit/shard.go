@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"hash/maphash"
-	"math/bits"
 	"strings"
 	"sync"
 )
@@ -13,9 +12,9 @@ type id struct {
 	name, key string
 }
 
-// hash mixes both parts. Names are few, and only the key is a client's choice.
+// hash is that of the key alone: names are few, and are told apart by comparing.
 func (i id) hash(seed maphash.Seed) uint64 {
-	return bits.RotateLeft64(maphash.String(seed, i.name), 32) ^ maphash.String(seed, i.key)
+	return maphash.String(seed, i.key)
 }
 
 // none is the slot that stands for no entry.
@@ -48,8 +47,9 @@ type shard struct {
 	heads []int32
 	// free is the first of the slots that hold nothing.
 	free int32
-	// hand is the slot the next sweep starts from.
+	// hand is the slot the next sweep starts from, and turn counts up to it.
 	hand int32
+	turn uint32
 	recent
 	limited
 }
@@ -124,8 +124,12 @@ func (s *shard) place(slot int32, t, wait int64) {
 	}
 }
 
+// sweepEvery is after how many calls as many entries are looked at together,
+// which lie side by side.
+const sweepEvery = 8
+
 // sweep looks at a few entries: those that were limited and are free again by
-// now, and the next in the table, which goes if its quota is whole.
+// now, and at times the next in the table, which go if their quota is whole.
 func (s *shard) sweep(t int64) {
 	for range 2 {
 		if len(s.limited) == 0 || s.limited[0].until > t {
@@ -133,12 +137,17 @@ func (s *shard) sweep(t int64) {
 		}
 		s.place(s.limited[0].slot, t, 0)
 	}
-	s.hand++
-	if int(s.hand) >= len(s.entries) {
-		s.hand = none + 1
+	if s.turn++; s.turn%sweepEvery != 0 {
+		return
 	}
-	if e := &s.entries[s.hand]; e.period != 0 && e.whole(t) {
-		s.remove(s.hand)
+	for range min(sweepEvery, len(s.entries)-1) {
+		s.hand++
+		if int(s.hand) >= len(s.entries) {
+			s.hand = none + 1
+		}
+		if e := &s.entries[s.hand]; e.period != 0 && e.whole(t) {
+			s.remove(s.hand)
+		}
 	}
 }
 

@@ -2,8 +2,8 @@ package ratelimit
 
 import "sync/atomic"
 
-// LimitStats counts what became of the checks of one limit, as requests to be
-// judged, whatever their cost.
+// LimitStats counts what became of the checks of one limit. A check counts once,
+// whatever its cost.
 type LimitStats struct {
 	// Checked and Refused are all checks, and those that were refused.
 	Checked, Refused uint64
@@ -12,7 +12,7 @@ type LimitStats struct {
 	// StoreErrors are the checks that the store did not answer.
 	StoreErrors uint64
 	// Leases is how many slices were taken, and Returned how much of them was
-	// given back, in requests.
+	// given back, in units of cost.
 	Leases, Returned uint64
 }
 
@@ -20,8 +20,9 @@ type LimitStats struct {
 type Stats struct {
 	// Limits is by the names of the limits.
 	Limits map[string]LimitStats
-	// RoundTrips is how many calls were sent to the store, with Requests checks
-	// and gifts in all, and Failures how many of the calls failed.
+	// RoundTrips is how many calls were sent to the store, Requests how many
+	// checks they carried and parts of slices that were given back, and Failures
+	// how many of the calls failed.
 	RoundTrips, Requests, Failures uint64
 	// OpenBreakers is how many parts of the store are not asked at present, of
 	// Breakers: one of a server, sixteen of a cluster.
