@@ -65,13 +65,18 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, d.ArgErr()
 	}
 	app := new(App)
-	words := clerkWords(&app.Clerk)
-	words["redis"] = redisWord(&app.Redis)
-	words["revocation"] = revocationWord(&app.Revocation)
-	if err := words.block(d, "clerk"); err != nil {
+	if err := app.words().block(d, "clerk"); err != nil {
 		return nil, err
 	}
 	return httpcaddyfile.App{Name: "clerk", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// words are the subdirectives of the global option.
+func (a *App) words() words {
+	w := clerkWords(&a.Clerk)
+	w["redis"] = redisWord(&a.Redis)
+	w["revocation"] = revocationWord(&a.Revocation)
+	return w
 }
 
 // document returns the configuration in force: the file's, or the inline one

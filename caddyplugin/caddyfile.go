@@ -103,12 +103,14 @@ func namesDocument(arg string) bool {
 //			key       <pem>             # {file./etc/clerkgate/assertion.pem}
 //		}
 //		limit               <name> <n> per <window> by <keys...> {
-//			algorithm sliding_window|token_bucket
+//			algorithm sliding_window|fixed_window|token_bucket
 //			burst     <n>
 //			plan      <slug> <n>
 //			role      <role> <n>
 //			cost      [<method>] <n>
 //			stage     before_auth|after_auth
+//			consistency    exact|leased
+//			on_store_error local|allow|deny
 //			allow     <addresses...>
 //			shadow
 //			headers

@@ -53,13 +53,15 @@ func limitWords(limit *policy.Limit) words {
 			}
 			return err
 		}),
-		"plan":    often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Plans) }),
-		"role":    often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Roles) }),
-		"cost":    often(func(d *caddyfile.Dispenser) error { return readCost(d, &limit.Cost) }),
-		"stage":   text(&limit.Stage),
-		"allow":   list(&limit.Allow),
-		"shadow":  bare(&limit.Shadow),
-		"headers": bare(&limit.Headers),
+		"plan":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Plans) }),
+		"role":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Roles) }),
+		"cost":           often(func(d *caddyfile.Dispenser) error { return readCost(d, &limit.Cost) }),
+		"consistency":    text(&limit.Consistency),
+		"on_store_error": text(&limit.OnStoreError),
+		"stage":          text(&limit.Stage),
+		"allow":          list(&limit.Allow),
+		"shadow":         bare(&limit.Shadow),
+		"headers":        bare(&limit.Headers),
 	}
 }
 

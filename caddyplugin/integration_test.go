@@ -291,7 +291,7 @@ func TestAReloadThroughTheAdminAPIKeepsCountsAndKeys(t *testing.T) {
 
 func TestHandleErrorsAnswersWhatItNames(t *testing.T) {
 	s := startSite(t, `	clerk_auth {
-		publishable_key pk_test_Y2xlcmsubG9jYWxob3N0JA
+		publishable_key pk_live_Y2xlcmsubG9jYWxob3N0JA
 		jwt_key "`+clerktest.Start(t, clerktest.Options{}).PublicKeyPEM()+`"
 		deny /closed
 	}

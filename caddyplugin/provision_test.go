@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/internal/redisclient"
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
@@ -53,7 +54,7 @@ func TestAReloadKeepsKeysTokensAndCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := before.leases[1]
+	key := before.leases[2]
 	if diff := cmp.Diff(before.leases, after.leases); diff != "" {
 		t.Errorf("the two took different things:\n%s", diff)
 	}
@@ -94,7 +95,7 @@ func TestARejectedReloadLeavesTheRunningOneAlone(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n, _ := shared.References(running.leases[1]); n != 1 {
+	if n, _ := shared.References(running.leases[2]); n != 1 {
 		t.Errorf("the running authenticator has %d users, want 1", n)
 	}
 	if err := running.Cleanup(); err != nil {
@@ -106,13 +107,13 @@ func TestHandlersInheritWhatTheyDoNotSay(t *testing.T) {
 	t.Parallel()
 	app := &App{
 		Clerk: session.Config{PublishableKey: "pk_shared", SecretKey: "sk_shared", SignInURL: "/sign-in"},
-		Redis: setup.Redis{URL: "redis://shared"},
+		Redis: setup.Redis{Config: redisclient.Config{URL: "redis://shared"}},
 	}
 	for name, c := range map[string]struct{ own, want setup.Config }{
 		"everything": {setup.Config{}, setup.Config{Clerk: app.Clerk, Redis: app.Redis}},
 		"the rest": {
-			setup.Config{Clerk: session.Config{SignInURL: "/login"}, Redis: setup.Redis{URL: "redis://own"}},
-			setup.Config{Clerk: session.Config{PublishableKey: "pk_shared", SecretKey: "sk_shared", SignInURL: "/login"}, Redis: setup.Redis{URL: "redis://own"}},
+			setup.Config{Clerk: session.Config{SignInURL: "/login"}, Redis: setup.Redis{Config: redisclient.Config{URL: "redis://own"}}},
+			setup.Config{Clerk: session.Config{PublishableKey: "pk_shared", SecretKey: "sk_shared", SignInURL: "/login"}, Redis: setup.Redis{Config: redisclient.Config{URL: "redis://own"}}},
 		},
 		"no keys of another instance": {
 			setup.Config{Clerk: session.Config{PublishableKey: "pk_own"}},

@@ -39,7 +39,7 @@ func backendAPI(t *testing.T, clerk *clerktest.Instance, s *clerktest.Session) (
 }
 
 func TestSessionsAndFrontendAPIInsideCaddy(t *testing.T) {
-	clerk := clerktest.Start(t, clerktest.Options{})
+	clerk := clerktest.Start(t, clerktest.Options{Live: true})
 	s, err := clerk.SignIn("user_ada")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestSessionsAndFrontendAPIInsideCaddy(t *testing.T) {
 	rewrite * /rewritten{uri}
 	respond "site {uri}"
 `, clerk.PublishableKey(), clerk.SecretKey(), api, upstream.URL))
-	cookie := "Cookie: __session=" + clerk.Mint(s, clerktest.Token{}) + "\r\n"
+	cookie := "Cookie: __client_uat=1; __session=" + clerk.Mint(s, clerktest.Token{}) + "\r\n"
 	for _, c := range []struct {
 		name, target, headers string
 		status                int
@@ -154,7 +154,7 @@ func TestSessionsShareTheAuthenticatorOfTheGate(t *testing.T) {
 	if err := page.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
-	key := gate.leases[1]
+	key := gate.leases[2]
 	if n, _ := shared.References(key); n != 2 {
 		t.Errorf("the authenticator has %d users, want 2", n)
 	}

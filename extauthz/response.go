@@ -53,7 +53,7 @@ func refusal(reason policy.Reason) policy.Decision {
 // reach, which no client can bring about.
 func isOutage(reason policy.Reason) bool {
 	switch reason {
-	case policy.ReasonKeysUnavailable, policy.ReasonClerkUnavailable, policy.ReasonLimiterUnavailable:
+	case policy.ReasonKeysUnavailable, policy.ReasonClerkUnavailable, policy.ReasonLimiterUnavailable, policy.ReasonRevocationsUnavailable:
 		return true
 	}
 	return false

@@ -178,7 +178,8 @@ type OnForbidden struct {
 
 // Limit is a rate limit.
 type Limit struct {
-	// Algorithm is sliding_window or token_bucket. Default: sliding_window.
+	// Algorithm is sliding_window, fixed_window or token_bucket. Default:
+	// sliding_window.
 	Algorithm Algorithm `json:"algorithm,omitempty" document:"nonempty"`
 	// Limit is how many requests may pass per Window.
 	Limit int `json:"limit"`
@@ -200,6 +201,12 @@ type Limit struct {
 	Stage Stage `json:"stage,omitempty" document:"nonempty"`
 	// Allow are the client addresses and CIDR ranges that are not counted.
 	Allow StringList `json:"allow,omitempty" document:"nonempty"`
+	// Consistency is exact, or leased: each instance takes a slice of the quota
+	// from Redis and spends it alone. Default: exact.
+	Consistency Consistency `json:"consistency,omitempty" document:"nonempty"`
+	// OnStoreError is local, allow or deny: who answers while Redis does not.
+	// Default: local.
+	OnStoreError StoreErrorPolicy `json:"on_store_error,omitempty" document:"nonempty"`
 	// Shadow counts, logs and measures, but refuses nobody.
 	Shadow bool `json:"shadow,omitempty"`
 	// Headers puts RateLimit and RateLimit-Policy on answers that pass as well.

@@ -41,7 +41,10 @@ func compileLimit(name string, config Limit) (*limit, []error) {
 	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) || name == "" {
 		c.fail("", "write letters, digits and dashes, such as per-user", "%q is not a name that a header field can carry", name)
 	}
-	l := &limit{name: name, plans: config.Plans, shadow: config.Shadow, told: config.Headers, quota: c.quota(&config)}
+	l := &limit{name: name, plans: config.Plans, shadow: config.Shadow, told: config.Headers, quota: c.quota(&config),
+		consistency: config.Consistency, onStoreError: config.OnStoreError}
+	c.oneOf(".consistency", string(config.Consistency), string(Exact), string(Leased))
+	c.oneOf(".on_store_error", string(config.OnStoreError), string(StoreErrorLocal), string(StoreErrorAllow), string(StoreErrorDeny))
 	c.plans(config.Plans)
 	l.roles = c.roles(config.Roles)
 	l.cost = c.cost(&config, l.quota)
@@ -49,6 +52,13 @@ func compileLimit(name string, config Limit) (*limit, []error) {
 	c.keys(config.Key, l)
 	c.stage(&config, l)
 	return l, c.errs
+}
+
+// oneOf refuses a word that is not empty and none of the known.
+func (c *limitCompiler) oneOf(key, word string, known ...string) {
+	if word != "" && !slices.Contains(known, word) {
+		c.fail(key, didYouMean(word, known...), "unknown value %q", word)
+	}
 }
 
 func (c *limitCompiler) quota(config *Limit) Quota {
@@ -71,7 +81,7 @@ func (c *limitCompiler) quota(config *Limit) Quota {
 	return q
 }
 
-var algorithms = []Algorithm{SlidingWindow, TokenBucket}
+var algorithms = []Algorithm{SlidingWindow, FixedWindow, TokenBucket}
 
 func (c *limitCompiler) plans(plans map[string]int) {
 	for _, plan := range sortedKeys(plans) {

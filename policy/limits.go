@@ -15,6 +15,8 @@ type limit struct {
 	// plans and roles replace the quota; roles without their prefix.
 	plans, roles map[string]int
 	cost         Cost
+	consistency  Consistency
+	onStoreError StoreErrorPolicy
 	// exempt are the clients that are not counted.
 	exempt []netip.Prefix
 	// shadow: the limit counts, but refuses nobody.
@@ -68,7 +70,7 @@ func (l *limit) check(s *subject) LimitCheck {
 		quota.Burst = scaleBurst(quota, own)
 		quota.Limit = own
 	}
-	return LimitCheck{Name: l.name, Key: l.key(s), Quota: quota, Cost: l.cost.of(s.request.Method)}
+	return LimitCheck{Name: l.name, Key: l.key(s), Quota: quota, Cost: l.cost.of(s.request.Method), Consistency: l.consistency, OnStoreError: l.onStoreError}
 }
 
 // quotaOf is the limit of a principal's plans and role, or 0.

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/netip"
 	"slices"
@@ -65,6 +66,7 @@ func TestWhatALimitSays(t *testing.T) {
 		"a role without its prefix":           {`{"limit":3,"window":"10s","key":"user","roles":{"admin":7}}`, admin(), get("/a"), 7},
 		"another role's number is not theirs": {`{"limit":3,"window":"10s","key":"user","roles":{"org:admin":7}}`, member(), get("/a"), 3},
 		"the most generous number":            {`{"limit":3,"window":"10s","key":"user","roles":{"org:member":4},"plans":{"pro":6}}`, onPlan, get("/a"), 6},
+		"a fixed window's number":             {`{"algorithm":"fixed_window","limit":3,"window":"10s","key":"user"}`, member(), get("/a"), 3},
 		"a cost":                              {`{"limit":9,"window":"10s","key":"user","cost":4}`, member(), get("/a"), 2},
 		"a method's cost":                     {`{"limit":9,"window":"10s","key":"user","cost":{"POST":3}}`, member(), post, 3},
 		"any other method's cost":             {`{"limit":8,"window":"10s","key":"user","cost":{"POST":1,"any":4}}`, member(), get("/a"), 2},
@@ -137,6 +139,8 @@ func TestBadLimitsAreErrors(t *testing.T) {
 		"an early limit by user":  {`{"limit":3,"window":"10s","key":"user","stage":"before_auth"}`, "limits.l.stage", "not known before authentication"},
 		"an early limit by plan":  {`{"limit":3,"window":"10s","key":"ip","plans":{"pro":5},"stage":"before_auth"}`, "limits.l.stage", "not known before authentication"},
 		"a misspelt stage":        {`{"limit":3,"window":"10s","key":"ip","stage":"before"}`, "limits.l.stage", "unknown stage"},
+		"a misspelt consistency":  {`{"limit":3,"window":"10s","key":"ip","consistency":"lease"}`, "limits.l.consistency", "unknown value"},
+		"a misspelt store policy": {`{"limit":3,"window":"10s","key":"ip","on_store_error":"pass"}`, "limits.l.on_store_error", "unknown value"},
 		"everybody is left out":   {`{"limit":3,"window":"10s","key":"ip","allow":"0.0.0.0/0"}`, "limits.l.allow[0]", "names no clients"},
 		"nobody is left out":      {`{"limit":3,"window":"10s","key":"ip","allow":"office"}`, "limits.l.allow[0]", "names no clients"},
 		"a role twice":            {`{"limit":3,"window":"10s","key":"ip","roles":{"admin":4,"org:admin":5}}`, "limits.l.roles.org:admin", "already"},
@@ -173,4 +177,31 @@ func TestCostsAreWholeNumbers(t *testing.T) {
 			t.Errorf("%s comes back as %s (%v)", text, got, err)
 		}
 	}
+}
+
+func TestALimitTellsTheStoreWhatItWants(t *testing.T) {
+	t.Parallel()
+	deps, counted := goodDeps(), &asked{}
+	deps.Limiter = counted
+	config := rules(policy.Rule{Name: "a", Match: paths("/a"), Limits: policy.StringList{"l"}})
+	config.Limits = map[string]policy.Limit{"l": {Limit: 5, Window: policy.Duration(time.Minute), Key: policy.StringList{"user"}, Cost: policy.Cost{"any": 2},
+		Algorithm: policy.FixedWindow, Consistency: policy.Leased, OnStoreError: policy.StoreErrorDeny}}
+	p, err := policy.New(config, deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Decide(t.Context(), get("/a"))
+	want := policy.LimitCheck{Name: "l", Cost: 2, Consistency: policy.Leased, OnStoreError: policy.StoreErrorDeny,
+		Quota: policy.Quota{Algorithm: policy.FixedWindow, Limit: 5, Window: time.Minute, Burst: 5}}
+	if got := counted.check; got.Key == "" || got.Name != want.Name || got.Cost != want.Cost || got.Consistency != want.Consistency || got.OnStoreError != want.OnStoreError || got.Quota != want.Quota {
+		t.Errorf("asked %+v, want %+v", got, want)
+	}
+}
+
+// asked keeps the last check it was asked.
+type asked struct{ check policy.LimitCheck }
+
+func (a *asked) Take(_ context.Context, _ time.Time, checks []policy.LimitCheck, _ []policy.LimitResult) error {
+	a.check = checks[0]
+	return nil
 }

@@ -36,7 +36,7 @@ func TestTokensAsksOnceWhileATokenCounts(t *testing.T) {
 		if got := b.last.Header.Get("Authorization"); got != "Bearer sk_live_canary" || b.last.URL.String() != "https://api.clerk.com/v1/sessions/sess_a/tokens/hasura" {
 			t.Errorf("asked %s with %q", b.last.URL, got)
 		}
-		time.Sleep(now.Add(49 * time.Second).Sub(time.Now()))
+		time.Sleep(time.Until(now.Add(49 * time.Second)))
 		get("while it counts")
 		b.expectCalls(t, 0, "while it counts")
 		time.Sleep(2 * time.Second)

@@ -19,7 +19,7 @@ import (
 // lists one session.
 func instanceDocument(t *testing.T, rest string) (path string, clerk *clerktest.Instance, s *clerktest.Session) {
 	t.Helper()
-	clerk = clerktest.Start(t, clerktest.Options{Origins: []string{"https://app.example.com"}})
+	clerk = clerktest.Start(t, clerktest.Options{Live: true, Origins: []string{"https://app.example.com"}})
 	s, err := clerk.SignIn("user_ada")
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestHTTPServesTheSessionPageAndTheFrontendAPI(t *testing.T) {
 		r.Header.Set("X-Forwarded-Proto", "https")
 		r.Header.Set("X-Forwarded-For", "6.6.6.6, 203.0.113.9")
 		if cookie {
-			r.Header.Set("Cookie", "__session="+clerk.Mint(s, clerktest.Token{}))
+			r.Header.Set("Cookie", "__client_uat=1; __session="+clerk.Mint(s, clerktest.Token{}))
 		}
 		response, err := http.DefaultTransport.RoundTrip(r)
 		if err != nil {

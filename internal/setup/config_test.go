@@ -62,9 +62,25 @@ func TestErrorsNameTheLineAndTheWayOut(t *testing.T) {
 			"clerk:\n  publishable_key: " + publishableKey + "\n  sign_in_url: /sign-in\n",
 			`gate.yaml:3:16: clerk.sign_in_url: the sign-in page /sign-in is itself guarded, by default`,
 		},
-		"redis, which is not there yet": {
-			"clerk: {publishable_key: " + publishableKey + "}\nredis: {url: redis://localhost}\n",
+		"a redis that is no address": {
+			"clerk: {publishable_key: " + publishableKey + "}\nredis: {url: localhost}\n",
 			"gate.yaml:2:14: redis.url",
+		},
+		"two ways to reach redis": {
+			"clerk: {publishable_key: " + publishableKey + "}\nredis: {url: redis://localhost, addresses: [\"localhost:1\"]}\n",
+			"gate.yaml:2:44: redis.addresses",
+		},
+		"a short memory": {
+			"clerk: {publishable_key: " + publishableKey + "}\nrevocation: {max_token_lifetime: 1s}\n",
+			"gate.yaml:2:34: revocation.max_token_lifetime",
+		},
+		"an outage that lets everybody pass": {
+			"clerk: {publishable_key: " + publishableKey + "}\nrevocation: {on_store_error: allow}\n",
+			"gate.yaml:2:30: revocation.on_store_error",
+		},
+		"a webhook secret that is none": {
+			"clerk: {publishable_key: " + publishableKey + ", webhook_secret: \"whsec_!\"}\n",
+			"clerk.webhook_secret",
 		},
 		"trust in everybody": {
 			"clerk: {publishable_key: " + publishableKey + "}\ntrusted_proxies: [0.0.0.0/0]\n",

@@ -44,7 +44,7 @@ const canary = "canary0123456789"
 
 func startTemplates(t *testing.T) *templates {
 	t.Helper()
-	i := &templates{Instance: clerktest.Start(t, clerktest.Options{})}
+	i := &templates{Instance: clerktest.Start(t, clerktest.Options{Live: true})}
 	clerk, err := url.Parse(i.URL())
 	if err != nil {
 		t.Fatal(err)

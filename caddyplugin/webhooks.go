@@ -1,0 +1,112 @@
+package caddyplugin
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/revocation"
+)
+
+func init() {
+	caddy.RegisterModule(Webhooks{})
+	httpcaddyfile.RegisterHandlerDirective("clerk_webhooks", parseWebhooks)
+	httpcaddyfile.RegisterDirectiveOrder("clerk_webhooks", httpcaddyfile.Before, "method")
+}
+
+// Webhooks takes Clerk's webhooks, so that sessions which ended, users who were
+// banned and roles that changed count at once, here and with everybody who shares
+// the Redis. It answers only once that is stored: what is not, Clerk sends again.
+//
+// It answers requests for its path and hands all others on. Needs the signing
+// secret of the endpoint (`webhook_secret`).
+type Webhooks struct {
+	// The path that Clerk's endpoint names. Default: `/webhooks/clerk`.
+	Path string `json:"path,omitempty"`
+
+	// The instance, the store, and how long what ended is remembered. What it
+	// leaves out comes from the app `clerk`, where there is one.
+	App
+
+	receiver *revocation.Receiver
+	leases   leases
+}
+
+// CaddyModule returns the Caddy module information.
+func (Webhooks) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.clerk_webhooks",
+		New: func() caddy.Module { return new(Webhooks) },
+	}
+}
+
+// Provision makes the receiver. What has ended is shared with the handlers
+// clerk_auth.
+func (h *Webhooks) Provision(ctx caddy.Context) error {
+	config, err := (&Handler{Config: setup.Config{Clerk: h.Clerk, Redis: h.Redis, Revocation: h.Revocation}}).document(ctx)
+	if err != nil {
+		return err
+	}
+	if config.Clerk.WebhookSecret == "" {
+		return &policy.ConfigError{Path: "webhook_secret", Msg: "there is no signing secret", Suggestion: "copy that of the endpoint from Clerk's dashboard, whsec_..."}
+	}
+	if h.Path, err = replaceKnown(h.Path); err != nil {
+		return err
+	}
+	if h.Path == "" {
+		h.Path = revocation.Path
+	}
+	stores, err := h.leases.stores(config)
+	if err != nil {
+		return explain(config, err)
+	}
+	h.receiver, err = stores.Receiver(config)
+	return err
+}
+
+// Cleanup gives back what Provision took from the pools.
+func (h *Webhooks) Cleanup() error { return h.leases.release() }
+
+// ServeHTTP takes deliveries.
+func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.URL.EscapedPath() != h.Path {
+		return next.ServeHTTP(w, r)
+	}
+	h.receiver.ServeHTTP(w, r)
+	return nil
+}
+
+// parseWebhooks sets up the handler.
+func parseWebhooks(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Webhooks)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	clerk_webhooks [<path>] {
+//		<key> <values...>     # the words of the global option clerk
+//	}
+func (h *Webhooks) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		h.Path = d.Val()
+	}
+	if err := noMore(d); err != nil {
+		return err
+	}
+	return h.words().block(d, "clerk_webhooks")
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Webhooks)(nil)
+	_ caddy.CleanerUpper          = (*Webhooks)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Webhooks)(nil)
+	_ caddyfile.Unmarshaler       = (*Webhooks)(nil)
+)
