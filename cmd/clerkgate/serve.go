@@ -36,6 +36,9 @@ type serveOptions struct {
 // stopLimit is how long checks under way may take once the drain is over.
 const stopLimit = 10 * time.Second
 
+// adapter is what metrics call this host.
+const adapter = "envoy"
+
 // readyInterval is how often readiness is looked at.
 const readyInterval = 250 * time.Millisecond
 
@@ -104,6 +107,9 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := gates.counts.Register(registry, adapter); err != nil {
+		return err
+	}
 	options := extauthz.ServeOptions{Local: extauthz.IsLocal(o.grpc), Reflection: o.reflection, Logger: logger}
 	if o.tls.Cert != "" || o.tls.Key != "" || o.tls.ClientCA != "" {
 		if options.TLS, err = o.tls.Config(); err != nil {
@@ -160,7 +166,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 
 // authz is the ext_authz server for the policy in force.
 func (o *serveOptions) authz(gates *gates, registry *prometheus.Registry, logger *slog.Logger) (*extauthz.Server, error) {
-	decisions, err := observe.New(registry, "envoy")
+	decisions, err := observe.New(registry, adapter)
 	if err != nil {
 		return nil, err
 	}
