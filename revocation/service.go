@@ -54,6 +54,7 @@ type Service struct {
 	options Options
 	log     *log // nil without a store
 
+	began time.Time
 	phase atomic.Int32
 	// contact is when the store last answered, in Unix milliseconds.
 	contact                                atomic.Int64
@@ -83,7 +84,7 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), options: o}
+	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), options: o, began: o.Now()}
 	s.deliveries.seen = sync.OnceValue(newSeen)
 	s.anyAge.Store(o.AnyAge)
 	if o.Redis != nil {
@@ -265,8 +266,8 @@ type Stats struct {
 	// here, and written back to a store that lost them. Failures counts what the
 	// store did not answer.
 	Received, Revoked, Rewritten, Failures uint64
-	// Away is how long the store has not answered; 0 while it does, and without
-	// one.
+	// Away is how long the store has not answered, from the beginning where it
+	// never did; 0 while it does, and without one.
 	Away time.Duration
 	// Webhooks counts the deliveries to all receivers.
 	Webhooks WebhookStats
@@ -276,9 +277,11 @@ type Stats struct {
 func (s *Service) Stats() Stats {
 	stats := Stats{Entries: s.Len(), Received: s.received.Load(), Revoked: s.revoked.Load(), Rewritten: s.rewritten.Load(), Failures: s.failures.Load(), Webhooks: s.deliveries.stats()}
 	if s.log != nil && s.phase.Load() != current {
+		last := s.began
 		if contact := s.contact.Load(); contact > 0 {
-			stats.Away = s.options.Now().Sub(time.UnixMilli(contact))
+			last = time.UnixMilli(contact)
 		}
+		stats.Away = max(0, s.options.Now().Sub(last))
 	}
 	return stats
 }

@@ -107,9 +107,6 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := gates.counts.Register(registry, adapter); err != nil {
-		return err
-	}
 	options := extauthz.ServeOptions{Local: extauthz.IsLocal(o.grpc), Reflection: o.reflection, Logger: logger}
 	if o.tls.Cert != "" || o.tls.Key != "" || o.tls.ClientCA != "" {
 		if options.TLS, err = o.tls.Config(); err != nil {
@@ -164,10 +161,14 @@ func serve(ctx context.Context, o *serveOptions) error {
 	return nil
 }
 
-// authz is the ext_authz server for the policy in force.
+// authz is the ext_authz server for the policy in force, and registers the
+// metrics of both.
 func (o *serveOptions) authz(gates *gates, registry *prometheus.Registry, logger *slog.Logger) (*extauthz.Server, error) {
 	decisions, err := observe.New(registry, adapter)
 	if err != nil {
+		return nil, err
+	}
+	if err := gates.counts.Register(registry, adapter); err != nil {
 		return nil, err
 	}
 	return extauthz.New(gates.policy(), extauthz.Options{Logger: logger, Decisions: decisions, Timeout: o.timeout, OutageAsError: o.outage})
