@@ -28,7 +28,7 @@ const (
 type Index struct {
 	lifetime time.Duration
 	most     int
-	anyAge   bool // see [Options.AnyAge]
+	anyAge   atomic.Bool // see [Options.AnyAge]
 
 	// state is the number of what is known now.
 	state atomic.Uint64
@@ -66,7 +66,7 @@ var states atomic.Uint64
 func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
 	issued := issuedAt(p, now)
 	reason := policy.Reason("")
-	if issued <= x.floor.Load() || p.TokenType == policy.SessionToken && issued <= x.everybody.Load() || !x.anyAge && issued < now.Add(-x.lifetime).UnixMilli() {
+	if issued <= x.floor.Load() || p.TokenType == policy.SessionToken && issued <= x.everybody.Load() || !x.anyAge.Load() && issued < now.Add(-x.lifetime).UnixMilli() {
 		reason = policy.ReasonClaimsStale
 	}
 	state := x.state.Load()

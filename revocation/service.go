@@ -23,7 +23,8 @@ type Options struct {
 	// MaxEntries bounds what is remembered. Default: [DefaultEntries].
 	MaxEntries int
 	// AnyAge lets tokens count that are older than entries are kept: for who
-	// knows of nothing that ended before.
+	// knows of nothing that ended before. It is over for good as soon as there is
+	// a [Receiver], from which on there may be something to know.
 	AnyAge bool
 	// Deny refuses everybody while the store is out of reach for longer than
 	// [Grace]. Default: this process goes on with what it knows.
@@ -53,10 +54,12 @@ type Service struct {
 	options Options
 	log     *log // nil without a store
 
+	began time.Time
 	phase atomic.Int32
 	// contact is when the store last answered, in Unix milliseconds.
 	contact                                atomic.Int64
 	received, revoked, failures, rewritten atomic.Uint64
+	deliveries                             deliveries
 
 	// epoch is the background's alone.
 	epoch string
@@ -81,8 +84,9 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), options: o}
-	s.anyAge = o.AnyAge
+	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), options: o, began: o.Now()}
+	s.deliveries.seen = sync.OnceValue(newSeen)
+	s.anyAge.Store(o.AnyAge)
 	if o.Redis != nil {
 		s.log = &log{o.Redis, s.lifetime}
 	}
@@ -262,18 +266,22 @@ type Stats struct {
 	// here, and written back to a store that lost them. Failures counts what the
 	// store did not answer.
 	Received, Revoked, Rewritten, Failures uint64
-	// Away is how long the store has not answered; 0 while it does, and without
-	// one.
+	// Away is how long the store has not answered, from the beginning where it
+	// never did; 0 while it does, and without one.
 	Away time.Duration
+	// Webhooks counts the deliveries to all receivers.
+	Webhooks WebhookStats
 }
 
 // Stats returns the counts so far.
 func (s *Service) Stats() Stats {
-	stats := Stats{Entries: s.Len(), Received: s.received.Load(), Revoked: s.revoked.Load(), Rewritten: s.rewritten.Load(), Failures: s.failures.Load()}
+	stats := Stats{Entries: s.Len(), Received: s.received.Load(), Revoked: s.revoked.Load(), Rewritten: s.rewritten.Load(), Failures: s.failures.Load(), Webhooks: s.deliveries.stats()}
 	if s.log != nil && s.phase.Load() != current {
+		last := s.began
 		if contact := s.contact.Load(); contact > 0 {
-			stats.Away = s.options.Now().Sub(time.UnixMilli(contact))
+			last = time.UnixMilli(contact)
 		}
+		stats.Away = max(0, s.options.Now().Sub(last))
 	}
 	return stats
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/clerkgate/clerkgate/internal/redisclient"
 	"github.com/clerkgate/clerkgate/internal/testredis"
 	"github.com/clerkgate/clerkgate/policy"
@@ -277,4 +279,16 @@ func (l *link) heal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.broken = false
+}
+
+func TestAStoreThatNeverAnsweredIsAwayFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer client.Close()
+	at := now
+	s := New(Options{Redis: client, Now: func() time.Time { return at }})
+	at = at.Add(time.Minute)
+	if got := s.Stats().Away; got != time.Minute {
+		t.Errorf("away for %v, want a minute", got)
+	}
 }

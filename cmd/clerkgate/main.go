@@ -34,6 +34,6 @@ the same policy as the handler clerk_auth.`,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), validateCommand(), versionCommand())
+	root.AddCommand(serveCommand(), validateCommand(), limitsCommand(), versionCommand())
 	return root
 }

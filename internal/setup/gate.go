@@ -62,9 +62,6 @@ func New(config Config, o Options) (*Gate, error) {
 	deps := policy.Deps{Limiter: nobody{}, Now: o.Now}
 	if gate.Stores != nil {
 		deps.Limiter, deps.Revocations = gate.Stores.Limiter, gate.Stores.Revocations
-		if err == nil {
-			_, err = gate.Stores.Receiver(&config)
-		}
 	}
 	if gate.Session != nil {
 		deps.Authenticator = gate.Session
@@ -86,6 +83,12 @@ func New(config Config, o Options) (*Gate, error) {
 	if gate.Policy, policyErr = policy.New(config.Config, deps); err != nil || policyErr != nil {
 		gate.Close()
 		return nil, errors.Join(err, policyErr)
+	}
+	// Last, for a configuration that is refused must not change how the stores of
+	// the one in force judge.
+	if _, err = gate.Stores.Receiver(&config); err != nil {
+		gate.Close()
+		return nil, err
 	}
 	return gate, nil
 }
