@@ -132,6 +132,14 @@ func (s *Stores) Receiver(config *Config) (*revocation.Receiver, error) {
 // Start follows what other instances tell, until ctx ends or Close.
 func (s *Stores) Start(ctx context.Context) { s.Revocations.Start(ctx) }
 
+// startLimit is how long a host that has no readiness of its own waits for what
+// other instances told.
+const startLimit = 5 * time.Second
+
+// Await waits until what other instances told is known here, for five seconds
+// from the start at most: a host that asked sooner would refuse everybody.
+func (s *Stores) Await() { s.Revocations.Await(startLimit) }
+
 // Ready reports whether what other instances told is known here.
 func (s *Stores) Ready() bool { return s.Revocations.Ready() }
 
