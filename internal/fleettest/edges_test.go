@@ -3,6 +3,7 @@ package fleettest
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,6 +130,16 @@ func (c *caddy) start(t *testing.T) {
 		}
 		return err == nil
 	})
+}
+
+// shows is Caddy's metrics.
+func (c *caddy) shows(t *testing.T) string {
+	t.Helper()
+	status, body := get("http://" + c.metrics + "/")
+	if status != http.StatusOK {
+		t.Fatalf("Caddy's metrics are answered with %d", status)
+	}
+	return body
 }
 
 const caddyfile = `

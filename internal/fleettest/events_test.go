@@ -151,6 +151,7 @@ func TestSignedOutMeansOut(t *testing.T) {
 		name string
 		run  func(*testing.T, *fleet)
 	}{
+		{"metrics tell of revocations", metricsTellOfRevocations},
 		{"whatever happens, all edges refuse within a second", signedOutMeansOut},
 		{"a new role comes with the next navigation", aNewRoleComesWithTheNextNavigation},
 		{"a delivery again has no further effect", aDuplicateHasOneEffect},

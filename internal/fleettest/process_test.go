@@ -141,7 +141,12 @@ func (n *node) awaitReady(t *testing.T) {
 }
 
 func (n *node) get(path string) (status int, body string) {
-	response, err := (&http.Client{Timeout: patience}).Get("http://" + n.admin + path)
+	return get("http://" + n.admin + path)
+}
+
+// get reads a page; status 0 is no answer.
+func get(url string) (status int, body string) {
+	response, err := (&http.Client{Timeout: patience}).Get(url)
 	if err != nil {
 		return 0, ""
 	}
@@ -153,8 +158,7 @@ func (n *node) get(path string) (status int, body string) {
 	return response.StatusCode, string(text)
 }
 
-// metric is the value of a metric without labels of its own, as the node shows
-// it.
+// metric is the value of a metric, named with its labels, as the node shows it.
 func (n *node) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	_, body := n.get("/metrics")
