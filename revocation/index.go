@@ -86,10 +86,12 @@ func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
 
 // lookUp returns what entries about a principal say of a token made then.
 func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
+	if !x.mayKnow(p) {
+		return ""
+	}
 	reason := policy.Reason("")
-	f := x.filter.Load()
 	for _, s := range [...]subject{{Session, p.SessionID, ""}, {User, p.UserID, ""}, {Organization, p.OrgID, ""}, {Member, p.UserID, p.OrgID}, {Credential, p.CredentialID, ""}} {
-		if s.id == "" || s.kind == Member && s.of == "" || !f.has(s) {
+		if s.id == "" || s.kind == Member && s.of == "" {
 			continue
 		}
 		switch x.mark(s).judge(issued) {
@@ -100,6 +102,15 @@ func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
 		}
 	}
 	return reason
+}
+
+// mayKnow reports whether there may be an entry about a principal. No entry has
+// an empty id, so that what is not there is found by mistake at most.
+func (x *Index) mayKnow(p *policy.Principal) bool {
+	f := x.filter.Load()
+	user, org := sum(p.UserID), sum(p.OrgID)
+	return f.has(Session, sum(p.SessionID), 0) || f.has(User, user, 0) || f.has(Organization, org, 0) || f.has(Member, user, org) ||
+		p.CredentialID != "" && f.has(Credential, sum(p.CredentialID), 0)
 }
 
 // issuedAt is when what a token says was true, in Unix milliseconds. A session
