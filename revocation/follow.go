@@ -3,6 +3,7 @@ package revocation
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -43,19 +44,28 @@ func (s *Service) catchUp(ctx context.Context, cursor *string) error {
 		if err != nil {
 			return err
 		}
-		entries, next, err := s.log.read(ctx, *cursor, s.pause(idle, complete))
-		if err != nil {
+		if idle, err = s.readOn(ctx, cursor, s.pause(idle, complete)); err != nil {
 			return err
 		}
-		s.add(s.options.Now(), entries...)
-		s.received.Add(uint64(len(entries)))
-		s.contact.Store(s.options.Now().UnixMilli())
-		// A read that found nothing new is the end of the log.
-		if idle = next == *cursor; idle && complete && s.phase.Swap(current) != current {
+		if idle && complete && s.phase.Swap(current) != current {
 			s.options.Logger.Info("revocations are up to date", "entries", s.Len())
 		}
-		*cursor = next
 	}
+}
+
+// readOn takes in what is new, and reports whether that was nothing: the end of
+// the log.
+func (s *Service) readOn(ctx context.Context, cursor *string, pause time.Duration) (idle bool, err error) {
+	entries, next, err := s.log.read(ctx, *cursor, pause)
+	if err != nil {
+		return false, err
+	}
+	s.add(s.options.Now(), entries...)
+	s.received.Add(uint64(len(entries)))
+	s.contact.Store(s.options.Now().UnixMilli())
+	idle = next == *cursor
+	*cursor = next
+	return idle, nil
 }
 
 // complete reports whether the end of the log will be all there is to know: who
@@ -108,10 +118,18 @@ func (s *Service) restore(ctx context.Context, cursor *string) error {
 		since := s.contact.Load() - recent.Milliseconds()
 		entries = s.since(since, since)
 	}
-	if err := s.log.append(ctx, entries, forgot); err != nil {
-		return err
+	for some := range slices.Chunk(entries, readCount) {
+		if err := s.log.append(ctx, some, forgot); err != nil {
+			return err
+		}
+		s.rewritten.Add(uint64(len(some)))
+		// A million take seconds, and news do not wait so long.
+		for idle := false; !idle; {
+			if idle, err = s.readOn(ctx, cursor, 0); err != nil {
+				return err
+			}
+		}
 	}
-	s.rewritten.Add(uint64(len(entries)))
 	s.epoch = epoch
 	return nil
 }

@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -107,4 +108,30 @@ func TestWhatWasToldDuringAnOutageIsStoredHoweverOldItIs(t *testing.T) {
 	link.Heal()
 	starts.Heal()
 	eventually(t, "the others' knowing", func() bool { return refuses(other, "sess_far") && refuses(other, "sess_started") })
+}
+
+// Telling everything again takes its time, and is not to keep out what is new.
+func TestNewsDoNotWaitUntilAllIsToldAgain(t *testing.T) {
+	t.Parallel()
+	server := testredis.Start(t)
+	full, other := node(t, at(server.Addr), Options{}), node(t, at(server.Addr), Options{})
+	eventually(t, "readiness", func() bool { return full.Ready() && other.Ready() })
+	const many = 50_000
+	entries := make([]Entry, many)
+	for i := range entries {
+		entries[i] = Ended("sess_"+strconv.Itoa(i), time.Now())
+	}
+	full.add(time.Now(), entries...)
+	server.Restart(t)
+	eventually(t, "beginning to tell", func() bool { return full.Stats().Rewritten > 0 })
+	revoke(t, other, "sess_new")
+	eventually(t, "knowing", func() bool { return refuses(full, "sess_new") })
+	if told := full.Stats().Rewritten; told >= many {
+		t.Errorf("the news came after %d were told", told)
+	}
+	late := node(t, at(server.Addr), Options{})
+	eventually(t, "readiness of a node that came late", late.Ready)
+	if n := late.Len(); n < many {
+		t.Errorf("ready with %d of %d", n, many)
+	}
 }
