@@ -1,7 +1,11 @@
 package revocation
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,5 +137,34 @@ func TestNewsDoNotWaitUntilAllIsToldAgain(t *testing.T) {
 	eventually(t, "readiness of a node that came late", late.Ready)
 	if n := late.Len(); n < many {
 		t.Errorf("ready with %d of %d", n, many)
+	}
+}
+
+// The rights that the documentation asks for are enough.
+func TestTheDocumentedRightsAreEnough(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "revocation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights := regexp.MustCompile("`(\\+get [^`]*)` on `(~[^`]*)`").FindStringSubmatch(string(text))
+	if rights == nil {
+		t.Fatal("the documentation names no rights")
+	}
+	server := testredis.Start(t)
+	user := []any{"ACL", "SETUSER", "gate", "on", ">hunter2", rights[2], "-@all"}
+	for right := range strings.FieldsSeq(rights[1]) {
+		user = append(user, right)
+	}
+	server.Do(t, user...)
+	c := at(server.Addr)
+	c.Username, c.Password = "gate", "hunter2"
+	a, b := node(t, c, Options{}), node(t, c, Options{})
+	eventually(t, "readiness", func() bool { return a.Ready() && b.Ready() })
+	revoke(t, a, "sess_1")
+	eventually(t, "knowing", func() bool { return refuses(b, "sess_1") })
+	time.Sleep(2 * readPause) // in which the store is looked at
+	if !a.Ready() || a.Stats().Failures+b.Stats().Failures > 0 {
+		t.Errorf("%+v, %+v", a.Stats(), b.Stats())
 	}
 }

@@ -154,6 +154,7 @@ func TestSignedOutMeansOut(t *testing.T) {
 		{"metrics tell of revocations", metricsTellOfRevocations},
 		{"whatever happens, all edges refuse within a second", signedOutMeansOut},
 		{"a new role comes with the next navigation", aNewRoleComesWithTheNextNavigation},
+		{"a browser whose session has ended is sent to sign in", aBrowserIsSentToSignIn},
 		{"a delivery again has no further effect", aDuplicateHasOneEffect},
 		{"a forged delivery changes nothing", aForgeryChangesNothing},
 		{"the session page signs out everywhere", theSessionPageSignsOutEverywhere},

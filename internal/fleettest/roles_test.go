@@ -148,3 +148,25 @@ func aNewRoleComesWithTheNextNavigation(t *testing.T, f *fleet) {
 		}
 	}
 }
+
+// aBrowserIsSentToSignIn where its session has ended, and a program is told.
+func aBrowserIsSentToSignIn(t *testing.T, f *fleet) {
+	f.courier.goTo(f.edges[0])
+	for _, e := range f.edges {
+		p := f.signIn(t, "")
+		b := newBrowser(t, e)
+		b.signIn(p)
+		token := b.token()
+		began := time.Now()
+		f.clerk.RevokeSession(f.clerk.SessionOf(token).ID)
+		f.refuse(t, began, "/", token, policy.ReasonSessionRevoked)
+		b.open("/")
+		if len(b.hops) == 0 {
+			t.Fatalf("%s lets the browser in", e.name)
+		}
+		if to, err := b.hops[0].Location(); err != nil || b.hops[0].StatusCode != http.StatusTemporaryRedirect || to.Path != "/sign-in" || to.Query().Get("redirect_url") != e.origin+"/" {
+			t.Errorf("%s sends the browser to %v, %v", e.name, to, err)
+		}
+		b.signIn(p)
+	}
+}
