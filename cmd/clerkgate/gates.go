@@ -115,6 +115,9 @@ func (g *gates) replace(o setup.Options) (retire func()) {
 	if o.Stores != stores {
 		o.Stores.Start(g.ctx)
 		g.counts.Open(o.Stores)
+		if stores != nil {
+			o.Stores.Await() // those before it answer meanwhile
+		}
 	}
 	g.session, g.stores = o.Session, o.Stores
 	return func() {
