@@ -126,7 +126,9 @@ func (l *leases) stores(ctx caddy.Context, config *setup.Config) (*setup.Stores,
 	if err := counts.Register(ctx.GetMetricsRegistry(), adapter); err != nil {
 		return nil, err
 	}
-	return value.(*pooledStores).Stores, nil
+	stores := value.(*pooledStores).Stores
+	stores.Await() // Caddy serves as soon as this returns
+	return stores, nil
 }
 
 // memory returns the counts of this process.

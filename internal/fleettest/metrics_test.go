@@ -20,12 +20,11 @@ func metricsTellOfRevocations(t *testing.T, f *fleet) {
 	f.courier.again(func(body []byte) []byte { return append(body, ' ') }) // which Clerk did not sign
 	for name, want := range map[string]float64{
 		`clerkgate_revocation_entries{adapter="envoy"}`:              1,
-		`clerkgate_revocations_total{adapter="envoy",from="here"}`:   1,
+		`clerkgate_revocation_revoked_total{adapter="envoy"}`:        1,
 		`clerkgate_webhooks_total{adapter="envoy",result="refused"}`: 1,
 		`clerkgate_webhooks_total{adapter="envoy",result="failed"}`:  0,
-		`clerkgate_revocation_ready{adapter="envoy"}`:                1,
-		`clerkgate_revocation_store_failures_total{adapter="envoy"}`: 0,
-		`clerkgate_revocations_rewritten_total{adapter="envoy"}`:     0,
+		`clerkgate_revocation_failures_total{adapter="envoy"}`:       0,
+		`clerkgate_revocation_rewritten_total{adapter="envoy"}`:      0,
 		`clerkgate_revocation_store_away_seconds{adapter="envoy"}`:   0,
 	} {
 		if got := f.a.metric(t, name); got != want {
@@ -34,9 +33,9 @@ func metricsTellOfRevocations(t *testing.T, f *fleet) {
 	}
 	caddy := f.caddy.shows(t)
 	for name, want := range map[string]float64{
-		`clerkgate_revocation_entries{adapter="caddy"}`:             1,
-		`clerkgate_revocations_total{adapter="caddy",from="here"}`:  0,
-		`clerkgate_revocations_total{adapter="caddy",from="store"}`: 1,
+		`clerkgate_revocation_entries{adapter="caddy"}`:        1,
+		`clerkgate_revocation_revoked_total{adapter="caddy"}`:  0,
+		`clerkgate_revocation_received_total{adapter="caddy"}`: 1,
 	} {
 		if got := metricIn(t, caddy, name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
