@@ -79,12 +79,16 @@ func (s *site) send(raw string) (*http.Response, string) {
 	return response, body
 }
 
-// get asks for a target with some more header lines, and closes. A connection
-// that a server took as it stopped ends without an answer: then, as any client
-// does, it asks again.
+// get asks for a target with some more header lines, and closes.
 func (s *site) get(target, headers string) (*http.Response, string) {
 	s.t.Helper()
-	raw := "GET " + target + " HTTP/1.1\r\nHost: " + s.address + "\r\nConnection: close\r\n" + headers + "\r\n"
+	return s.ask("GET " + target + " HTTP/1.1\r\nHost: " + s.address + "\r\nConnection: close\r\n" + headers + "\r\n")
+}
+
+// ask sends what can be sent twice. A connection that a server took as it stopped
+// ends without an answer: then, as any client does, it asks again.
+func (s *site) ask(raw string) (*http.Response, string) {
+	s.t.Helper()
 	for range 5 {
 		if response, body, err := s.exchange(raw); err == nil {
 			return response, body

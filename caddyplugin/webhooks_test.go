@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,7 +25,7 @@ func (s *site) deliver(path, id, body string) int {
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		raw += name + ": " + header.Get(name) + "\r\n"
 	}
-	response, _ := s.send(raw + "\r\n" + body)
+	response, _ := s.ask(raw + "\r\n" + body)
 	return response.StatusCode
 }
 
@@ -67,14 +68,19 @@ func TestWebhooksCountForHandlersThatDoNotHaveTheSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	instance := fmt.Sprintf("publishable_key %s\n secret_key %s\n api_url %s\n", clerk.PublishableKey(), clerk.SecretKey(), clerk.URL())
+	// stores are those of this run alone, and others of this run.
+	stores := fmt.Sprintf("revocation {\n max_entries %d\n }", 1000+rand.IntN(9000))
 	lines := `	clerk_webhooks /hooks/a {
 		webhook_secret ` + webhookSecret + `
+		` + stores + `
 	}
 	clerk_webhooks /hooks/b {
 		webhook_secret ` + webhookSecret + `
+		` + stores + `
 	}
 	clerk_auth {
 		` + instance + `
+		` + stores + `
 	}
 	respond "upstream"
 `
@@ -84,7 +90,7 @@ func TestWebhooksCountForHandlersThatDoNotHaveTheSecret(t *testing.T) {
 		revoked = `clerkgate_revocation_revoked_total{adapter="caddy"}`
 		entries = `clerkgate_revocation_entries{adapter="caddy"}`
 	)
-	before := map[string]int{taken: s.counted(taken), revoked: s.counted(revoked)} // by other tests of this process
+	before := map[string]int{taken: s.counted(taken), revoked: s.counted(revoked), entries: s.counted(entries)} // by other tests of this process
 	cookie := "Cookie: __client_uat=1; __session=" + clerk.Mint(ada, clerktest.Token{}) + "\r\n"
 	if response, body := s.get("/", cookie); response.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", response.StatusCode, body)
@@ -100,7 +106,7 @@ func TestWebhooksCountForHandlersThatDoNotHaveTheSecret(t *testing.T) {
 	}
 	want := func(when string, entriesNow int) {
 		t.Helper()
-		if got := s.counted(entries); got != entriesNow {
+		if got := s.counted(entries) - before[entries]; got != entriesNow {
 			t.Errorf("%s: %d entries, want %d", when, got, entriesNow)
 		}
 		if got := s.counted(taken) - before[taken]; got != 1 {
@@ -122,8 +128,9 @@ func TestWebhooksCountForHandlersThatDoNotHaveTheSecret(t *testing.T) {
 	want("the same delivery after a reload", 1)
 
 	// Other settings mean other stores, which know nothing yet; counters go on.
-	s.reload(strings.ReplaceAll(lines, "webhook_secret "+webhookSecret, "webhook_secret "+webhookSecret+"\n revocation {\n max_entries 1000\n }"))
-	s.reload("\tclerk_auth {\n" + instance + "\n revocation {\n max_entries 1000\n }\n}\n")
+	others := strings.Replace(stores, "max_entries ", "max_entries 9", 1)
+	s.reload(strings.ReplaceAll(lines, stores, others))
+	s.reload("\tclerk_auth {\n" + instance + "\n" + others + "\n}\n")
 	want("other stores", 0)
 }
 
