@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,7 @@ func (c *tokenAttack) judge(t *testing.T) error {
 	for _, step := range c.Input.Prior {
 		in := c.Input
 		in.Token, in.Base64, in.Runs = "", "", nil
+		in.JWKS, in.AuthorizedParties = slices.Clone(in.JWKS), slices.Clone(in.AuthorizedParties) // decoded in place
 		if err := json.Unmarshal(step, &in); err != nil {
 			t.Fatal(err)
 		}
