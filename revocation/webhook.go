@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -30,7 +31,7 @@ type Receiver struct {
 	verifier *Verifier
 	logger   *slog.Logger
 	now      func() time.Time
-	seen     *otter.Cache[string, struct{}]
+	seen     *otter.Cache[delivery, struct{}]
 
 	// Taken counts deliveries that were believed, Refused those that were not,
 	// and Failed those that could not be stored.
@@ -45,7 +46,7 @@ func NewReceiver(service *Service, secret string) (*Receiver, error) {
 	}
 	return &Receiver{
 		service: service, verifier: verifier, logger: service.options.Logger, now: service.options.Now,
-		seen: otter.Must(&otter.Options[string, struct{}]{MaximumSize: maxSeen, ExpiryCalculator: otter.ExpiryWriting[string, struct{}](seenTime)}),
+		seen: otter.Must(&otter.Options[delivery, struct{}]{MaximumSize: maxSeen, ExpiryCalculator: otter.ExpiryWriting[delivery, struct{}](seenTime)}),
 	}, nil
 }
 
@@ -75,7 +76,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 // take does what a delivery that is Clerk's says.
 func (r *Receiver) take(w http.ResponseWriter, request *http.Request, body []byte) {
-	id := joined(request.Header, "Svix-Id")
+	id := deliveryOf(request.Header, body)
 	if _, again := r.seen.GetIfPresent(id); again {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -96,6 +97,18 @@ func (r *Receiver) take(w http.ResponseWriter, request *http.Request, body []byt
 	r.seen.Set(id, struct{}{})
 	r.Taken.Add(1)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// delivery identifies one that was made: sent again it has the same id and body.
+// Another body under the same id is another delivery.
+type delivery [sha256.Size]byte
+
+func deliveryOf(h http.Header, body []byte) delivery {
+	id := sha256.Sum256([]byte(joined(h, "Svix-Id")))
+	hash := sha256.New()
+	hash.Write(id[:])
+	hash.Write(body)
+	return delivery(hash.Sum(nil))
 }
 
 // refuse answers what is not believed. Nothing of the request is repeated.
