@@ -150,9 +150,10 @@ type hostPattern struct {
 }
 
 // meets compares hosts. A pattern without a port guards every port, but opens
-// only the default one.
+// only the default ones: that of https and that of http, since the scheme that a
+// proxy sees need not be the browser's.
 func (h hostPattern) meets(t *target, guards bool) bool {
-	if h.port != t.port && !(guards && h.port == "") {
+	if h.port != t.port && !(h.port == "" && (guards || t.port == "443" || t.port == "80")) {
 		return false
 	}
 	if !h.wild {

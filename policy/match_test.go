@@ -124,7 +124,7 @@ func TestHosts(t *testing.T) {
 		meets, not []string
 		guardsAlso []string // met by a rule that guards, but not by one that opens
 	}{
-		"a name":                {"app.example.com", []string{"app.example.com", "APP.Example.com", "app.example.com.", "app.example.com:443"}, []string{"example.com", "xapp.example.com", "app.example.com.evil.example"}, []string{"app.example.com:8443", "app.example.com:80"}},
+		"a name":                {"app.example.com", []string{"app.example.com", "APP.Example.com", "app.example.com.", "app.example.com:443", "app.example.com:80"}, []string{"example.com", "xapp.example.com", "app.example.com.evil.example"}, []string{"app.example.com:8443", "app.example.com:8080"}},
 		"a name and a port":     {"app.example.com:8443", []string{"app.example.com:8443", "App.example.com.:8443"}, []string{"app.example.com", "app.example.com:443", "app.example.com:844"}, nil},
 		"any name below":        {"*.example.com", []string{"a.example.com", "a.b.example.com", "A.EXAMPLE.COM."}, []string{"example.com", "badexample.com", "example.com.evil.example"}, []string{"a.example.com:81"}},
 		"an address":            {"[2001:db8::1]", []string{"[2001:db8::1]", "[2001:DB8:0::1]", "[2001:0db8:0:0:0:0:0:1]:443"}, []string{"[2001:db8::2]"}, nil},
