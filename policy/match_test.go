@@ -50,9 +50,11 @@ func TestAnOpenRuleCoversWhatItNamesAlone(t *testing.T) {
 	p := as(nil).policy(t, rules(
 		policy.Rule{Name: "open", Match: paths("/open", "/docs/(.*)"), Access: policy.Public},
 		policy.Rule{Name: "assets", Match: paths("/_next/(.*)"), Access: policy.Bypass},
+		policy.Rule{Name: "all but one", Match: paths("/but/((?!secret).*)"), Access: policy.Public},
 	))
 	for target, want := range map[string]bool{
-		"/open": true, "/open/": true, "/OPEN": true, "/ope%6e": true, "/open?x": true, "/docs/": true, "/docs/a": true, "/_next/static/a.js": true, "/_next/data/b1/open.json": true,
+		"/open": true, "/open/": true, "/but/a": true, "/ope%6e": true, "/open?x": true, "/docs/": true, "/docs/a": true, "/_next/static/a.js": true, "/_next/data/b1/open.json": true,
+		"/OPEN": false, "/Open/": false, "/DOCS/a": false, "/docs/A": true, "/but/secret": false, "/but/SECRET": false,
 		"/open.json": false, "/open;x": false, "//open": false, "/open%20": false, "/open%3F": false, "/docs": false, "/index.php/open": false, "/_next/data/b1/secret.json": false, "/_next/data/b1/index.json": false,
 	} {
 		if d := p.Decide(t.Context(), get(target)); d.Allowed() != want {
