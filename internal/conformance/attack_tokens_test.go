@@ -2,15 +2,12 @@ package conformance
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,8 +55,7 @@ func TestAttackTokens(t *testing.T) {
 
 func loadTokenAttacks(t *testing.T, name string) []tokenAttack {
 	t.Helper()
-	dir := cmp.Or(os.Getenv("CLERKGATE_ATTACKS"), filepath.Join("testdata", "attacks"))
-	d := json.NewDecoder(bytes.NewReader(readPacked(t, filepath.Join(dir, name+".jsonl"))))
+	d := json.NewDecoder(bytes.NewReader(readAttacks(t, name)))
 	var cases []tokenAttack
 	for {
 		var c tokenAttack
