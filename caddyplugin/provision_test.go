@@ -25,9 +25,15 @@ func provisioned(t *testing.T, text string) (*Handler, error) {
 	if err := caddy.StrictUnmarshalJSON([]byte(text), h); err != nil {
 		t.Fatal(err)
 	}
+	return h, h.Provision(contextOf(t))
+}
+
+// contextOf is a configuration's context, which ends with the test.
+func contextOf(t *testing.T) caddy.Context {
+	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	t.Cleanup(cancel)
-	return h, h.Provision(ctx)
+	return ctx
 }
 
 // instanceJSON is a clerk section for an instance of its own.

@@ -66,7 +66,7 @@ func (s *Sessions) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	stores, err := s.leases.stores(document)
+	stores, err := s.leases.stores(ctx, document)
 	if err != nil {
 		return explain(document, err)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
@@ -15,8 +14,7 @@ import (
 
 func init() {
 	caddy.RegisterModule(Webhooks{})
-	httpcaddyfile.RegisterHandlerDirective("clerk_webhooks", parseWebhooks)
-	httpcaddyfile.RegisterDirectiveOrder("clerk_webhooks", httpcaddyfile.Before, "method")
+	register("clerk_webhooks", func() directive { return new(Webhooks) })
 }
 
 // Webhooks takes Clerk's webhooks, so that sessions which ended, users who were
@@ -61,7 +59,7 @@ func (h *Webhooks) Provision(ctx caddy.Context) error {
 	if h.Path == "" {
 		h.Path = revocation.Path
 	}
-	stores, err := h.leases.stores(config)
+	stores, err := h.leases.stores(ctx, config)
 	if err != nil {
 		return explain(config, err)
 	}
@@ -81,12 +79,6 @@ func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	return nil
 }
 
-// parseWebhooks sets up the handler.
-func parseWebhooks(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	handler := new(Webhooks)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
-}
-
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
 //	clerk_webhooks [<path>] {
@@ -94,11 +86,13 @@ func parseWebhooks(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 //	}
 func (h *Webhooks) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
-	if d.NextArg() {
-		h.Path = d.Val()
-	}
-	if err := noMore(d); err != nil {
-		return err
+	switch args := d.RemainingArgs(); {
+	case len(args) > 1:
+		return d.ArgErr()
+	case len(args) == 1 && (args[0] == "" || args[0][0] != '/'):
+		return d.Errf("%q is not the path of an endpoint; write it without a matcher, such as /webhooks/clerk", args[0])
+	case len(args) == 1:
+		h.Path = args[0]
 	}
 	return h.words().block(d, "clerk_webhooks")
 }

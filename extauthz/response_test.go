@@ -217,7 +217,7 @@ func TestOnlyOutagesAreErrors(t *testing.T) {
 			t.Errorf("%s is an error by default", reason)
 		}
 	}
-	want := []policy.Reason{policy.ReasonClerkUnavailable, policy.ReasonKeysUnavailable, policy.ReasonLimiterUnavailable}
+	want := []policy.Reason{policy.ReasonClerkUnavailable, policy.ReasonKeysUnavailable, policy.ReasonLimiterUnavailable, policy.ReasonRevocationsUnavailable}
 	if diff := cmp.Diff(want, errors); diff != "" {
 		t.Error(diff)
 	}

@@ -14,6 +14,9 @@ type limitKey struct {
 	kind  byte
 	early bool
 	read  func(s *subject) string
+	// written turns the part as a person writes it into what read returns; nil
+	// where that is the same.
+	written func(text string) (string, error)
 	// param is the path parameter that is read.
 	param string
 }
@@ -35,8 +38,8 @@ var limitKeys = map[string]limitKey{
 	"user":    {kind: keyUser, read: identityPart(func(p *Principal) string { return p.UserID + p.MachineID })},
 	"session": {kind: keySession, read: identityPart(func(p *Principal) string { return p.SessionID })},
 	"org":     {kind: keyOrg, read: identityPart(func(p *Principal) string { return p.OrgID })},
-	"token":   {kind: keyToken, read: identityPart(func(p *Principal) string { return p.TokenDigest })},
-	"ip":      {kind: keyIP, early: true, read: addressPart},
+	"token":   {kind: keyToken, read: identityPart(func(p *Principal) string { return p.TokenDigest }), written: writtenDigest},
+	"ip":      {kind: keyIP, early: true, read: func(s *subject) string { return addressPart(s.client) }, written: writtenAddress},
 	"rule":    {kind: keyRule, early: true, read: func(s *subject) string { return s.rule.name }},
 }
 
@@ -49,12 +52,15 @@ func identityPart(read func(*Principal) string) func(*subject) string {
 	}
 }
 
+// noAddress is the part of clients whose address is not known.
+const noAddress = "?"
+
 // addressPart is the client's network in its binary form: one client has one
 // key in every notation.
-func addressPart(s *subject) string {
-	network := s.client.Network()
+func addressPart(client ClientAddr) string {
+	network := client.Network()
 	if !network.IsValid() {
-		return "?"
+		return noAddress
 	}
 	addr := network.Addr().As16()
 	return string(addr[:])
@@ -78,7 +84,7 @@ func compileLimitKey(text string) (limitKey, bool) {
 		})}, true
 	}
 	if name, ok := strings.CutPrefix(text, ":"); ok && name != "" {
-		return limitKey{kind: keyParam, early: true, param: name, read: func(s *subject) string {
+		return limitKey{kind: keyParam, early: true, param: name, written: writtenParam, read: func(s *subject) string {
 			value, _ := s.params.Get(name)
 			return strings.ToLower(value) // as patterns are matched, so that no other spelling counts anew
 		}}, true
@@ -95,25 +101,38 @@ func headerValue(headers []Header, name string) string {
 	return ""
 }
 
-// key builds what is counted. A part the request does not have is replaced by
-// its address, so that nobody escapes a limit by leaving something out. Every
-// part carries its kind and length, so that no two different requests meet in
-// one key whatever text they hold.
+// key builds what is counted.
 func (l *limit) key(s *subject) string {
 	var buf [maxKey]byte
-	b := buf[:0]
-	for _, part := range l.keys {
-		kind, text := part.kind, part.read(s)
-		if text == "" {
-			kind, text = keyIP, addressPart(s)
-		}
-		b = append(b, kind)
-		b = binary.AppendUvarint(b, uint64(len(text)))
-		b = append(b, text...)
+	k := keyText(buf[:0])
+	for i := range l.keys {
+		part := &l.keys[i]
+		k = k.add(part.kind, part.read(s), s.client)
 	}
-	if len(b) > maxKey {
-		sum := sha256.Sum256(b)
+	return k.String()
+}
+
+// keyText is a key in the making.
+type keyText []byte
+
+// add adds a part. One the request does not have is replaced by its address, so
+// that nobody escapes a limit by leaving something out. Every part carries its
+// kind and length, so that no two different requests meet in one key whatever
+// text they hold.
+func (k keyText) add(kind byte, text string, client ClientAddr) keyText {
+	if text == "" {
+		kind, text = keyIP, addressPart(client)
+	}
+	k = append(k, kind)
+	k = binary.AppendUvarint(k, uint64(len(text)))
+	return append(k, text...)
+}
+
+// String is the key, in bounded length.
+func (k keyText) String() string {
+	if len(k) > maxKey {
+		sum := sha256.Sum256(k)
 		return string(sum[:])
 	}
-	return string(b)
+	return string(k)
 }

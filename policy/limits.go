@@ -65,12 +65,18 @@ func (l *limit) counts(s *subject) bool {
 // check asks for one request to be counted. A principal with a plan or a role
 // that has a quota of its own gets the most generous of them.
 func (l *limit) check(s *subject) LimitCheck {
+	return l.checkOf(l.key(s), s.principal, l.cost.of(s.request.Method))
+}
+
+// checkOf asks for a cost to be counted against a key, by the quota of a
+// principal.
+func (l *limit) checkOf(key string, p *Principal, cost int) LimitCheck {
 	quota := l.quota
-	if own := l.quotaOf(s.principal); own > 0 {
+	if own := l.quotaOf(p); own > 0 {
 		quota.Burst = scaleBurst(quota, own)
 		quota.Limit = own
 	}
-	return LimitCheck{Name: l.name, Key: l.key(s), Quota: quota, Cost: l.cost.of(s.request.Method), Consistency: l.consistency, OnStoreError: l.onStoreError}
+	return LimitCheck{Name: l.name, Key: key, Quota: quota, Cost: cost, Consistency: l.consistency, OnStoreError: l.onStoreError}
 }
 
 // quotaOf is the limit of a principal's plans and role, or 0.

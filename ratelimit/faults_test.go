@@ -188,6 +188,9 @@ func verifyWithoutStore(t *testing.T, r *Redis) {
 	if allowed[policy.StoreErrorLocal] != 3 || allowed[policy.StoreErrorAllow] != 10 || allowed[policy.StoreErrorDeny] != 0 {
 		t.Errorf("passed by policy: %v, want 3 of local, 10 of allow, 0 of deny", allowed)
 	}
+	if got, want := r.Stats().Limits["three"], (LimitStats{Checked: 30, Refused: 17, StoreErrors: 30}); got != want {
+		t.Errorf("counted %+v, want %+v", got, want)
+	}
 	if probes := r.Stats().RoundTrips - trips; probes > 20 {
 		t.Errorf("%d calls to the store behind an open breaker", probes)
 	}

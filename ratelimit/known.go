@@ -76,6 +76,7 @@ func (k *known) answer(c *policy.LimitCheck, q *quota, leased bool, t int64, ste
 		counts := s.limit(c.Name)
 		counts.Checked++
 		if q.capacity == 0 {
+			counts.Local++
 			counts.Refused++
 			return answer{}, 0
 		}
@@ -112,9 +113,11 @@ func (k *known) learn(c *policy.LimitCheck, q *quota, leased bool, asked *reques
 	a.allowed = asked.granted > 0
 	f := s.facts[id]
 	if f == nil && a.allowed && !leased {
+		s.limit(c.Name).Answered++
 		return a
 	}
 	f = s.fact(id, q, t)
+	f.counts.Answered++
 	if asked.want > cost {
 		f.slice.asking = false
 	}

@@ -138,6 +138,18 @@ func (m *Memory) take(c *policy.LimitCheck, q *quota, t int64, steady bool) answ
 	return a
 }
 
+// Len is how many keys are remembered.
+func (m *Memory) Len() int {
+	n := 0
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		n += int(s.held)
+		s.mu.Unlock()
+	}
+	return n
+}
+
 // powerOfTwo returns the smallest power of two that is at least n, for n up to
 // 1 << 30, and that where n is greater.
 func powerOfTwo(n int) int {

@@ -45,8 +45,9 @@ type shard struct {
 	entries []entry
 	// heads are the first entries of the chains; their number is a power of two.
 	heads []int32
-	// free is the first of the slots that hold nothing.
-	free int32
+	// free is the first of the slots that hold nothing, and held how many hold
+	// something.
+	free, held int32
 	// hand is the slot the next sweep starts from, and turn counts up to it.
 	hand int32
 	turn uint32
@@ -75,6 +76,7 @@ func (s *shard) insert(id id, hash uint64) int32 {
 	h := s.head(hash)
 	e.chain, s.heads[h] = s.heads[h], slot
 	s.recent.add(s.entries, slot)
+	s.held++
 	return slot
 }
 
@@ -166,6 +168,7 @@ func (s *shard) remove(slot int32) {
 	}
 	*e = entry{chain: s.free}
 	s.free = slot
+	s.held--
 }
 
 // grow doubles the table, up to maxKeys.

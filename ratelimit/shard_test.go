@@ -211,9 +211,9 @@ func (s *shard) check(t testing.TB) int {
 			t.Errorf("limited entry %d is free sooner than its parent", i)
 		}
 	}
-	if limited != len(s.limited) || open != live-limited || live > s.maxKeys || live+free != max(0, len(s.entries)-1) {
-		t.Errorf("%d entries of at most %d: %d in the list, %d of %d limited in the heap, %d free of %d slots",
-			live, s.maxKeys, open, len(s.limited), limited, free, len(s.entries))
+	if limited != len(s.limited) || open != live-limited || live != int(s.held) || live > s.maxKeys || live+free != max(0, len(s.entries)-1) {
+		t.Errorf("%d entries, %d counted, of at most %d: %d in the list, %d of %d limited in the heap, %d free of %d slots",
+			live, s.held, s.maxKeys, open, len(s.limited), limited, free, len(s.entries))
 	}
 	return live
 }

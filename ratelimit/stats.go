@@ -7,10 +7,9 @@ import "sync/atomic"
 type LimitStats struct {
 	// Checked and Refused are all checks, and those that were refused.
 	Checked, Refused uint64
-	// Local are the checks that were answered without asking the store.
-	Local uint64
-	// StoreErrors are the checks that the store did not answer.
-	StoreErrors uint64
+	// Local are the checks that were answered without asking the store, Answered
+	// those that the store answered, and StoreErrors those that it did not.
+	Local, Answered, StoreErrors uint64
 	// Leases is how many slices were taken, and Returned how much of them was
 	// given back, in units of cost.
 	Leases, Returned uint64
@@ -55,6 +54,7 @@ func (s *knownShard) addStats(limits map[string]LimitStats) {
 		sum.Checked += c.Checked
 		sum.Refused += c.Refused
 		sum.Local += c.Local
+		sum.Answered += c.Answered
 		sum.StoreErrors += c.StoreErrors
 		sum.Leases += c.Leases
 		sum.Returned += c.Returned

@@ -111,8 +111,9 @@ type subject struct {
 type mark struct {
 	// gone refuses, and stale wants anew, the tokens made up to then; 0 is none.
 	gone, stale int64
-	// at is when the last of it happened.
-	at int64
+	// at is when the last of it happened, and made is when this process was told
+	// by somebody else than the store; 0 is never.
+	at, made int64
 }
 
 // always is a time that every token was made before.
@@ -134,7 +135,7 @@ func (e *Entry) mark() mark {
 // merge adds what another mark knows. Nothing is undone by it, in whatever order
 // entries arrive.
 func (m mark) merge(other mark) mark {
-	return mark{gone: max(m.gone, other.gone), stale: max(m.stale, other.stale), at: max(m.at, other.at)}
+	return mark{gone: max(m.gone, other.gone), stale: max(m.stale, other.stale), at: max(m.at, other.at), made: max(m.made, other.made)}
 }
 
 // entries are the entries that make up a mark.

@@ -13,8 +13,9 @@ type filter struct {
 	words []atomic.Uint64
 }
 
-// bitsPerEntry makes about one wrong find in a hundred when the index is full.
-const bitsPerEntry = 16
+// bitsPerEntry makes about one principal in three hundred worth a closer look when
+// the index is full.
+const bitsPerEntry = 32
 
 // seed makes what collides unknown to whoever chooses ids.
 var seed = maphash.MakeSeed()
@@ -25,21 +26,30 @@ func newFilter(entries int) *filter {
 }
 
 func (f *filter) add(s subject) {
-	word, mask := f.place(s)
+	word, mask := f.place(s.kind, sum(s.id), sum(s.of))
 	word.Or(mask)
 }
 
-func (f *filter) has(s subject) bool {
-	word, mask := f.place(s)
+// has reports whether a subject, by the sums of its ids, may have been added.
+func (f *filter) has(kind Kind, id, of uint64) bool {
+	word, mask := f.place(kind, id, of)
 	return word.Load()&mask == mask
 }
 
-// place is the word of a subject, and its bits in it.
-func (f *filter) place(s subject) (*atomic.Uint64, uint64) {
-	h := maphash.String(seed, s.id) + uint64(len(s.kind))*0x9e3779b97f4a7c15
-	if s.of != "" {
-		h += bits.RotateLeft64(maphash.String(seed, s.of), 32)
-	}
+// place is the word of a subject, and its bits in it. The word is that of the id
+// alone: what is known of a user and of their memberships is found in one place.
+func (f *filter) place(kind Kind, id, of uint64) (*atomic.Uint64, uint64) {
+	h := id + (of+uint64(len(kind)))*0x9e3779b97f4a7c15
+	h ^= h >> 32
 	mask := uint64(1)<<(h&63) | 1<<(h>>6&63) | 1<<(h>>12&63) | 1<<(h>>18&63)
-	return &f.words[h>>24&uint64(len(f.words)-1)], mask
+	return &f.words[id>>24&uint64(len(f.words)-1)], mask
+}
+
+// sum is a hash of one id. Those who are looked up in several ways need theirs
+// once.
+func sum(id string) uint64 {
+	if id == "" {
+		return 0
+	}
+	return maphash.String(seed, id)
 }

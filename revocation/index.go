@@ -28,7 +28,7 @@ const (
 type Index struct {
 	lifetime time.Duration
 	most     int
-	anyAge   bool // see [Options.AnyAge]
+	anyAge   atomic.Bool // see [Options.AnyAge]
 
 	// state is the number of what is known now.
 	state atomic.Uint64
@@ -66,7 +66,7 @@ var states atomic.Uint64
 func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
 	issued := issuedAt(p, now)
 	reason := policy.Reason("")
-	if issued <= x.floor.Load() || p.TokenType == policy.SessionToken && issued <= x.everybody.Load() || !x.anyAge && issued < now.Add(-x.lifetime).UnixMilli() {
+	if issued <= x.floor.Load() || p.TokenType == policy.SessionToken && issued <= x.everybody.Load() || issued < now.Add(-x.lifetime).UnixMilli() && !x.anyAge.Load() {
 		reason = policy.ReasonClaimsStale
 	}
 	state := x.state.Load()
@@ -86,10 +86,12 @@ func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
 
 // lookUp returns what entries about a principal say of a token made then.
 func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
+	if !x.mayKnow(p) {
+		return ""
+	}
 	reason := policy.Reason("")
-	f := x.filter.Load()
 	for _, s := range [...]subject{{Session, p.SessionID, ""}, {User, p.UserID, ""}, {Organization, p.OrgID, ""}, {Member, p.UserID, p.OrgID}, {Credential, p.CredentialID, ""}} {
-		if s.id == "" || s.kind == Member && s.of == "" || !f.has(s) {
+		if s.id == "" || s.kind == Member && s.of == "" {
 			continue
 		}
 		switch x.mark(s).judge(issued) {
@@ -100,6 +102,15 @@ func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
 		}
 	}
 	return reason
+}
+
+// mayKnow reports whether there may be an entry about a principal. No entry has
+// an empty id, so that what is not there is found by mistake at most.
+func (x *Index) mayKnow(p *policy.Principal) bool {
+	f := x.filter.Load()
+	user, org := sum(p.UserID), sum(p.OrgID)
+	return f.has(Session, sum(p.SessionID), 0) || f.has(User, user, 0) || f.has(Organization, org, 0) || f.has(Member, user, org) ||
+		p.CredentialID != "" && f.has(Credential, sum(p.CredentialID), 0)
 }
 
 // issuedAt is when what a token says was true, in Unix milliseconds. A session
@@ -121,7 +132,12 @@ func (x *Index) mark(s subject) mark {
 }
 
 // add takes entries in. They count from the moment it returns.
-func (x *Index) add(now time.Time, entries ...Entry) {
+func (x *Index) add(now time.Time, entries ...Entry) { x.take(now, 0, entries) }
+
+// addMade takes entries in that nobody else may know.
+func (x *Index) addMade(now time.Time, entries ...Entry) { x.take(now, now.UnixMilli(), entries) }
+
+func (x *Index) take(now time.Time, made int64, entries []Entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, e := range entries {
@@ -133,7 +149,9 @@ func (x *Index) add(now time.Time, entries ...Entry) {
 			x.makeRoom(now)
 		}
 		s := subject{e.Kind, e.ID, e.Of}
-		x.marks[s] = x.marks[s].merge(e.mark())
+		m := e.mark()
+		m.made = made
+		x.marks[s] = x.marks[s].merge(m)
 		x.filter.Load().add(s)
 	}
 	x.state.Store(states.Add(1))
@@ -177,12 +195,19 @@ func (x *Index) dropBefore(at int64) {
 }
 
 // all lists every entry, for a store that lost them.
-func (x *Index) all() []Entry {
+func (x *Index) all() []Entry { return x.since(0, 0) }
+
+// since lists what happened from a time on, and what was made here from a time
+// on, whenever it happened: deliveries come late. What is about everybody is
+// always among it.
+func (x *Index) since(at, made int64) []Entry {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	list := make([]Entry, 0, len(x.marks)+1)
+	var list []Entry
 	for s, m := range x.marks {
-		list = append(list, m.entries(s)...)
+		if m.at >= at || m.made >= made {
+			list = append(list, m.entries(s)...)
+		}
 	}
 	if at := x.everybody.Load(); at > 0 {
 		list = append(list, Entry{Kind: Everybody, Effect: Stale, At: at})

@@ -98,7 +98,7 @@ func TestEntriesLiveAsLongAsTokens(t *testing.T) {
 	if x.Len() != 0 {
 		t.Error("kept for ever")
 	}
-	if x.filter.Load().has(subject{Session, "sess_1", ""}) {
+	if x.filter.Load().has(Session, sum("sess_1"), 0) {
 		t.Error("the filter still finds it")
 	}
 }
@@ -198,33 +198,57 @@ func TestTheStoreGetsBackWhatMadeTheIndex(t *testing.T) {
 	}
 }
 
+// A million entries are live, and the index is full.
 func BenchmarkRevoked(b *testing.B) {
 	x := NewIndex(0, 0)
+	id := func(i int) string { return fmt.Sprintf("sess_2revokedsessionnumber%07d", i) }
 	entries := make([]Entry, 0, DefaultEntries)
 	for i := range DefaultEntries {
-		entries = append(entries, Ended(fmt.Sprintf("sess_2revokedsessionnumber%07d", i), now))
+		entries = append(entries, Ended(id(i), now))
 	}
 	before := heap()
 	x.add(now, entries...)
 	perEntry := float64(heap()-before) / DefaultEntries
-	b.Logf("%.0f bytes of memory per entry, beside its id", perEntry)
-	live := &policy.Principal{TokenType: policy.SessionToken, SessionID: "sess_2livesession0000000000001", UserID: "user_2aliveandwell0000000001", OrgID: "org_2acme0000000000000000001", IssuedAt: now}
-	gone := &policy.Principal{TokenType: policy.SessionToken, SessionID: "sess_2revokedsessionnumber0500000", UserID: live.UserID, OrgID: live.OrgID, IssuedAt: now}
-	for name, c := range map[string]struct {
-		who   *policy.Principal
-		fresh bool
-	}{"again": {live, false}, "first": {live, true}, "revoked": {gone, false}} {
-		b.Run(name, func(b *testing.B) {
+	live, gone := make([]*policy.Principal, 64), make([]*policy.Principal, 64)
+	for i := range live {
+		user := fmt.Sprintf("user_2aliveandwell%010d", i)
+		live[i] = &policy.Principal{TokenType: policy.SessionToken, SessionID: fmt.Sprintf("sess_2livesession%013d", i), UserID: user, OrgID: "org_2acme0000000000000000001", IssuedAt: now}
+		gone[i] = &policy.Principal{TokenType: policy.SessionToken, SessionID: id(i * 9999), UserID: user, OrgID: live[i].OrgID, IssuedAt: now}
+	}
+	for _, c := range []struct {
+		name string
+		who  []*policy.Principal
+		seen bool
+	}{{"first", live, false}, {"again", live, true}, {"revoked", gone, false}} {
+		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
-			for b.Loop() {
-				if c.fresh {
-					c.who.Clear(0)
+			for i := 0; b.Loop(); i++ {
+				p := c.who[i%len(c.who)]
+				if !c.seen {
+					p.Clear(0)
 				}
-				x.Revoked(c.who, now)
+				x.Revoked(p, now)
 			}
+			b.ReportMetric(perEntry, "B/entry")
 		})
 	}
 	runtime.KeepAlive(entries)
+}
+
+// Looking somebody up takes no memory, whether or not anything is known.
+func TestLookingUpAllocatesNothing(t *testing.T) {
+	x := NewIndex(0, 1000)
+	x.add(now, Ended("sess_gone", now))
+	live, gone := member(), member()
+	gone.SessionID = "sess_gone"
+	if n := testing.AllocsPerRun(100, func() {
+		live.Clear(0)
+		x.Revoked(live, now)
+		x.Revoked(live, now)
+		x.Revoked(gone, now)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
 }
 
 func heap() int64 {

@@ -16,6 +16,8 @@ import (
 const (
 	logKey   = "clerkgate:{revocations}:log"
 	epochKey = "clerkgate:{revocations}:epoch"
+	// youngKey is there while the store may not know again all that it did.
+	youngKey = "clerkgate:{revocations}:young"
 )
 
 // Bounds of the log.
@@ -27,6 +29,9 @@ const (
 	readPause = time.Second
 	// readCount is how many entries are read at once.
 	readCount = 1000
+	// settle is how long a store without memory counts as young: those who know
+	// more notice within that time, and begin to tell it.
+	settle = 3 * time.Second
 )
 
 // field is the only one of an entry in the log.
@@ -40,13 +45,12 @@ type log struct {
 	lifetime time.Duration
 }
 
-// append stores entries for all instances.
-func (l *log) append(ctx context.Context, entries []Entry) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
+// append stores entries for all instances. With young, they are what the store
+// lost, and whoever starts meanwhile is to wait for more.
+func (l *log) append(ctx context.Context, entries []Entry, young bool) error {
 	for len(entries) > 0 {
 		n := min(len(entries), readCount)
-		if err := l.write(ctx, entries[:n]); err != nil {
+		if err := l.write(ctx, entries[:n], young); err != nil {
 			return fmt.Errorf("storing revocations: %w", err)
 		}
 		entries = entries[n:]
@@ -54,9 +58,14 @@ func (l *log) append(ctx context.Context, entries []Entry) error {
 	return nil
 }
 
-func (l *log) write(ctx context.Context, entries []Entry) error {
+func (l *log) write(ctx context.Context, entries []Entry, young bool) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
 	past := time.Now().Add(-l.lifetime - margin).UnixMilli() // of the store's ids, which are times
 	_, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		if young {
+			p.Set(ctx, youngKey, 1, settle)
+		}
 		for i := range entries {
 			text, err := json.Marshal(entries[i])
 			if err != nil {
@@ -70,14 +79,14 @@ func (l *log) write(ctx context.Context, entries []Entry) error {
 	return err
 }
 
-// read returns what came after cursor, and the cursor behind that. It may wait a
-// while for news.
-func (l *log) read(ctx context.Context, cursor string, wait bool) (entries []Entry, next string, err error) {
+// read returns what came after cursor, and the cursor behind that. It waits that
+// long for news.
+func (l *log) read(ctx context.Context, cursor string, pause time.Duration) (entries []Entry, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readPause+writeTimeout)
 	defer cancel()
-	args := &redis.XReadArgs{Streams: []string{logKey, cursor}, Count: readCount, Block: -1} // does not block
-	if wait {
-		args.Block = readPause
+	args := &redis.XReadArgs{Streams: []string{logKey, cursor}, Count: readCount, Block: pause}
+	if pause == 0 {
+		args.Block = -1 // does not block
 	}
 	streams, err := l.client.XRead(ctx, args).Result()
 	if errors.Is(err, redis.Nil) {
@@ -100,16 +109,36 @@ func (l *log) read(ctx context.Context, cursor string, wait bool) (entries []Ent
 }
 
 // epoch names the life of the store's memory: it is another one after the store
-// lost what it knew.
+// lost what it knew. Where there is none, one begins.
 func (l *log) epoch(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	if err := l.client.SetNX(ctx, epochKey, rand.Text(), 0).Err(); err != nil {
-		return "", fmt.Errorf("reaching the store: %w", err)
-	}
 	epoch, err := l.client.Get(ctx, epochKey).Result()
+	if errors.Is(err, redis.Nil) {
+		// In this order, so that nobody finds an epoch that seems an old one.
+		if err = l.client.Set(ctx, youngKey, 1, settle).Err(); err == nil {
+			err = l.client.SetNX(ctx, epochKey, rand.Text(), 0).Err()
+		}
+		if err == nil {
+			epoch, err = l.client.Get(ctx, epochKey).Result()
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("reaching the store: %w", err)
 	}
 	return epoch, nil
+}
+
+// settled reports whether nobody is telling the store what it lost.
+func (l *log) settled(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := l.client.Get(ctx, youngKey).Err()
+	if errors.Is(err, redis.Nil) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reaching the store: %w", err)
+	}
+	return false, nil
 }

@@ -23,7 +23,8 @@ type Options struct {
 	// MaxEntries bounds what is remembered. Default: [DefaultEntries].
 	MaxEntries int
 	// AnyAge lets tokens count that are older than entries are kept: for who
-	// knows of nothing that ended before.
+	// knows of nothing that ended before. It is over for good as soon as there is
+	// a [Receiver], from which on there may be something to know.
 	AnyAge bool
 	// Deny refuses everybody while the store is out of reach for longer than
 	// [Grace]. Default: this process goes on with what it knows.
@@ -41,6 +42,7 @@ const Grace = 10 * time.Second
 const (
 	retryPause = 200 * time.Millisecond
 	sweepPause = time.Minute
+	awaitPause = 10 * time.Millisecond
 	// recent is how long before an outage entries are written again after it: a
 	// store that failed over may have lost the last of them.
 	recent = time.Minute
@@ -53,10 +55,13 @@ type Service struct {
 	options Options
 	log     *log // nil without a store
 
+	// began is when it was made, and a moment before it is started.
+	began time.Time
 	phase atomic.Int32
 	// contact is when the store last answered, in Unix milliseconds.
 	contact                                atomic.Int64
 	received, revoked, failures, rewritten atomic.Uint64
+	deliveries                             deliveries
 
 	// epoch is the background's alone.
 	epoch string
@@ -81,8 +86,9 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), options: o}
-	s.anyAge = o.AnyAge
+	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), options: o, began: o.Now()}
+	s.deliveries.seen = sync.OnceValue(newSeen)
+	s.anyAge.Store(o.AnyAge)
 	if o.Redis != nil {
 		s.log = &log{o.Redis, s.lifetime}
 	}
@@ -109,15 +115,34 @@ func (s *Service) Close() {
 
 // Revoked implements [policy.Revocations].
 func (s *Service) Revoked(p *policy.Principal, now time.Time) policy.Reason {
-	if s.options.Deny && s.log != nil && s.away(now) {
+	if s.log != nil && s.blind(now) {
 		return policy.ReasonRevocationsUnavailable
 	}
 	return s.Index.Revoked(p, now)
 }
 
-// away reports whether the store has not answered for too long.
-func (s *Service) away(now time.Time) bool {
-	return now.UnixMilli()-s.contact.Load() > Grace.Milliseconds()
+// blind reports whether too little is known to let anybody pass: nothing yet of
+// what the store knows, or where that is to matter, nothing new for too long. A
+// store that cannot be read at all keeps nobody out for longer than [Grace]
+// otherwise.
+func (s *Service) blind(now time.Time) bool {
+	starts := s.phase.Load() == starting
+	if s.options.Deny {
+		return starts || now.UnixMilli()-s.contact.Load() > Grace.Milliseconds()
+	}
+	return starts && now.Sub(s.began) <= Grace
+}
+
+// Await waits until everything that the store knew at the start is known here,
+// for a time from the start at most.
+func (s *Service) Await(limit time.Duration) {
+	until := s.began.Add(limit)
+	for range limit / awaitPause {
+		if s.log == nil || s.phase.Load() != starting || !s.options.Now().Before(until) {
+			return
+		}
+		time.Sleep(awaitPause)
+	}
 }
 
 // Ready reports whether everything the store knows is known here. A service that
@@ -144,12 +169,12 @@ func (s *Service) Revoke(ctx context.Context, entries ...Entry) error {
 			return fmt.Errorf("revoking: %w", err)
 		}
 	}
-	s.add(s.options.Now(), entries...)
+	s.addMade(s.options.Now(), entries...)
 	s.revoked.Add(uint64(len(entries)))
 	if s.log == nil {
 		return nil
 	}
-	if err := s.log.append(ctx, entries); err != nil {
+	if err := s.log.append(ctx, entries, false); err != nil {
 		s.failures.Add(1)
 		return err
 	}
@@ -159,85 +184,6 @@ func (s *Service) Revoke(ctx context.Context, entries ...Entry) error {
 // RevokeSession ends a session, everywhere.
 func (s *Service) RevokeSession(ctx context.Context, sessionID string) error {
 	return s.Revoke(ctx, Ended(sessionID, s.options.Now()))
-}
-
-// follow reads the store for as long as ctx lasts.
-func (s *Service) follow(ctx context.Context) {
-	cursor := "0"
-	for ctx.Err() == nil {
-		err := s.catchUp(ctx, &cursor)
-		if ctx.Err() != nil {
-			return
-		}
-		if s.phase.CompareAndSwap(current, cutOff) {
-			s.options.Logger.Warn("the store of revocations is out of reach", "error", err)
-		}
-		s.phase.CompareAndSwap(catchingUp, cutOff)
-		s.failures.Add(1)
-		select {
-		case <-ctx.Done():
-		case <-time.After(retryPause):
-		}
-	}
-}
-
-// catchUp makes sure that the store still knows what it did, and reads on. It
-// returns when the store does not answer.
-func (s *Service) catchUp(ctx context.Context, cursor *string) error {
-	if err := s.restore(ctx, cursor); err != nil {
-		return err
-	}
-	s.phase.CompareAndSwap(cutOff, catchingUp)
-	for wait := false; ; {
-		entries, next, err := s.log.read(ctx, *cursor, wait)
-		if err != nil {
-			return err
-		}
-		s.add(s.options.Now(), entries...)
-		s.received.Add(uint64(len(entries)))
-		s.contact.Store(s.options.Now().UnixMilli())
-		// A read that found nothing new is the end of the log.
-		if wait = next == *cursor; wait && s.phase.Swap(current) != current {
-			s.options.Logger.Info("revocations are up to date", "entries", s.Len())
-		}
-		*cursor = next
-	}
-}
-
-// restore writes back what a store may have lost while it was out of reach: all
-// of it, where it forgot everything, or else the last of it.
-func (s *Service) restore(ctx context.Context, cursor *string) error {
-	epoch, err := s.log.epoch(ctx)
-	if err != nil {
-		return err
-	}
-	entries := s.all()
-	if epoch == s.epoch {
-		since := s.contact.Load() - recent.Milliseconds()
-		entries = after(entries, since)
-	} else {
-		*cursor = "0"
-	}
-	if s.epoch == "" {
-		entries = nil // nothing was read before, so nothing was lost
-	}
-	if err := s.log.append(ctx, entries); err != nil {
-		return err
-	}
-	s.rewritten.Add(uint64(len(entries)))
-	s.epoch = epoch
-	return nil
-}
-
-// after keeps the entries from a time on.
-func after(entries []Entry, since int64) []Entry {
-	var late []Entry
-	for _, e := range entries {
-		if e.At >= since {
-			late = append(late, e)
-		}
-	}
-	return late
 }
 
 // sweeps forgets what is past, now and then.
@@ -262,18 +208,22 @@ type Stats struct {
 	// here, and written back to a store that lost them. Failures counts what the
 	// store did not answer.
 	Received, Revoked, Rewritten, Failures uint64
-	// Away is how long the store has not answered; 0 while it does, and without
-	// one.
+	// Away is how long the store has not answered, from the beginning where it
+	// never did; 0 while it does, and without one.
 	Away time.Duration
+	// Webhooks counts the deliveries to all receivers.
+	Webhooks WebhookStats
 }
 
 // Stats returns the counts so far.
 func (s *Service) Stats() Stats {
-	stats := Stats{Entries: s.Len(), Received: s.received.Load(), Revoked: s.revoked.Load(), Rewritten: s.rewritten.Load(), Failures: s.failures.Load()}
+	stats := Stats{Entries: s.Len(), Received: s.received.Load(), Revoked: s.revoked.Load(), Rewritten: s.rewritten.Load(), Failures: s.failures.Load(), Webhooks: s.deliveries.stats()}
 	if s.log != nil && s.phase.Load() != current {
+		last := s.began
 		if contact := s.contact.Load(); contact > 0 {
-			stats.Away = s.options.Now().Sub(time.UnixMilli(contact))
+			last = time.UnixMilli(contact)
 		}
+		stats.Away = max(0, s.options.Now().Sub(last))
 	}
 	return stats
 }

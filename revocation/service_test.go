@@ -1,11 +1,10 @@
 package revocation
 
 import (
-	"io"
-	"net"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/clerkgate/clerkgate/internal/redisclient"
 	"github.com/clerkgate/clerkgate/internal/testredis"
@@ -143,10 +142,10 @@ func TestWhatHappensDuringAnOutageIsKeptAndStoredAfterIt(t *testing.T) {
 func TestANodeThatWasCutOffCatchesUp(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
-	link := newLink(t, server.Addr)
-	a, far := node(t, at(server.Addr), Options{}), node(t, at(link.address), Options{})
+	link := testredis.NewLink(t, server.Addr)
+	a, far := node(t, at(server.Addr), Options{}), node(t, at(link.Addr), Options{})
 	eventually(t, "readiness", func() bool { return a.Ready() && far.Ready() })
-	link.cut()
+	link.Cut()
 	eventually(t, "noticing", func() bool { return far.Stats().Away > 0 })
 	for _, session := range []string{"sess_1", "sess_2"} {
 		revoke(t, a, session)
@@ -154,17 +153,17 @@ func TestANodeThatWasCutOffCatchesUp(t *testing.T) {
 	if refuses(far, "sess_1") {
 		t.Fatal("the link is not cut")
 	}
-	link.heal()
+	link.Heal()
 	eventually(t, "catching up", func() bool { return refuses(far, "sess_1") && refuses(far, "sess_2") && far.Ready() })
 }
 
 func TestANodeThatIsToDenyDoesSoWhileItIsCutOff(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
-	link := newLink(t, server.Addr)
-	s, lenient := node(t, at(link.address), Options{Deny: true}), node(t, at(link.address), Options{})
+	link := testredis.NewLink(t, server.Addr)
+	s, lenient := node(t, at(link.Addr), Options{Deny: true}), node(t, at(link.Addr), Options{})
 	eventually(t, "readiness", func() bool { return s.Ready() && lenient.Ready() })
-	link.cut()
+	link.Cut()
 	eventually(t, "noticing", func() bool { return !s.Ready() && lenient.Stats().Away > 0 })
 	who, later := member(), time.Now().Add(Grace+time.Minute)
 	who.IssuedAt = later
@@ -174,7 +173,7 @@ func TestANodeThatIsToDenyDoesSoWhileItIsCutOff(t *testing.T) {
 	if got := lenient.Revoked(who, later); got != "" || !lenient.Ready() {
 		t.Errorf("%q, ready %t, of one that is not to deny", got, lenient.Ready())
 	}
-	link.heal()
+	link.Heal()
 	eventually(t, "readiness", s.Ready)
 }
 
@@ -205,76 +204,14 @@ func TestEntriesLeaveTheStore(t *testing.T) {
 	}
 }
 
-// link is a connection to a server that can be cut.
-type link struct {
-	address string
-	mu      sync.Mutex
-	broken  bool
-	conns   map[net.Conn]bool
-}
-
-func newLink(t *testing.T, to string) *link {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+func TestAStoreThatNeverAnsweredIsAwayFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer client.Close()
+	at := now
+	s := New(Options{Redis: client, Now: func() time.Time { return at }})
+	at = at.Add(time.Minute)
+	if got := s.Stats().Away; got != time.Minute {
+		t.Errorf("away for %v, want a minute", got)
 	}
-	l := &link{address: listener.Addr().String(), conns: map[net.Conn]bool{}}
-	var served sync.WaitGroup
-	served.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return // closed
-			}
-			if other, err := net.Dial("tcp", to); err != nil || !l.join(conn, other) {
-				conn.Close()
-				continue
-			} else {
-				served.Go(func() { l.copy(conn, other) })
-				served.Go(func() { l.copy(other, conn) })
-			}
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		l.cut()
-		served.Wait()
-	})
-	return l
-}
-
-func (l *link) join(conns ...net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range conns {
-		if l.broken {
-			c.Close()
-		} else {
-			l.conns[c] = true
-		}
-	}
-	return !l.broken
-}
-
-func (l *link) copy(to, from net.Conn) {
-	_, _ = io.Copy(to, from) // ends with either
-	to.Close()
-	from.Close()
-}
-
-func (l *link) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.broken = true
-	for c := range l.conns {
-		c.Close()
-	}
-	clear(l.conns)
-}
-
-func (l *link) heal() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.broken = false
 }

@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ const tolerance = 5 * time.Minute
 // Webhooks, under the names svix-id, svix-timestamp and svix-signature).
 type Verifier struct {
 	webhook *standardwebhooks.Webhook
+	// signer tells secrets apart.
+	signer [sha256.Size]byte
 }
 
 // NewVerifier returns a verifier for a signing secret (whsec_ and base64). The
@@ -39,7 +42,7 @@ func NewVerifier(secret string) (*Verifier, error) {
 	if err != nil {
 		return nil, errors.New("the webhook secret is not accepted")
 	}
-	return &Verifier{webhook}, nil
+	return &Verifier{webhook, sha256.Sum256(key)}, nil
 }
 
 // Verify reports an error unless body is a JSON object that the secret's owner

@@ -6,10 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 )
 
 // Path is where a [Receiver] is usually mounted.
@@ -31,22 +28,18 @@ type Receiver struct {
 	verifier *Verifier
 	logger   *slog.Logger
 	now      func() time.Time
-	seen     *otter.Cache[delivery, struct{}]
-
-	// Taken counts deliveries that were believed, Refused those that were not,
-	// and Failed those that could not be stored.
-	Taken, Refused, Failed atomic.Uint64
 }
 
-// NewReceiver returns a receiver of the deliveries that a secret signs.
+// NewReceiver returns a receiver of the deliveries that a secret signs. All
+// receivers of a service have what they took, and their counts, in common.
 func NewReceiver(service *Service, secret string) (*Receiver, error) {
 	verifier, err := NewVerifier(secret)
 	if err != nil {
 		return nil, err
 	}
+	service.anyAge.Store(false)
 	return &Receiver{
 		service: service, verifier: verifier, logger: service.options.Logger, now: service.options.Now,
-		seen: otter.Must(&otter.Options[delivery, struct{}]{MaximumSize: maxSeen, ExpiryCalculator: otter.ExpiryWriting[delivery, struct{}](seenTime)}),
 	}, nil
 }
 
@@ -76,8 +69,9 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 // take does what a delivery that is Clerk's says.
 func (r *Receiver) take(w http.ResponseWriter, request *http.Request, body []byte) {
-	id := deliveryOf(request.Header, body)
-	if _, again := r.seen.GetIfPresent(id); again {
+	d := &r.service.deliveries
+	this := delivery{r.verifier.signer, joined(request.Header, "Svix-Id"), sha256.Sum256(body)}
+	if _, again := d.seen().GetIfPresent(this); again {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -88,32 +82,20 @@ func (r *Receiver) take(w http.ResponseWriter, request *http.Request, body []byt
 	}
 	if len(entries) > 0 {
 		if err := r.service.Revoke(request.Context(), entries...); err != nil {
-			r.Failed.Add(1)
+			d.failed.Add(1)
 			r.logger.Error("a webhook could not be stored", "error", err)
 			http.Error(w, "not stored; send it again", http.StatusServiceUnavailable)
 			return
 		}
 	}
-	r.seen.Set(id, struct{}{})
-	r.Taken.Add(1)
+	d.seen().Set(this, struct{}{})
+	d.taken.Add(1)
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// delivery identifies one that was made: sent again it has the same id and body.
-// Another body under the same id is another delivery.
-type delivery [sha256.Size]byte
-
-func deliveryOf(h http.Header, body []byte) delivery {
-	id := sha256.Sum256([]byte(joined(h, "Svix-Id")))
-	hash := sha256.New()
-	hash.Write(id[:])
-	hash.Write(body)
-	return delivery(hash.Sum(nil))
 }
 
 // refuse answers what is not believed. Nothing of the request is repeated.
 func (r *Receiver) refuse(w http.ResponseWriter, status int, why string) {
-	r.Refused.Add(1)
+	r.service.deliveries.refused.Add(1)
 	r.logger.Warn("a webhook was refused", "status", status, "reason", why)
 	http.Error(w, why, status)
 }

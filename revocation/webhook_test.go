@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 // secret is a signing secret that must show nowhere.
@@ -198,8 +199,8 @@ func TestADeliveryIsTakenWhenItIsStored(t *testing.T) {
 			t.Errorf("%d", w.Code)
 		}
 	}
-	if r.Failed.Load() != 2 {
-		t.Errorf("failed %d times", r.Failed.Load())
+	if got := r.service.Stats().Webhooks; got != (WebhookStats{Failed: 2}) {
+		t.Errorf("counted %+v", got)
 	}
 	if r.service.Revoked(member(), now) == "" {
 		t.Error("this process lets the session pass")
@@ -214,8 +215,56 @@ func TestADeliveryAgainDoesNothingMore(t *testing.T) {
 			t.Errorf("%d", w.Code)
 		}
 	}
-	if got := r.service.Stats().Revoked; got != 1 || r.Taken.Load() != 1 {
-		t.Errorf("revoked %d times, taken %d", got, r.Taken.Load())
+	if got := r.service.Stats(); got.Revoked != 1 || got.Webhooks.Taken != 1 {
+		t.Errorf("counted %+v", got)
+	}
+}
+
+// A configuration that is loaded anew makes a receiver anew, and two handlers
+// have one each.
+func TestADeliveryToTwoReceiversHasOneEffect(t *testing.T) {
+	t.Parallel()
+	first := newReceiver(t, nil)
+	for _, c := range []struct {
+		secret string
+		want   Stats
+	}{
+		{secret, Stats{Entries: 1, Revoked: 1, Webhooks: WebhookStats{Taken: 1}}},
+		{strings.TrimPrefix(secret, "whsec_"), Stats{Entries: 1, Revoked: 1, Webhooks: WebhookStats{Taken: 1}}},
+		// Who signs with another secret cannot use up what Clerk is about to send.
+		{"whsec_YW5vdGhlci1jYW5hcnktc2VjcmV0LTAy", Stats{Entries: 1, Revoked: 2, Webhooks: WebhookStats{Taken: 2}}},
+	} {
+		r, err := NewReceiver(first.service, c.secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := happened("session.revoked", `{"id":"sess_1"}`)
+		request := httptest.NewRequest(http.MethodPost, "/webhooks/clerk", strings.NewReader(body))
+		request.Header = clerktest.SignWebhook(c.secret, "msg_1", now, []byte(body))
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, request)
+		if got := first.service.Stats(); w.Code != http.StatusNoContent || got != c.want {
+			t.Errorf("%d, counted %+v, want %+v", w.Code, got, c.want)
+		}
+	}
+}
+
+func TestTokensOfAnyAgeCountUntilThereIsAReceiver(t *testing.T) {
+	t.Parallel()
+	service := New(Options{AnyAge: true, Now: func() time.Time { return now }})
+	old := member()
+	old.IssuedAt = now.Add(-DefaultLifetime - time.Second)
+	if reason := service.Revoked(old, now); reason != "" {
+		t.Errorf("%s before there is a receiver", reason)
+	}
+	if _, err := NewReceiver(service, "canary-"); err == nil || service.Revoked(old, now) != "" {
+		t.Errorf("a receiver that was not made counts (%v)", err)
+	}
+	if _, err := NewReceiver(service, secret); err != nil {
+		t.Fatal(err)
+	}
+	if reason := service.Revoked(old, now); reason != policy.ReasonClaimsStale {
+		t.Errorf("%q once there is a receiver", reason)
 	}
 }
 
@@ -225,8 +274,8 @@ func TestAnotherBodyIsAnotherDelivery(t *testing.T) {
 	for _, id := range []string{"sess_1", "sess_2", "sess_1"} {
 		r.deliver("msg_1", happened("session.revoked", `{"id":"`+id+`"}`))
 	}
-	if r.service.Len() != 2 || r.Taken.Load() != 2 {
-		t.Errorf("%d entries, taken %d", r.service.Len(), r.Taken.Load())
+	if r.service.Len() != 2 || r.service.Stats().Webhooks.Taken != 2 {
+		t.Errorf("%d entries, taken %d", r.service.Len(), r.service.Stats().Webhooks.Taken)
 	}
 }
 

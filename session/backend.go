@@ -117,22 +117,22 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 	req.Header.Set("User-Agent", "clerkgate")
 	resp, err := b.client.Do(req)
 	if err != nil {
-		return errors.New("Clerk did not answer")
+		return errors.New("no answer from Clerk")
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return errors.New("Clerk's answer broke off")
+		return errors.New("the answer from Clerk broke off")
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		e := readBackendError(resp.StatusCode, data)
 		if !e.json && resp.Header.Get("Content-Type") == "application/json" {
-			return errors.New("Clerk's answer is not well-formed JSON")
+			return errors.New("the answer from Clerk is not well-formed JSON")
 		}
 		return e
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
-		return errors.New("Clerk's answer is not well-formed JSON")
+		return errors.New("the answer from Clerk is not well-formed JSON")
 	}
 	return nil
 }

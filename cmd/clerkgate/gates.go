@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/internal/tally"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/ratelimit"
 	"github.com/clerkgate/clerkgate/session"
@@ -20,6 +21,7 @@ type gates struct {
 	path   string
 	logger *slog.Logger
 	memory *ratelimit.Memory
+	counts *tally.Tally
 
 	mu      sync.Mutex
 	config  *setup.Config
@@ -32,7 +34,7 @@ type gates struct {
 
 // openGates loads the document and starts its gate.
 func openGates(ctx context.Context, path string, logger *slog.Logger) (*gates, error) {
-	g := &gates{ctx: ctx, path: path, logger: logger, memory: ratelimit.NewMemory(ratelimit.Options{})}
+	g := &gates{ctx: ctx, path: path, logger: logger, memory: ratelimit.NewMemory(ratelimit.Options{}), counts: tally.New()}
 	return g, g.reload()
 }
 
@@ -112,6 +114,10 @@ func (g *gates) replace(o setup.Options) (retire func()) {
 	}
 	if o.Stores != stores {
 		o.Stores.Start(g.ctx)
+		g.counts.Open(o.Stores)
+		if stores != nil {
+			o.Stores.Await() // those before it answer meanwhile
+		}
 	}
 	g.session, g.stores = o.Session, o.Stores
 	return func() {
@@ -120,6 +126,7 @@ func (g *gates) replace(o setup.Options) (retire func()) {
 		}
 		if stores != nil && stores != g.stores {
 			stores.Close()
+			g.counts.Close(stores)
 		}
 	}
 }

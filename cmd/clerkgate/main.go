@@ -10,11 +10,14 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/clerkgate/clerkgate/internal/redisclient"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	redisclient.Quiet()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "clerkgate:", err)
 		stop()
@@ -34,6 +37,6 @@ the same policy as the handler clerk_auth.`,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), validateCommand(), versionCommand())
+	root.AddCommand(serveCommand(), validateCommand(), limitsCommand(), versionCommand())
 	return root
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 const publishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
@@ -89,12 +90,16 @@ func TestStrictValidationCountsWarnings(t *testing.T) {
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	t.Parallel()
-	for _, cmd := range command().Commands() {
+	commands := command().Commands()
+	for i := 0; i < len(commands); i++ {
+		cmd := commands[i]
+		commands = append(commands, cmd.Commands()...)
 		if cmd.Name() == "version" {
 			continue
 		}
-		if out, err := run(t, cmd.Name(), "--help"); err != nil || !strings.Contains(out, "Examples:") {
-			t.Errorf("%s --help: %v\n%s", cmd.Name(), err, out)
+		words := strings.Fields(cmd.CommandPath())[1:]
+		if out, err := run(t, append(words, "--help")...); err != nil || !strings.Contains(out, "Examples:") {
+			t.Errorf("%v --help: %v\n%s", words, err, out)
 		}
 	}
 	if out, err := run(t, "version"); err != nil || !strings.HasPrefix(out, "clerkgate ") {
@@ -189,6 +194,59 @@ func TestReloadKeepsTheOldPolicyWhereTheNewOneIsWrong(t *testing.T) {
 	if g.session != session {
 		t.Error("the keys were dropped, though the clerk section is the same")
 	}
+}
+
+// Other settings of the stores replace them, and what they counted stays.
+func TestCountersGoOnOverAReload(t *testing.T) {
+	t.Parallel()
+	path := document(t, "revocation: {max_entries: 1000}\n")
+	logger := (&serveOptions{}).logger()
+	g, err := openGates(t.Context(), path, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	registry := prometheus.NewPedanticRegistry()
+	if _, err := (&serveOptions{timeout: time.Second}).authz(g, registry, logger); err != nil {
+		t.Fatal(err)
+	}
+	compare := func(entries, revoked int) {
+		t.Helper()
+		want := fmt.Sprintf(`# HELP clerkgate_revocation_entries Subjects that have an entry: sessions, users, members, organizations and credentials.
+# TYPE clerkgate_revocation_entries gauge
+clerkgate_revocation_entries{adapter="envoy"} %d
+# HELP clerkgate_revocation_revoked_total Entries that were made here, by webhooks and by people who signed out.
+# TYPE clerkgate_revocation_revoked_total counter
+clerkgate_revocation_revoked_total{adapter="envoy"} %d
+`, entries, revoked)
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "clerkgate_revocation_entries", "clerkgate_revocation_revoked_total"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := g.stores.Revocations.RevokeSession(t.Context(), "sess_1"); err != nil {
+		t.Fatal(err)
+	}
+	compare(1, 1)
+	before := g.stores
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(good)+"mode: shadow\n")
+	if err := g.reload(); err != nil || g.stores != before {
+		t.Errorf("a reload took other stores for the same settings: %v", err)
+	}
+	compare(1, 1)
+	write(t, path, strings.ReplaceAll(string(good), "1000", "2000"))
+	if err := g.reload(); err != nil || g.stores == before {
+		t.Errorf("a reload kept the stores: %v", err)
+	}
+	compare(0, 1)
+	write(t, path, strings.Replace(string(good), "1000}", "2000}\nmode: shadw", 1))
+	if err := g.reload(); err == nil {
+		t.Error("a wrong document is taken")
+	}
+	compare(0, 1)
 }
 
 func TestHangupReadsTheDocumentAgain(t *testing.T) {

@@ -36,6 +36,9 @@ type serveOptions struct {
 // stopLimit is how long checks under way may take once the drain is over.
 const stopLimit = 10 * time.Second
 
+// adapter is what metrics call this host.
+const adapter = "envoy"
+
 // readyInterval is how often readiness is looked at.
 const readyInterval = 250 * time.Millisecond
 
@@ -158,10 +161,14 @@ func serve(ctx context.Context, o *serveOptions) error {
 	return nil
 }
 
-// authz is the ext_authz server for the policy in force.
+// authz is the ext_authz server for the policy in force, and registers the
+// metrics of both.
 func (o *serveOptions) authz(gates *gates, registry *prometheus.Registry, logger *slog.Logger) (*extauthz.Server, error) {
-	decisions, err := observe.New(registry, "envoy")
+	decisions, err := observe.New(registry, adapter)
 	if err != nil {
+		return nil, err
+	}
+	if err := gates.counts.Register(registry, adapter); err != nil {
 		return nil, err
 	}
 	return extauthz.New(gates.policy(), extauthz.Options{Logger: logger, Decisions: decisions, Timeout: o.timeout, OutageAsError: o.outage})

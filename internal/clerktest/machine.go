@@ -3,6 +3,7 @@ package clerktest
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,16 +67,27 @@ func (i *Instance) createMachine(kind, prefix string, m Machine) string {
 	return t.secret
 }
 
+// machineEvents tell that a token was revoked. Nothing tells of OAuth access
+// tokens.
+var machineEvents = map[string]string{apiKey: "apiKey.revoked", m2mToken: "m2mToken.revoked"}
+
 // RevokeMachineToken revokes an opaque token, named by its secret. It panics
 // where there is none.
 func (i *Instance) RevokeMachineToken(secret string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	t := i.machineBy(secret)
-	if t == nil {
-		panic("clerktest: there is no such machine token")
+	err := i.change(func() ([]event, error) {
+		t := i.machineBy(secret)
+		if t == nil {
+			return nil, errors.New("clerktest: there is no such machine token")
+		}
+		t.revoked = true
+		if kind, ok := machineEvents[t.kind]; ok {
+			return []event{{kind, t.object(i.options.Now())}}, nil
+		}
+		return nil, nil
+	})
+	if err != nil {
+		panic(err)
 	}
-	t.revoked = true
 }
 
 // machineBy finds a token. The caller holds the lock.

@@ -67,7 +67,7 @@ func packages(t *testing.T) []pkg {
 	return all
 }
 
-// The direction: adapters -> internal/setup -> session, ratelimit, internal/assertion -> policy.
+// The direction: adapters -> internal/setup -> session, ratelimit, revocation, internal/assertion -> policy.
 func TestDependenciesPointOneWay(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []struct {
@@ -78,10 +78,13 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"policy", []string{"internal/pathpattern", "internal/pathpattern/jsregexp"}, "the core knows no proxy, no network and no store"},
 		{"session", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "who is asking does not depend on what is allowed, nor on any proxy"},
 		{"ratelimit", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "counting depends on the core's types alone"},
+		{"revocation", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "what has ended is the same for whoever asks"},
+		{"internal/redisclient", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "a client knows nothing of what it is for"},
+		{"internal/tally", []string{"policy", "session", "ratelimit", "revocation", "internal/setup", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "stores are counted the same in every host"},
 		{"internal/assertion", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "who asks is signed as the core says, for whatever proxy"},
 		{"internal/pathpattern", []string{"internal/pathpattern/jsregexp"}, "patterns stand alone"},
 		{"internal/document", nil, "reading documents knows nothing of policies"},
-		{"internal/setup", []string{"policy", "session", "ratelimit", "internal/assertion", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "setup joins the pieces and knows no proxy"},
+		{"internal/setup", []string{"policy", "session", "ratelimit", "revocation", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "setup joins the pieces and knows no proxy"},
 	} {
 		p := find(t, rule.of)
 		for _, dep := range p.Deps {
@@ -104,7 +107,7 @@ func TestThePolicyDependsOnNothingThatReachesOut(t *testing.T) {
 			}
 		}
 	}
-	allowed := regexp.MustCompile(`^(bytes|cmp|context|crypto/sha256|encoding/(binary|json)|errors|fmt|html/template|iter|log/slog|maps|math|net/(http|netip|url)|regexp|runtime/debug|slices|strconv|strings|sync(/atomic)?|time|unicode(/utf8)?)$`)
+	allowed := regexp.MustCompile(`^(bytes|cmp|context|crypto/sha256|encoding/(binary|hex|json)|errors|fmt|html/template|iter|log/slog|maps|math|net/(http|netip|url)|regexp|runtime/debug|slices|strconv|strings|sync(/atomic)?|time|unicode(/utf8)?)$`)
 	libraries := []string{"cel.dev/cel-go/cel", "cel.dev/cel-go/common/types", "github.com/agnivade/levenshtein", "github.com/munnerz/goautoneg",
 		"golang.org/x/text/unicode/norm", module + "/internal/pathpattern"}
 	for _, imported := range p.Imports {

@@ -44,7 +44,7 @@ func TestRevokeEndsASessionAtClerkAndThenAtTheEdge(t *testing.T) {
 // The same with a Clerk that listens, instead of one that is a function.
 func TestTheLocalClerkEndsWhatThePageEnds(t *testing.T) {
 	t.Parallel()
-	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{origin}})
+	clerk := clerktest.Start(t, clerktest.Options{Live: true, Origins: []string{origin}})
 	w := newWorld(t, func(o *Options) {
 		o.Clerk.PublishableKey, o.Clerk.SecretKey, o.Clerk.APIURL, o.HTTPClient = clerk.PublishableKey(), clerk.SecretKey(), clerk.URL(), nil
 		authenticator, err := session.New(o.Clerk, session.Options{})

@@ -1,6 +1,7 @@
 package sessionpage
 
 import (
+	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -18,10 +19,14 @@ import (
 func TestBrowserSignsInAndOutWithTheLocalClerk(t *testing.T) {
 	b := startBrowser(t)
 	server := httptest.NewUnstartedServer(nil)
-	site := "http://" + server.Listener.Addr().String()
-	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{site}})
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := "http://localhost:" + port
+	clerk := clerktest.Start(t, clerktest.Options{FrontendURL: clerktest.Itself, Origins: []string{site}})
 	config := session.Config{PublishableKey: clerk.PublishableKey(), SecretKey: clerk.SecretKey(), APIURL: clerk.URL(),
-		SignInURL: clerk.SignInURL(), AuthorizedParties: policy.StringList{site}}
+		ProxyURL: clerk.FrontendURL(), SignInURL: clerk.SignInURL(), AuthorizedParties: policy.StringList{site}}
 	authenticator, err := session.New(config, session.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -146,7 +146,9 @@ func newSite(t *testing.T) *site {
 	mux.Handle(DefaultPrefix+"/", w)
 	mux.Handle(DefaultPrefix, w)
 	mux.HandleFunc("/enter", func(rw http.ResponseWriter, r *http.Request) {
-		http.SetCookie(rw, &http.Cookie{Name: "__session", Value: w.clerk.Mint(s.here[0], clerktest.Token{}), Path: "/", SameSite: http.SameSiteLaxMode})
+		for name, value := range map[string]string{"__session": w.clerk.Mint(s.here[0], clerktest.Token{}), "__client_uat": "1"} {
+			http.SetCookie(rw, &http.Cookie{Name: name, Value: value, Path: "/", SameSite: http.SameSiteLaxMode})
+		}
 		http.Redirect(rw, r, DefaultPrefix, http.StatusSeeOther)
 	})
 	server := httptest.NewServer(mux)

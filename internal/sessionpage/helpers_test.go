@@ -41,7 +41,7 @@ func newWorld(tb testing.TB, change func(*Options)) *world {
 // newWorldAt is newWorld with a clock of its own.
 func newWorldAt(tb testing.TB, now func() time.Time, change func(*Options)) *world {
 	tb.Helper()
-	w := &world{clerk: clerktest.Start(tb, clerktest.Options{Origins: []string{origin}, Now: now})}
+	w := &world{clerk: clerktest.Start(tb, clerktest.Options{Live: true, Origins: []string{origin}, Now: now})}
 	w.api = &fakeAPI{key: w.clerk.SecretKey(), clerk: w.clerk}
 	w.edge = &edge{api: w.api}
 	config := session.Config{PublishableKey: w.clerk.PublishableKey(), SecretKey: w.clerk.SecretKey(), APIURL: "https://api.clerk.test",
@@ -95,7 +95,7 @@ func (w *world) send(method, path string, s *clerktest.Session, accept string, c
 	r := httptest.NewRequest(method, origin+path, nil)
 	r.Header.Set("Accept", accept)
 	if s != nil {
-		r.Header.Set("Cookie", "__session="+w.clerk.Mint(s, clerktest.Token{})+"; theme=dark")
+		r.Header.Set("Cookie", "__client_uat=1; __session="+w.clerk.Mint(s, clerktest.Token{})+"; theme=dark")
 	}
 	if method == http.MethodPost {
 		r.Header.Set("Sec-Fetch-Site", "same-origin")

@@ -35,6 +35,23 @@ func TestTheWholeDocumentLoads(t *testing.T) {
 	}
 }
 
+// The example is a policy that loads with only the keys filled in, and nothing in
+// it is probably not meant.
+func TestTheExampleForEnvoyLoads(t *testing.T) {
+	t.Setenv("CLERK_PUBLISHABLE_KEY", publishableKey)
+	t.Setenv("CLERK_SECRET_KEY", "sk_live_0123456789abcdefghij0123456789abcdefghij01")
+	for _, name := range []string{"CLERK_WEBHOOK_SECRET", "REDIS_URL"} {
+		t.Setenv(name, "")
+	}
+	config, warnings, err := LoadFile("../../examples/envoy/clerkgate.yaml")
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v, warnings %q", err, warnings)
+	}
+	if config.Redis.Enabled() || config.Clerk.WebhookSecret != "" || len(config.Rules) != 6 {
+		t.Errorf("%d rules, redis %+v", len(config.Rules), config.Redis)
+	}
+}
+
 func TestErrorsNameTheLineAndTheWayOut(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ document, want string }{

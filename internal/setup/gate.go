@@ -50,44 +50,60 @@ func New(config Config, o Options) (*Gate, error) {
 		o.Now = time.Now
 	}
 	gate := &Gate{Session: o.Session, Upstream: o.Upstream, Stores: o.Stores}
-	err := config.validate()
-	if err == nil && gate.Session == nil {
-		gate.Session, err = NewSession(config.Clerk, o)
-		gate.owned = true
-	}
-	if err == nil && gate.Stores == nil {
-		gate.Stores, err = OpenStores(&config, ratelimit.NewMemory(ratelimit.Options{}), o)
-		gate.ownedStores = true
-	}
-	deps := policy.Deps{Limiter: nobody{}, Now: o.Now}
-	if gate.Stores != nil {
-		deps.Limiter, deps.Revocations = gate.Stores.Limiter, gate.Stores.Revocations
-		if err == nil {
-			_, err = gate.Stores.Receiver(&config)
-		}
-	}
-	if gate.Session != nil {
-		deps.Authenticator = gate.Session
-		deps.Instance = policy.Instance{SignInURL: gate.Session.SignInURL(), Origins: gate.Session.AuthorizedParties()}
-	} else {
-		deps.Authenticator = nobody{} // so that what is wrong with the policy is reported too
-	}
-	if err == nil && config.Clerk.SecretKey != "" {
-		var sessions *session.Sessions
-		if sessions, err = session.NewSessions(config.Clerk, o.HTTPClient); err == nil {
-			deps.Sessions = sessions
-		}
-	}
-	if err == nil && gate.Upstream == nil {
-		gate.Upstream, err = NewUpstream(config, o)
-	}
-	gate.Upstream.lend(&config, &deps)
-	var policyErr error
-	if gate.Policy, policyErr = policy.New(config.Config, deps); err != nil || policyErr != nil {
+	deps, err := gate.assemble(&config, o)
+	if err != nil {
 		gate.Close()
+		_, policyErr := policy.New(config.Config, noDeps(&config, o.Now)) // so that all that is wrong is reported
 		return nil, errors.Join(err, policyErr)
 	}
+	if gate.Policy, err = policy.New(config.Config, deps); err != nil {
+		gate.Close()
+		return nil, err
+	}
+	// Last, for a configuration that is refused must not change how the stores of
+	// the one in force judge.
+	if _, err = gate.Stores.Receiver(&config); err != nil {
+		gate.Close()
+		return nil, err
+	}
 	return gate, nil
+}
+
+// assemble makes what the host did not bring along, and what the policy needs of
+// it all.
+func (g *Gate) assemble(config *Config, o Options) (policy.Deps, error) {
+	deps := policy.Deps{Now: o.Now}
+	err := config.validate()
+	if err != nil {
+		return deps, err
+	}
+	if g.Session == nil {
+		if g.Session, err = NewSession(config.Clerk, o); err != nil {
+			return deps, err
+		}
+		g.owned = true
+	}
+	if g.Stores == nil {
+		if g.Stores, err = OpenStores(config, ratelimit.NewMemory(ratelimit.Options{}), o); err != nil {
+			return deps, err
+		}
+		g.ownedStores = true
+	}
+	if g.Upstream == nil {
+		if g.Upstream, err = NewUpstream(*config, o); err != nil {
+			return deps, err
+		}
+	}
+	if config.Clerk.SecretKey != "" {
+		if deps.Sessions, err = session.NewSessions(config.Clerk, o.HTTPClient); err != nil {
+			return deps, err
+		}
+	}
+	deps.Authenticator = g.Session
+	deps.Instance = policy.Instance{SignInURL: g.Session.SignInURL(), Origins: g.Session.AuthorizedParties()}
+	deps.Limiter, deps.Revocations = g.Stores.Limiter, g.Stores.Revocations
+	g.Upstream.lend(&deps)
+	return deps, nil
 }
 
 // NewSession makes an authenticator for hosts that let it outlive their gates.
@@ -111,22 +127,10 @@ func (g *Gate) Ready() bool { return g.Session.Ready() && g.Stores.Ready() }
 
 // Close stops what the gate itself started.
 func (g *Gate) Close() {
-	if g.owned && g.Session != nil {
+	if g.owned {
 		g.Session.Close()
 	}
-	if g.ownedStores && g.Stores != nil {
+	if g.ownedStores {
 		g.Stores.Close()
 	}
-}
-
-// nobody signs nobody in, and nothing else either.
-type nobody struct{}
-
-func (nobody) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
-	return policy.AuthState{Reason: policy.ReasonSessionMissing}
-}
-
-// Take counts nothing, and lets nothing pass.
-func (nobody) Take(context.Context, time.Time, []policy.LimitCheck, []policy.LimitResult) error {
-	return errors.ErrUnsupported
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -68,6 +69,8 @@ type Stores struct {
 	Revocations *revocation.Service
 	// Shared counts in Redis; nil without one.
 	Shared *ratelimit.Redis
+	// Memory counts where there is no Redis, or it is out of reach.
+	Memory *ratelimit.Memory
 
 	client redis.UniversalClient
 }
@@ -78,7 +81,7 @@ func OpenStores(config *Config, memory *ratelimit.Memory, o Options) (*Stores, e
 	if err := errors.Join(config.Redis.Validate(), config.Revocation.validate()); err != nil {
 		return nil, err
 	}
-	s := &Stores{Limiter: memory}
+	s := &Stores{Limiter: memory, Memory: memory}
 	if config.Redis.Enabled() {
 		client, err := redisclient.New(config.Redis.Config)
 		if err != nil {
@@ -93,29 +96,33 @@ func OpenStores(config *Config, memory *ratelimit.Memory, o Options) (*Stores, e
 		Lifetime:   config.Revocation.MaxTokenLifetime.Std(),
 		MaxEntries: config.Revocation.MaxEntries,
 		Deny:       config.Revocation.OnStoreError == policy.StoreErrorDeny,
-		AnyAge:     !config.Redis.Enabled() && config.Clerk.WebhookSecret == "",
+		AnyAge:     !config.Redis.Enabled(), // until there is a receiver
 		Logger:     o.Logger,
 		Now:        o.Now,
 	})
 	return s, nil
 }
 
-// StoresKey tells apart the configurations that need [Stores] of their own.
+// StoresKey tells apart the configurations that need [Stores] of their own. The
+// webhook secret is no part of it: who takes webhooks and who judges by them need
+// not be the same handler.
 func (c *Config) StoresKey() ([sha256.Size]byte, error) {
-	text, err := json.Marshal([]any{c.Redis, c.Revocation, c.Clerk.WebhookSecret != ""})
+	text, err := json.Marshal([]any{c.Redis, c.Revocation})
 	if err != nil {
 		return [sha256.Size]byte{}, fmt.Errorf("hashing the configuration: %w", err)
 	}
 	return sha256.Sum256(text), nil
 }
 
-// Receiver returns the receiver of Clerk's webhooks; nil where there is no secret
-// to know them by.
+// Receiver returns a receiver of Clerk's webhooks; nil where there is no secret
+// to know them by. All of them have one memory of what they took. From the first
+// on, tokens older than entries are kept are stale.
 func (s *Stores) Receiver(config *Config) (*revocation.Receiver, error) {
-	if config.Clerk.WebhookSecret == "" {
+	secret := strings.TrimSpace(config.Clerk.WebhookSecret) // as the clerk section is read
+	if secret == "" {
 		return nil, nil
 	}
-	receiver, err := revocation.NewReceiver(s.Revocations, config.Clerk.WebhookSecret)
+	receiver, err := revocation.NewReceiver(s.Revocations, secret)
 	if err != nil {
 		return nil, &policy.ConfigError{Path: "clerk.webhook_secret", Msg: err.Error(), Suggestion: "copy the signing secret of the endpoint, whsec_..."}
 	}
@@ -124,6 +131,14 @@ func (s *Stores) Receiver(config *Config) (*revocation.Receiver, error) {
 
 // Start follows what other instances tell, until ctx ends or Close.
 func (s *Stores) Start(ctx context.Context) { s.Revocations.Start(ctx) }
+
+// startLimit is how long a host that has no readiness of its own waits for what
+// other instances told.
+const startLimit = 5 * time.Second
+
+// Await waits until what other instances told is known here, for five seconds
+// from the start at most: a host that asked sooner would refuse everybody.
+func (s *Stores) Await() { s.Revocations.Await(startLimit) }
 
 // Ready reports whether what other instances told is known here.
 func (s *Stores) Ready() bool { return s.Revocations.Ready() }

@@ -1,12 +1,9 @@
 package setup
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/policy"
@@ -51,29 +48,12 @@ func (c *Config) UpstreamKey() ([sha256.Size]byte, error) {
 	return sha256.Sum256(text), nil
 }
 
-// lend hands over what there is. What could not be made is nobody's, so that
-// what is wrong with the policy is reported too.
-func (u *Upstream) lend(config *Config, deps *policy.Deps) {
-	if config.Clerk.SecretKey != "" {
-		deps.Tokens = nobody{}
-	}
-	if config.Assertion != nil {
-		deps.Assertions = nobody{}
-	}
-	if u != nil && u.Tokens != nil {
+// lend hands over what there is.
+func (u *Upstream) lend(deps *policy.Deps) {
+	if u.Tokens != nil {
 		deps.Tokens = u.Tokens
 	}
-	if u != nil && u.Assertions != nil {
+	if u.Assertions != nil {
 		deps.Assertions = u.Assertions
 	}
-}
-
-// Token gets nothing.
-func (nobody) Token(context.Context, *policy.Principal, string, time.Time) (string, policy.Reason, error) {
-	return "", policy.ReasonClerkUnavailable, errors.ErrUnsupported
-}
-
-// Assertion signs nothing.
-func (nobody) Assertion(*policy.Principal, time.Time) (string, error) {
-	return "", errors.ErrUnsupported
 }

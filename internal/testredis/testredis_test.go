@@ -76,3 +76,19 @@ func TestASentinelFailsOver(t *testing.T) {
 		t.Errorf("the new master says %v", err)
 	}
 }
+
+func TestALinkCanBeCutAndHealed(t *testing.T) {
+	t.Parallel()
+	server := Start(t)
+	link := NewLink(t, server.Addr)
+	client := redis.NewClient(&redis.Options{Addr: link.Addr, MaxRetries: -1, DialerRetries: 1})
+	defer client.Close()
+	for _, cut := range []bool{false, true, false} {
+		if link.Heal(); cut {
+			link.Cut()
+		}
+		if err := client.Ping(t.Context()).Err(); (err != nil) != cut {
+			t.Errorf("cut %t: %v", cut, err)
+		}
+	}
+}

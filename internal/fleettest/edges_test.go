@@ -1,0 +1,185 @@
+package fleettest
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testredis"
+)
+
+// documented is the snippet of docs/revocation.md that begins with a line. What
+// the documentation shows is what runs here.
+func documented(t *testing.T, first string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "revocation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("(?ms)^```[a-z]*\n(" + regexp.QuoteMeta(first) + ".*?)^```$").FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("docs/revocation.md has no snippet that begins with %q", first)
+	}
+	return string(found[1])
+}
+
+// startEnvoy runs an Envoy in front of a node, with the routes of the
+// documentation.
+func (f *fleet) startEnvoy(t *testing.T, n *node, address string) {
+	t.Helper()
+	routes := strings.TrimPrefix(documented(t, "routes:\n"), "routes:\n")
+	testenvoy.Start(t, fmt.Sprintf(envoyBootstrap, port(address), strings.ReplaceAll(strings.TrimSuffix(routes, "\n"), "\n", "\n"+strings.Repeat(" ", 24)),
+		port(n.grpc), port(n.http), port(f.upstream)))
+}
+
+const envoyBootstrap = `
+admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }
+static_resources:
+  listeners:
+    - name: edge
+      address: { socket_address: { address: 127.0.0.1, port_value: %s } }
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: edge
+                use_remote_address: true
+                http_filters:
+                  - name: envoy.filters.http.ext_authz
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+                      transport_api_version: V3
+                      grpc_service: { envoy_grpc: { cluster_name: clerkgate, authority: authz.internal }, timeout: 20s }
+                      failure_mode_allow: false
+                      status_on_error: { code: ServiceUnavailable }
+                      encode_raw_headers: true
+                  - name: envoy.filters.http.router
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+                route_config:
+                  virtual_hosts:
+                    - name: all
+                      domains: ["*"]
+                      routes:
+                        %s
+  clusters:
+    - name: clerkgate
+      type: STATIC
+      connect_timeout: 5s
+      typed_extension_protocol_options:
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          explicit_http_config: { http2_protocol_options: {} }
+      load_assignment: { cluster_name: clerkgate, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } } } ] } ] }
+    - name: clerkgate_http
+      type: STATIC
+      connect_timeout: 5s
+      load_assignment: { cluster_name: clerkgate_http, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } } } ] } ] }
+    - name: app
+      type: STATIC
+      connect_timeout: 5s
+      load_assignment: { cluster_name: app, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } } } ] } ] }
+`
+
+// caddy is a Caddy with this module.
+type caddy struct {
+	*process
+	command func() *exec.Cmd
+	address string
+	// metrics is where it shows its metrics.
+	metrics string
+	link    *testredis.Link
+}
+
+// startCaddy runs a Caddy and waits until it listens.
+func (f *fleet) startCaddy(t *testing.T, address string) *caddy {
+	t.Helper()
+	c := &caddy{address: address, metrics: testenvoy.FreeAddress(t), link: testredis.NewLink(t, f.redis.Addr)}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "Caddyfile")
+	text := fmt.Sprintf(caddyfile, port(address), port(c.metrics), f.upstream, f.clerk.PublishableKey(), f.clerk.SecretKey(), f.clerk.URL(), f.clerk.FrontendURL(),
+		f.clerk.SignInURL(), strings.Join(f.origins(), " "), f.secret, c.link.Addr)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.command = func() *exec.Cmd {
+		cmd := exec.Command(caddyBinary(t), "run", "--config", file)
+		cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "HOME="+dir)
+		return cmd
+	}
+	c.start(t)
+	return c
+}
+
+// start runs Caddy and waits until it listens.
+func (c *caddy) start(t *testing.T) {
+	t.Helper()
+	c.process = run(t, "Caddy", c.command())
+	eventually(t, "Caddy's listening", func() bool {
+		conn, err := net.Dial("tcp", c.address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+}
+
+// shows is Caddy's metrics.
+func (c *caddy) shows(t *testing.T) string {
+	t.Helper()
+	status, body := get("http://" + c.metrics + "/")
+	if status != http.StatusOK {
+		t.Fatalf("Caddy's metrics are answered with %d", status)
+	}
+	return body
+}
+
+const caddyfile = `
+{
+	admin off
+	persist_config off
+	auto_https off
+	default_bind 127.0.0.1
+	metrics
+	log {
+		level WARN
+	}
+	servers {
+		trusted_proxies static 127.0.0.0/8
+	}
+	clerk {
+		publishable_key %[4]s
+		secret_key %[5]s
+		api_url %[6]s
+		proxy_url %[7]s
+		sign_in_url %[8]s
+		authorized_parties %[9]s
+		webhook_secret %[10]s
+		redis redis://%[11]s
+	}
+}
+
+http://localhost:%[1]s {
+	clerk_webhooks
+	clerk_sessions
+	clerk_auth {
+		rule machine {
+			path /machine
+			accept api_key
+		}
+	}
+	reverse_proxy %[3]s
+}
+
+http://127.0.0.1:%[2]s {
+	metrics
+}
+`

@@ -1,0 +1,133 @@
+package tally
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clerkgate/clerkgate/ratelimit"
+)
+
+// family is one metric.
+type family struct {
+	name, help string
+	kind       prometheus.ValueType
+	labels     []string
+	collect    func(t *totals, put put)
+}
+
+// put takes one value of a metric.
+type put func(value float64, labels ...string)
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+// families are all metrics of stores. What limits decided is counted where
+// decisions are.
+var families = []family{
+	{"clerkgate_limit_memory_keys", "Keys that this process counts in its own memory, over all limits.", gauge, nil,
+		one(func(t *totals) float64 { return float64(t.keys()) })},
+
+	{"clerkgate_limit_store_checks_total", "Checks of limits that are shared in Redis, by limit and by who answered: local, for what this process knew; store; or error, where the store did not answer.", counter, []string{"limit", "answer"},
+		func(t *totals, put put) {
+			for name, l := range t.limits.Limits {
+				put(float64(l.Local), name, "local")
+				put(float64(l.Answered), name, "store")
+				put(float64(l.StoreErrors), name, "error")
+			}
+		}},
+	{"clerkgate_limit_store_slices_total", "Slices of leased quotas that this process took.", counter, []string{"limit"},
+		byLimit(func(l ratelimit.LimitStats) uint64 { return l.Leases })},
+	{"clerkgate_limit_store_returned_total", "Requests of slices that this process gave back.", counter, []string{"limit"},
+		byLimit(func(l ratelimit.LimitStats) uint64 { return l.Returned })},
+	{"clerkgate_limit_store_calls_total", "Calls to the store of limits, each a round trip.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.limits.RoundTrips) })},
+	{"clerkgate_limit_store_call_failures_total", "Calls to the store of limits that failed.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.limits.Failures) })},
+	{"clerkgate_limit_store_requests_total", "Requests that the calls carried: checks, and parts of slices that were given back.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.limits.Requests) })},
+	{"clerkgate_limit_store_breakers", "Breakers in front of the store of limits: one of a server, sixteen of a cluster.", gauge, nil,
+		one(func(t *totals) float64 { return float64(t.limits.Breakers) })},
+	{"clerkgate_limit_store_breakers_open", "Breakers that are open, so that the store is not asked.", gauge, nil,
+		one(func(t *totals) float64 { return float64(t.limits.OpenBreakers) })},
+
+	{"clerkgate_revocation_entries", "Subjects that have an entry: sessions, users, members, organizations and credentials.", gauge, nil,
+		one(func(t *totals) float64 { return float64(t.revocation.Entries) })},
+	{"clerkgate_revocation_received_total", "Entries that were read from the store.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.revocation.Received) })},
+	{"clerkgate_revocation_revoked_total", "Entries that were made here, by webhooks and by people who signed out.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.revocation.Revoked) })},
+	{"clerkgate_revocation_rewritten_total", "Entries that were written back to a store that had lost them.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.revocation.Rewritten) })},
+	{"clerkgate_revocation_failures_total", "Calls to the store of revocations that failed.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.revocation.Failures) })},
+	{"clerkgate_revocation_store_away_seconds", "How long the store of revocations has not answered; 0 while it does.", gauge, nil,
+		one(func(t *totals) float64 { return t.revocation.Away.Seconds() })},
+
+	{"clerkgate_webhooks_total", "Deliveries of webhooks by result: taken, each once; refused, for what is not Clerk's; or failed, for what could not be stored.", counter, []string{"result"},
+		func(t *totals, put put) {
+			w := t.revocation.Webhooks
+			put(float64(w.Taken), "taken")
+			put(float64(w.Refused), "refused")
+			put(float64(w.Failed), "failed")
+		}},
+}
+
+// one collects a metric without labels.
+func one(value func(*totals) float64) func(*totals, put) {
+	return func(t *totals, put put) { put(value(t)) }
+}
+
+// byLimit collects a metric of each limit.
+func byLimit(count func(ratelimit.LimitStats) uint64) func(*totals, put) {
+	return func(t *totals, put put) {
+		for name, l := range t.limits.Limits {
+			put(float64(count(l)), name)
+		}
+	}
+}
+
+// collector reads a tally when Prometheus asks.
+type collector struct {
+	tally *Tally
+	descs []*prometheus.Desc // as families
+}
+
+// Register has the registry ask the tally, under the adapter's constant label
+// ("envoy", "caddy"). To register again at the same registry changes nothing.
+func (t *Tally) Register(registry prometheus.Registerer, adapter string) error {
+	c := &collector{tally: t}
+	for _, f := range families {
+		c.descs = append(c.descs, prometheus.NewDesc(f.name, f.help, f.labels, prometheus.Labels{"adapter": adapter}))
+	}
+	err := registry.Register(c)
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if before, ok := already.ExistingCollector.(*collector); ok && before.tally == t {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("registering the metrics of stores: %w", err)
+	}
+	return nil
+}
+
+// Describe implements [prometheus.Collector].
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		out <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	t := c.tally.read()
+	for i, f := range families {
+		f.collect(t, func(value float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(c.descs[i], f.kind, value, labels...)
+		})
+	}
+}

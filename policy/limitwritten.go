@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// WrittenKey is whose count a person asks for, in writing: what a request brings
+// along by itself.
+type WrittenKey struct {
+	// Limit is the limit's name. Empty: every limit whose key can be read so.
+	Limit string
+	// Parts are the parts of the key, in the order of the limit: ids, addresses,
+	// values, and of a token its SHA-256 in hexadecimal digits. An empty one is
+	// what a request does not have, so that its address counts.
+	Parts []string
+	// Address is that of the client, where a part is empty.
+	Address string
+	// Plan and Role choose the quota, as the limit names them. Empty: none.
+	Plan, Role string
+	// Method is whose cost is asked for. Default: GET. What costs nothing, and is
+	// not counted, is asked for as 1.
+	Method string
+}
+
+// Checks returns what a limiter is asked about the key, by limit, exactly as for
+// a request. The configuration is one that [New] takes.
+func (c *Config) Checks(w WrittenKey) ([]LimitCheck, error) {
+	limits, errs := compileLimits(c.Limits)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	names := sortedKeys(c.Limits)
+	switch {
+	case len(names) == 0:
+		return nil, errors.New("the document has no limits")
+	case w.Limit != "" && limits[w.Limit] == nil:
+		return nil, fmt.Errorf("there is no limit %q (%s)", w.Limit, didYouMean(w.Limit, names...))
+	case w.Limit != "":
+		names = []string{w.Limit}
+	}
+	who, err := w.principal()
+	if err != nil {
+		return nil, err
+	}
+	var checks []LimitCheck
+	var asked []*limit
+	for _, name := range names {
+		l := limits[name]
+		key, err := w.key(l, c.Limits[name].Key)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		asked = append(asked, l)
+		checks = append(checks, l.checkOf(key, who, max(1, l.cost.of(cmp.Or(w.Method, http.MethodGet)))))
+	}
+	if len(checks) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	if err := w.quotas(asked, who); err != nil {
+		return nil, err
+	}
+	return checks, nil
+}
+
+// quotas refuses a plan or a role that none of the limits has a quota for: what
+// is shown would not be theirs.
+func (w *WrittenKey) quotas(limits []*limit, who *Principal) error {
+	plans, roles := map[string]bool{}, map[string]bool{}
+	plan, role := w.Plan == "", w.Role == ""
+	for _, l := range limits {
+		for name := range l.plans {
+			plans[name] = true
+			plan = plan || hasEntitlement(who.Plans, name)
+		}
+		for name := range l.roles {
+			roles["org:"+name] = true
+			role = role || hasRole(who, name)
+		}
+	}
+	switch {
+	case !plan:
+		return noQuota("plan", w.Plan, plans)
+	case !role:
+		return noQuota("role", w.Role, roles)
+	}
+	return nil
+}
+
+func noQuota(kind, name string, known map[string]bool) error {
+	suggestion := "all have the same"
+	if len(known) > 0 {
+		suggestion = didYouMean(name, sortedKeys(known)...)
+	}
+	return fmt.Errorf("no quota is for %s %q (%s)", kind, name, suggestion)
+}
+
+// key builds the key of a limit as [limit.key] does.
+func (w *WrittenKey) key(l *limit, names StringList) (string, error) {
+	if len(w.Parts) != len(l.keys) {
+		return "", fmt.Errorf("limit %q: its key has the parts %s, and %d are written", l.name, strings.Join(names, ", "), len(w.Parts))
+	}
+	var client ClientAddr
+	var err error
+	switch lacks := slices.Contains(w.Parts, ""); {
+	case lacks && w.Address == "":
+		return "", fmt.Errorf("limit %q: a part of the key is empty, and there is no address to count in its place", l.name)
+	case w.Address != "":
+		if client, err = writtenClient(w.Address); err != nil {
+			return "", err
+		}
+	}
+	var k keyText
+	for i := range l.keys {
+		part, text := &l.keys[i], w.Parts[i]
+		if part.written != nil && text != "" {
+			if text, err = part.written(text); err != nil {
+				return "", fmt.Errorf("limit %q: key %s: %w", l.name, names[i], err)
+			}
+		}
+		k = k.add(part.kind, text, client)
+	}
+	return k.String(), nil
+}
+
+// principal is one that has the plan and the role.
+func (w *WrittenKey) principal() (*Principal, error) {
+	p := &Principal{}
+	if w.Plan != "" {
+		plan, ok := parseEntitlement(w.Plan)
+		if !ok {
+			return nil, fmt.Errorf("%q is not a plan (write pro, org:pro or user:pro)", w.Plan)
+		}
+		if plan.org {
+			p.Plans.Org = []string{plan.slug}
+		}
+		if plan.user {
+			p.Plans.User = []string{plan.slug}
+		}
+	}
+	if w.Role != "" {
+		p.OrgID, p.OrgRole = "org", w.Role // roles count in an organization only
+	}
+	return p, nil
+}
+
+func writtenAddress(text string) (string, error) {
+	client, err := writtenClient(text)
+	return addressPart(client), err
+}
+
+// writtenClient reads an address in every form that proxies write it in.
+func writtenClient(text string) (ClientAddr, error) {
+	if text == noAddress {
+		return ClientAddr{}, nil
+	}
+	addr, ok := parseForwarded(strings.TrimSpace(text))
+	if !ok {
+		return ClientAddr{}, fmt.Errorf("%q is not an address (write 203.0.113.7 or 2001:db8::7)", text)
+	}
+	return ClientAddr{addr}, nil
+}
+
+func writtenDigest(text string) (string, error) {
+	digest, err := hex.DecodeString(text)
+	if err != nil || len(digest) != sha256.Size {
+		return "", errors.New("this is not the SHA-256 of a token (write its 64 hexadecimal digits)") // and it may be a token
+	}
+	return string(digest), nil
+}
+
+func writtenParam(text string) (string, error) { return strings.ToLower(text), nil }
