@@ -26,20 +26,24 @@ var defaultIdentityHeaders = map[string]string{
 }
 
 // overrideHeaders are the fields by which upstreams and frameworks let a
-// request claim another path, method or identity than the one judged, or skip
-// their own checks. They are never forwarded. Folded form.
+// request claim another path, method, host or identity than the one judged, or
+// skip their own checks. They are never forwarded. Folded form.
 var overrideHeaders = []string{
-	"x-original-url", "x-original-uri", "x-original-method", "x-original-path",
-	"x-rewrite-url", "x-rewrite-uri", "x-forwarded-uri", "x-forwarded-path",
-	"x-forwarded-prefix", "x-forwarded-method", "x-http-method-override",
-	"x-http-method", "x-method-override", "x-override-method", "x-accel-redirect",
-	"x-proxy-url", "request-uri", "x-envoy-original-path", "x-envoy-original-url",
-	"x-envoy-auth-failure-mode-allowed", "x-nextjs-rewrite", "x-invoke-path",
-	"x-matched-path",
+	"x-original-url", "x-original-uri", "x-original-path", "x-original-request-uri",
+	"x-original-request-url", "x-original-method", "x-original-host",
+	"x-forwarded-uri", "x-forwarded-url", "x-forwarded-path", "x-forwarded-prefix",
+	"x-forwarded-request-uri", "x-forwarded-script-name", "x-forwarded-method",
+	"x-request-uri", "x-request-url", "x-request-method", "request-uri",
+	"x-http-method-override", "x-http-method", "x-http-verb", "x-http-override",
+	"x-method-override", "x-method", "x-http-path-override", "x-http-destinationurl",
+	"x-http-host-override", "x-host", "x-url-rewrite", "x-proxy-url", "x-script-name",
+	"x-accel-redirect", "x-waws-unencoded-url", "x-envoy-original-path",
+	"x-envoy-original-url", "x-envoy-auth-failure-mode-allowed", "x-nextjs-rewrite",
+	"x-matched-path", "x-now-route-matches",
 }
 
 // overridePrefixes are whole families of such fields.
-var overridePrefixes = []string{"x-middleware-", "x-clerk-"}
+var overridePrefixes = []string{"x-middleware-", "x-clerk-", "x-rewrite-", "x-override-", "x-invoke-"}
 
 // identitySource reads the value of one identity header; "" means absent.
 type identitySource func(p *Principal) string

@@ -17,6 +17,9 @@ type matcher struct {
 	methods []string
 	hosts   []hostPattern
 	paths   []*pathpattern.Pattern
+	// asWritten are the same patterns in the letter case they were written in,
+	// where the rule opens something: see [matcher.meetsPath].
+	asWritten []*pathpattern.Pattern
 	// twins are the patterns of a guarding rule as upstreams may also mean them:
 	// see twinOf.
 	twins  []*pathpattern.Pattern
@@ -37,11 +40,28 @@ func (m *matcher) meets(reading string) (bool, error) {
 	if len(m.paths) == 0 && m.static == nil {
 		return true, nil
 	}
-	if met, err := meetsAny(m.paths, reading); met || err != nil {
+	if met, err := m.meetsPath(reading); met || err != nil {
 		return met, err
 	}
 	if m.static != nil {
 		return m.static.meets(reading)
+	}
+	return false, nil
+}
+
+// meetsPath matches the patterns. A rule that guards ignores case. One that opens
+// does not: to many upstreams /Public is another page than /public, which nobody
+// said was open. It has to match either way, since an expression may also say
+// what it is not.
+func (m *matcher) meetsPath(reading string) (bool, error) {
+	for i, pattern := range m.paths {
+		met, err := pattern.Match(reading)
+		if met && err == nil && i < len(m.asWritten) {
+			met, err = m.asWritten[i].Match(reading)
+		}
+		if met || err != nil {
+			return met, err
+		}
 	}
 	return false, nil
 }
@@ -150,9 +170,10 @@ type hostPattern struct {
 }
 
 // meets compares hosts. A pattern without a port guards every port, but opens
-// only the default one.
+// only the default ones: that of https and that of http, since the scheme that a
+// proxy sees need not be the browser's.
 func (h hostPattern) meets(t *target, guards bool) bool {
-	if h.port != t.port && !(guards && h.port == "") {
+	if h.port != t.port && !(h.port == "" && (guards || t.port == "443" || t.port == "80")) {
 		return false
 	}
 	if !h.wild {

@@ -50,9 +50,11 @@ func TestAnOpenRuleCoversWhatItNamesAlone(t *testing.T) {
 	p := as(nil).policy(t, rules(
 		policy.Rule{Name: "open", Match: paths("/open", "/docs/(.*)"), Access: policy.Public},
 		policy.Rule{Name: "assets", Match: paths("/_next/(.*)"), Access: policy.Bypass},
+		policy.Rule{Name: "all but one", Match: paths("/but/((?!secret).*)"), Access: policy.Public},
 	))
 	for target, want := range map[string]bool{
-		"/open": true, "/open/": true, "/OPEN": true, "/ope%6e": true, "/open?x": true, "/docs/": true, "/docs/a": true, "/_next/static/a.js": true, "/_next/data/b1/open.json": true,
+		"/open": true, "/open/": true, "/but/a": true, "/ope%6e": true, "/open?x": true, "/docs/": true, "/docs/a": true, "/_next/static/a.js": true, "/_next/data/b1/open.json": true,
+		"/OPEN": false, "/Open/": false, "/DOCS/a": false, "/docs/A": true, "/but/secret": false, "/but/SECRET": false,
 		"/open.json": false, "/open;x": false, "//open": false, "/open%20": false, "/open%3F": false, "/docs": false, "/index.php/open": false, "/_next/data/b1/secret.json": false, "/_next/data/b1/index.json": false,
 	} {
 		if d := p.Decide(t.Context(), get(target)); d.Allowed() != want {
@@ -124,7 +126,7 @@ func TestHosts(t *testing.T) {
 		meets, not []string
 		guardsAlso []string // met by a rule that guards, but not by one that opens
 	}{
-		"a name":                {"app.example.com", []string{"app.example.com", "APP.Example.com", "app.example.com.", "app.example.com:443"}, []string{"example.com", "xapp.example.com", "app.example.com.evil.example"}, []string{"app.example.com:8443", "app.example.com:80"}},
+		"a name":                {"app.example.com", []string{"app.example.com", "APP.Example.com", "app.example.com.", "app.example.com:443", "app.example.com:80"}, []string{"example.com", "xapp.example.com", "app.example.com.evil.example"}, []string{"app.example.com:8443", "app.example.com:8080"}},
 		"a name and a port":     {"app.example.com:8443", []string{"app.example.com:8443", "App.example.com.:8443"}, []string{"app.example.com", "app.example.com:443", "app.example.com:844"}, nil},
 		"any name below":        {"*.example.com", []string{"a.example.com", "a.b.example.com", "A.EXAMPLE.COM."}, []string{"example.com", "badexample.com", "example.com.evil.example"}, []string{"a.example.com:81"}},
 		"an address":            {"[2001:db8::1]", []string{"[2001:db8::1]", "[2001:DB8:0::1]", "[2001:0db8:0:0:0:0:0:1]:443"}, []string{"[2001:db8::2]"}, nil},

@@ -111,6 +111,12 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 			continue
 		}
 		m.paths = append(m.paths, pattern)
+		if !guards {
+			if pattern, err = pathpattern.Compile(text, pathpattern.Options{MatchCase: true}); err != nil {
+				c.errs = append(c.errs, patternError(fmt.Sprintf("%s.path[%d]", path, i), err))
+			}
+			m.asWritten = append(m.asWritten, pattern)
+		}
 		if twin := twinOf(text); guards && twin != text {
 			if pattern, err := pathpattern.Compile(twin, pathpattern.Options{}); err == nil { // else it was no twin
 				m.twins = append(m.twins, pattern)

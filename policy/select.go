@@ -33,7 +33,7 @@ func (p *Policy) match(method string, t *target) (selection, error) {
 // matchReading returns the first rule that meets one reading, and the first
 // that does so as it is written. They differ where a guarding rule also covers
 // what upstreams serve the same, such as /report.csv beside /report, and a later
-// rule names just that.
+// rule names just that. The default gives way to either.
 func (p *Policy) matchReading(method string, t *target, reading string) (first, named *rule, err error) {
 	for _, r := range p.rules {
 		if !r.matcher.takes(method, t) {
@@ -52,7 +52,8 @@ func (p *Policy) matchReading(method string, t *target, reading string) (first, 
 			return nil, nil, fmt.Errorf("matching rule %q: %w", r.name, err)
 		}
 	}
-	return cmp.Or(first, p.fallback), p.fallback, nil
+	first = cmp.Or(first, p.fallback)
+	return first, first, nil
 }
 
 // add takes one more rule into account. Of rules that are equally strict the
@@ -70,12 +71,11 @@ func (s *selection) add(r *rule) {
 }
 
 // The strictness of rules, as far as it can be told without judging. A rule in
-// shadow mode lets everything pass, and the default gives way to what is named.
+// shadow mode lets everything pass.
 const (
 	strictBypass = iota
 	strictPublic
 	strictShadow
-	strictDefault
 	strictProtected
 	strictDeny
 )
@@ -89,8 +89,6 @@ func (r *rule) setStrictness() {
 		r.strictness = strictPublic
 	case r.shadow:
 		r.strictness = strictShadow
-	case r.name == defaultRule:
-		r.strictness = strictDefault
 	case r.access == DenyAccess:
 		r.strictness = strictDeny
 	default:

@@ -38,6 +38,8 @@ func TestEveryReadingIsJudgedByItsOwnRule(t *testing.T) {
 		"all readings open, by two rules":          {rules(open, files), nil, "/_next/data/b/open/x.json", policy.ReasonPublic, "open"},
 		"one open reading, one left to default":    {rules(open), nil, "//x/open", policy.ReasonSessionMissing, "default"},
 		"the default gives way to a rule":          {rules(adminOnly), member(), "//x/admin", policy.ReasonRoleMissing, "admin"},
+		"the default denies the other reading":     {policy.Config{Rules: []policy.Rule{api}, Default: policy.Default{Access: policy.DenyAccess}}, member(), "//api/x", policy.ReasonRuleDenies, "default"},
+		"the default denies no extension":          {policy.Config{Rules: []policy.Rule{{Name: "report", Match: paths("/report")}}, Default: policy.Default{Access: policy.DenyAccess}}, member(), "/report.csv", policy.ReasonAllowed, "report"},
 		"shadow rules open no other path":          {rules(watched), nil, "//dashboard/beta", policy.ReasonSessionMissing, "default"},
 		"shadow rules open no guarded path":        {rules(watched, adminOnly), member(), "//admin/beta", policy.ReasonRoleMissing, "admin"},
 		"a shadow rule alone only watches":         {rules(watched), member(), "/beta", policy.ReasonShadow, "watched"},

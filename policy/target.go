@@ -37,14 +37,16 @@ func parseTarget(rawTarget, rawHost, scheme string) (target, Reason) {
 	}
 	t := target{raw: rawTarget}
 	if !strings.HasPrefix(rawTarget, "/") {
-		authority, rest, ok := cutAbsoluteForm(rawTarget)
+		from, authority, rest, ok := cutAbsoluteForm(rawTarget)
 		if !ok {
 			return target{}, ReasonTargetMalformed
 		}
-		if rawHost != "" && !strings.EqualFold(rawHost, authority) {
+		if rawHost == "" {
+			rawHost, scheme = authority, from
+		} else if !sameHost(rawHost, scheme, authority, from) {
 			return target{}, ReasonHostMalformed
 		}
-		rawHost, t.raw = authority, rest
+		t.raw = rest
 	}
 	var reason Reason
 	if t.host, t.port, reason = parseHost(rawHost, scheme); reason != "" {
@@ -63,22 +65,30 @@ func parseTarget(rawTarget, rawHost, scheme string) (target, Reason) {
 	return t, ""
 }
 
-// cutAbsoluteForm splits http://authority/path (RFC 9112 § 3.2.2) into
+// cutAbsoluteForm splits scheme://authority/path (RFC 9112 § 3.2.2) into scheme,
 // authority and origin-form.
-func cutAbsoluteForm(raw string) (authority, originForm string, ok bool) {
+func cutAbsoluteForm(raw string) (scheme, authority, originForm string, ok bool) {
 	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
-		return "", "", false
+	if scheme = strings.ToLower(scheme); !ok || scheme != "http" && scheme != "https" {
+		return "", "", "", false
 	}
 	end := strings.IndexAny(rest, "/?")
 	switch {
 	case end < 0:
-		return rest, "/", true
+		return scheme, rest, "/", true
 	case rest[end] == '?':
-		return rest[:end], "/" + rest[end:], true
+		return scheme, rest[:end], "/" + rest[end:], true
 	default:
-		return rest[:end], rest[end:], true
+		return scheme, rest[:end], rest[end:], true
 	}
+}
+
+// sameHost reports whether two authorities, each under its scheme, name one host
+// and port.
+func sameHost(a, schemeA, b, schemeB string) bool {
+	hostA, portA, reasonA := parseHost(a, schemeA)
+	hostB, portB, reasonB := parseHost(b, schemeB)
+	return reasonA == "" && reasonB == "" && hostA == hostB && portA == portB
 }
 
 // plainQuery reports whether a query holds nothing that could end it early.

@@ -29,6 +29,7 @@ func TestTargets(t *testing.T) {
 		"an IPv6 address in other words":    {"/", "[2001:DB8:0:0::0001]:443", "https", "/", "/", "", "[2001:db8::1]", ""},
 		"absolute-form":                     {"http://example.com/a?b", "", "http", "/a?b", "/a", "b", "example.com", ""},
 		"absolute-form with the same host":  {"HTTPS://Example.com/a", "example.com", "https", "/a", "/a", "", "example.com", ""},
+		"absolute-form with a default port": {"http://Example.com.:80/a", "example.com", "https", "/a", "/a", "", "example.com", ""},
 		"absolute-form without a path":      {"http://example.com", "example.com", "http", "/", "/", "", "example.com", ""},
 		"absolute-form with only a query":   {"http://example.com?b=/admin", "example.com", "http", "/?b=/admin", "/", "b=/admin", "example.com", ""},
 		"absolute-form with a double slash": {"http://example.com//a", "example.com", "http", "//a", "//a", "", "example.com", ""},
@@ -53,7 +54,7 @@ func TestTargetsThatAreRefused(t *testing.T) {
 		targets []string
 	}{
 		"no origin-form":  {ReasonTargetMalformed, []string{"", "*", "a", "example.com:443", "admin/x", "?x", "#", " /a", "\\a", "ftp://example.com/", "file:///etc", "http:/example.com/", "http:example.com", "javascript://example.com/", "://example.com/", " http://example.com/"}},
-		"another host":    {ReasonHostMalformed, []string{"http://other.example/a", "http://example.com:8080/", "http://example.com./"}},
+		"another host":    {ReasonHostMalformed, []string{"http://other.example/a", "http://example.com:8080/", "http://example.com:443/", "http://example.com@other.example/"}},
 		"no host in it":   {ReasonHostMalformed, []string{"http:///a", "http://?a", "https://"}},
 		"query with ends": {ReasonTargetMalformed, []string{"/a?b c", "/a?b#c", "/a?\x00", "/a?\n", "/a?\x7f", "/a?\xff"}},
 		"too long":        {ReasonTargetTooLong, []string{"/" + strings.Repeat("a", maxPath), "/?" + strings.Repeat("a", maxTarget)}},

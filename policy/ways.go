@@ -200,6 +200,8 @@ func foldUnicode(path string) string {
 			return '\\'
 		case '\u0130', '\u0131':
 			return 'i'
+		case '\u1680': // the one space that NFKC leaves
+			return ' '
 		}
 		if unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
 			return -1

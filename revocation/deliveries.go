@@ -17,10 +17,12 @@ type deliveries struct {
 }
 
 // delivery is what tells one from all others. Who signs is a part of it, so that
-// nobody can use up what somebody else is about to send.
+// nobody can use up what somebody else is about to send, and so is what was sent:
+// another body under the same id is another delivery.
 type delivery struct {
 	signer [sha256.Size]byte
 	id     string
+	body   [sha256.Size]byte
 }
 
 func newSeen() *otter.Cache[delivery, struct{}] {

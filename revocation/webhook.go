@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -69,7 +70,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 // take does what a delivery that is Clerk's says.
 func (r *Receiver) take(w http.ResponseWriter, request *http.Request, body []byte) {
 	d := &r.service.deliveries
-	this := delivery{r.verifier.signer, joined(request.Header, "Svix-Id")}
+	this := delivery{r.verifier.signer, joined(request.Header, "Svix-Id"), sha256.Sum256(body)}
 	if _, again := d.seen().GetIfPresent(this); again {
 		w.WriteHeader(http.StatusNoContent)
 		return

@@ -105,12 +105,32 @@ func TestWhatIsNoEventChangesNothing(t *testing.T) {
 		"an id that is a number": happened("session.revoked", `{"id":1}`),
 		"an id with a space":     happened("session.revoked", `{"id":"sess 1"}`),
 		"an id too long":         happened("session.revoked", `{"id":"sess_`+strings.Repeat("a", maxID)+`"}`),
-		"half a membership":      happened("organizationMembership.deleted", `{"organization":{"id":"org_1"}}`),
 		"a name twice":           `{"type":"session.created","type":"session.revoked","data":{"id":"sess_1"}}`,
 		"a time that is text":    `{"type":"session.revoked","timestamp":"1","data":{"id":"sess_1"}}`,
 	} {
 		r := newReceiver(t, nil)
 		if w := r.deliver("msg_1", body); w.Code != http.StatusBadRequest || r.service.Len() != 0 {
+			t.Errorf("%s: %d, %d entries", name, w.Code, r.service.Len())
+		}
+	}
+}
+
+// Events that revoke nothing may say as little as they like, and those that do
+// whatever they like beside whom.
+func TestEventsAreReadNoFurtherThanNeeded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body    string
+		entries int
+	}{
+		"half a membership":    {happened("organizationMembership.deleted", `{"organization":{"id":"org_1"}}`), 0},
+		"an organization":      {happened("organization.deleted", `{}`), 0},
+		"nobody who pays":      {happened("subscription.updated", `{"id":"sub_1","payer":null}`), 0},
+		"odd members beside":   {happened("session.revoked", `{"id":"sess_1","banned":"x","organization":7,"payer":[],"public_user_data":"y"}`), 1},
+		"odd members of users": {happened("user.deleted", `{"id":"user_1","banned":{},"locked":[]}`), 1},
+	} {
+		r := newReceiver(t, nil)
+		if w := r.deliver("msg_1", c.body); w.Code != http.StatusNoContent || r.service.Len() != c.entries {
 			t.Errorf("%s: %d, %d entries", name, w.Code, r.service.Len())
 		}
 	}
@@ -245,6 +265,17 @@ func TestTokensOfAnyAgeCountUntilThereIsAReceiver(t *testing.T) {
 	}
 	if reason := service.Revoked(old, now); reason != policy.ReasonClaimsStale {
 		t.Errorf("%q once there is a receiver", reason)
+	}
+}
+
+func TestAnotherBodyIsAnotherDelivery(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, nil)
+	for _, id := range []string{"sess_1", "sess_2", "sess_1"} {
+		r.deliver("msg_1", happened("session.revoked", `{"id":"`+id+`"}`))
+	}
+	if r.service.Len() != 2 || r.service.Stats().Webhooks.Taken != 2 {
+		t.Errorf("%d entries, taken %d", r.service.Len(), r.service.Stats().Webhooks.Taken)
 	}
 }
 

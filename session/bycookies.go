@@ -156,9 +156,6 @@ type cookieSession struct {
 // can tell.
 func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSession, error) {
 	jar := &v.cookies
-	if len(jar.suffixed.sessions)+len(jar.plain.sessions) > maxSessionCookies {
-		return nil, refuse(policy.ReasonSessionConflict, "too many session cookies")
-	}
 	var found *cookieSession
 	var failure error
 	var seen []string
@@ -166,6 +163,9 @@ func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSes
 		for _, token := range family.sessions {
 			if token == "" || slices.Contains(seen, token) {
 				continue
+			}
+			if len(seen) == maxSessionCookies {
+				return nil, refuse(policy.ReasonSessionConflict, "too many session cookies")
 			}
 			seen = append(seen, token)
 			p, err := a.verifier.Verify(ctx, token, v.now)

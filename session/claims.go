@@ -116,10 +116,11 @@ func checkOrganizationShape(claim any) error {
 	if !ok {
 		return errors.New("claim o is not an object")
 	}
-	for _, name := range []string{"id", "rol"} {
-		if value, present := o[name]; present && !isIdentifier(value) {
-			return fmt.Errorf("claim o.%s is not an id", name)
-		}
+	if !isIdentifier(o["id"]) {
+		return errors.New("claim o names no organization")
+	}
+	if rol, present := o["rol"]; present && !isIdentifier(rol) {
+		return errors.New("claim o.rol is not an id")
 	}
 	if !isSlug(o["slg"]) {
 		return errors.New("claim o.slg is not a slug")

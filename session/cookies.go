@@ -26,8 +26,8 @@ func suffixedNames(publishableKey string) cookieNames {
 	return cookieNames{sessionCookie + suffix, clientUATCookie + suffix, devBrowserCookie + suffix, refreshCookie + suffix}
 }
 
-// maxSessionCookies bounds how many session cookies a request may carry, and so
-// how many signatures it can make us check.
+// maxSessionCookies bounds how many different session cookies a request may
+// carry, and so how many signatures it can make us check.
 const maxSessionCookies = 8
 
 // cookieJar holds the cookies of a request that matter, in the order they came.

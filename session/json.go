@@ -3,6 +3,8 @@ package session
 import (
 	"bytes"
 	"errors"
+	"math"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,7 +24,13 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 		data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	}
 	var value any // into any, which is decoded faster than into a map
-	if err := json.Unmarshal(data, &value, jsontext.AllowDuplicateNames(r.json), jsontext.AllowInvalidUTF8(r.json)); err != nil {
+	options := json.JoinOptions(jsontext.AllowDuplicateNames(r.json), jsontext.AllowInvalidUTF8(r.json))
+	err := json.Unmarshal(data, &value, options)
+	if errors.Is(err, strconv.ErrRange) {
+		value = nil
+		err = json.Unmarshal(data, &value, options, saturated)
+	}
+	if err != nil {
 		return nil, errors.New("not well-formed JSON") // the library's text may quote a claim
 	}
 	object, ok := value.(map[string]any)
@@ -36,6 +44,21 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 	}
 	return object, nil
 }
+
+// saturated reads numbers beyond those of float64 as the largest there is. They
+// are JSON all the same, and need not be in a claim that anybody looks at.
+var saturated = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, value *any) error {
+	if d.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	text, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	number, _ := strconv.ParseFloat(string(text), 64) // infinite where it is out of range
+	*value = max(-math.MaxFloat64, min(number, math.MaxFloat64))
+	return nil
+}))
 
 // errNull is for the reference, which takes JSON's null for an object until it
 // looks into it.

@@ -3,16 +3,16 @@ package session
 import (
 	"context"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
-	"fmt"
+	"math/big"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxKeys bounds how many entries a key set may have.
+// maxKeys bounds how many keys of a set are kept.
 const maxKeys = 64
 
 // ParseKeySet reads a JSON Web Key Set that does not change. Entries that cannot
@@ -37,8 +37,9 @@ func (m keyMap) Key(_ context.Context, kid string, _ time.Time) (*Key, error) {
 }
 
 // parseKeySet reads a JSON Web Key Set (RFC 7517 § 5). Entries that cannot
-// verify session tokens are skipped and do not disturb their neighbours. A set
-// without a usable key is an error, so that it never replaces a good one.
+// verify session tokens are skipped and do not disturb their neighbours, however
+// many there are. A set without a usable key is an error, so that it never
+// replaces a good one.
 func parseKeySet(data []byte, r relaxations) (keyMap, error) {
 	var set struct {
 		Keys []jsontext.Value `json:"keys"`
@@ -46,23 +47,25 @@ func parseKeySet(data []byte, r relaxations) (keyMap, error) {
 	if err := json.Unmarshal(data, &set, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, errors.New("the key set is not well formed")
 	}
-	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("the key set has %d keys; at most %d are taken", len(set.Keys), maxKeys)
-	}
-	keys, times := make(keyMap), make(map[string]int)
+	var usable []*Key
+	times := make(map[string]int)
 	for _, text := range set.Keys {
 		var entry jwk
 		if err := json.Unmarshal(text, &entry); err != nil || entry.ID == nil || *entry.ID == "" {
 			continue
 		}
 		times[*entry.ID]++
-		if key, ok := entry.key(text, r); ok {
-			keys[key.ID] = key
+		if key, ok := entry.key(r); ok {
+			usable = append(usable, key)
 		}
 	}
-	for kid, n := range times {
-		if n > 1 && !r.keys {
-			delete(keys, kid) // which of them is meant cannot be told
+	keys := make(keyMap)
+	for _, key := range usable {
+		if times[key.ID] > 1 && !r.keys {
+			continue // which of them is meant cannot be told
+		}
+		if _, known := keys[key.ID]; known || len(keys) < maxKeys {
+			keys[key.ID] = key
 		}
 	}
 	if len(keys) == 0 {
@@ -73,13 +76,17 @@ func parseKeySet(data []byte, r relaxations) (keyMap, error) {
 
 var errNoKeys = errors.New("the key set has no usable key")
 
-// jwk are the members of a key that say what it is for (RFC 7517 § 4), and
-// those that no public key has (RFC 7518 § 6.3.2, § 6.4.1).
+// jwk are the members of a key that say what it is for (RFC 7517 § 4), those
+// that it is made of (RFC 7518 § 6.3.1), and those that no public key has
+// (RFC 7518 § 6.3.2, § 6.4.1). Certificates (x5c and the like) are not looked at:
+// whatever they hold, they neither make a key nor spoil one.
 type jwk struct {
+	Kind       string   `json:"kty"`
 	ID         *string  `json:"kid"`
 	Algorithm  *string  `json:"alg"`
 	Use        *string  `json:"use"`
 	Operations []string `json:"key_ops"`
+	Modulus    string   `json:"n"`
 	Exponent   string   `json:"e"`
 
 	D   jsontext.Value `json:"d"`
@@ -93,7 +100,7 @@ type jwk struct {
 }
 
 // key returns the entry as a key, if it is one that verifies session tokens.
-func (e *jwk) key(text []byte, r relaxations) (*Key, bool) {
+func (e *jwk) key(r relaxations) (*Key, bool) {
 	k := &Key{ID: *e.ID, Operations: e.Operations}
 	if e.Algorithm != nil {
 		k.Algorithm = *e.Algorithm
@@ -101,7 +108,7 @@ func (e *jwk) key(text []byte, r relaxations) (*Key, bool) {
 	if e.Use != nil {
 		k.Use = *e.Use
 	}
-	k.Public = e.public(text)
+	k.Public = e.public()
 	if r.keys {
 		return k, true
 	}
@@ -114,13 +121,17 @@ func (e *jwk) key(text []byte, r relaxations) (*Key, bool) {
 // longer ones would wrap around when read as an int.
 const maxExponentText = 8
 
-func (e *jwk) public(text []byte) *rsa.PublicKey {
-	var parsed jose.JSONWebKey
-	if len(e.Exponent) > maxExponentText || parsed.UnmarshalJSON(text) != nil {
+// public returns the key itself, or nil where it is none.
+func (e *jwk) public() *rsa.PublicKey {
+	if e.Kind != "RSA" || len(e.Exponent) > maxExponentText {
 		return nil
 	}
-	public, _ := parsed.Key.(*rsa.PublicKey)
-	return public
+	modulus, errN := base64.RawURLEncoding.DecodeString(e.Modulus)
+	exponent, errE := base64.RawURLEncoding.DecodeString(e.Exponent)
+	if errN != nil || errE != nil || len(modulus) == 0 || len(exponent) == 0 {
+		return nil
+	}
+	return &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: int(new(big.Int).SetBytes(exponent).Int64())}
 }
 
 // private reports whether the entry holds what only its owner may have.

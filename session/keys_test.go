@@ -80,10 +80,12 @@ func TestParseKeySetSkipsWhatItCannotUse(t *testing.T) {
 func TestParseKeySetUsesWhatIsLeftOpen(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]object{
-		"no algorithm":             {"alg": nil},
-		"no use":                   {"use": nil},
-		"for verifying among more": {"key_ops": []string{"sign", "verify"}},
-		"members nobody knows":     {"note": object{"y": 1}},
+		"no algorithm":               {"alg": nil},
+		"no use":                     {"use": nil},
+		"for verifying among more":   {"key_ops": []string{"sign", "verify"}},
+		"members nobody knows":       {"note": object{"y": 1}},
+		"a certificate that is none": {"x5c": []string{"AAAA"}},
+		"a digest that is none":      {"x5t": "AAAA", "x5t#S256": 7, "x5u": "no URL"},
 	} {
 		keys, err := ParseKeySet(keySetOf(t, with(jwkOf(testKid, &signingKey().PublicKey), changes)))
 		if err != nil {
@@ -110,15 +112,28 @@ func TestParseKeySetUsesNoneOfTwoKeysWithOneID(t *testing.T) {
 	}
 }
 
+// However many entries a set has, those that are of no use displace none, and
+// of the others no more are kept than there is room for.
+func TestParseKeySetKeepsSomeOfMany(t *testing.T) {
+	t.Parallel()
+	var many []object
+	for i := range 3 * maxKeys {
+		many = append(many, object{"kty": "EC", "kid": "ec" + strings.Repeat("x", i)})
+	}
+	for i := range maxKeys + 1 {
+		many = append(many, jwkOf(testKid+strings.Repeat("x", i), &signingKey().PublicKey))
+	}
+	keys, err := parseKeySet(keySetOf(t, many...), relaxations{})
+	if err != nil || len(keys) != maxKeys || keys[testKid] == nil {
+		t.Errorf("%d keys, %v", len(keys), err)
+	}
+}
+
 func TestParseKeySetRefusesWhatIsNone(t *testing.T) {
 	t.Parallel()
-	many := make([]object, maxKeys+1)
-	for i := range many {
-		many[i] = jwkOf(testKid+strings.Repeat("x", i), &signingKey().PublicKey)
-	}
 	for name, text := range map[string]string{
 		"nothing": "", "text": "not found", "an empty object": "{}", "no keys": `{"keys":[]}`, "keys that are none": `{"keys":[1,null,"x",{}]}`,
-		"a list": "[]", "too many": string(keySetOf(t, many...)), "cut short": `{"keys":[{"kty":"RSA"`,
+		"a list": "[]", "cut short": `{"keys":[{"kty":"RSA"`,
 	} {
 		if _, err := ParseKeySet([]byte(text)); err == nil {
 			t.Errorf("%s is a key set", name)

@@ -130,6 +130,7 @@ func TestVerifyClaims(t *testing.T) {
 		{"an unknown status", object{"sts": "ended"}, policy.ReasonTokenVerification, ""},
 		{"a factor age that is text", object{"fva": "0,0"}, policy.ReasonTokenVerification, ""},
 		{"three factor ages", object{"fva": []int{1, 2, 3}}, policy.ReasonTokenVerification, ""},
+		{"an organization without an id", object{"o": object{"rol": "admin"}}, policy.ReasonTokenVerification, ""},
 		{"an organization that is a list", object{"o": []string{"org_2acme"}}, policy.ReasonTokenVerification, ""},
 		{"a role that splits a header", object{"o": object{"id": "org_2acme", "rol": "a\nb"}}, policy.ReasonTokenVerification, ""},
 		{"a version 1 role in a version 2 token", object{"org_role": []string{"org:admin"}}, policy.ReasonTokenVerification, ""},

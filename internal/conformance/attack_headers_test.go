@@ -146,7 +146,7 @@ func prepareHeaderCases(t *testing.T, s *signer) ([]headerCase, []setup.Config) 
 func loadChecks(t *testing.T) map[string]headerCheck {
 	t.Helper()
 	checks := map[string]headerCheck{}
-	for line := range strings.Lines(string(readPacked(t, attackFile("headers")))) {
+	for line := range strings.Lines(string(readAttacks(t, "headers"))) {
 		var c struct {
 			ID    string      `json:"id"`
 			Check headerCheck `json:"check"`

@@ -11,4 +11,8 @@
 // Lines tagged quirk hang on accidents of the reference's runtime. There the
 // product may refuse what the reference grants, and never grant what it refuses.
 // With -v each family prints one line that sums it up.
+//
+// It also holds the product against attacks: testdata/attacks as they were handed
+// to us, and testdata/attacks-more, which are of the same form and were written to
+// the same rules here. CLERKGATE_ATTACKS names another directory to judge instead.
 package conformance

@@ -137,7 +137,7 @@ func TestAttackWebhooks(t *testing.T) {
 func attackEffects(t *testing.T) map[string]revoked {
 	t.Helper()
 	effects := map[string]revoked{}
-	for line := range strings.Lines(string(readPacked(t, attackFile("webhooks")))) {
+	for line := range strings.Lines(string(readAttacks(t, "webhooks"))) {
 		var c struct {
 			ID     string  `json:"id"`
 			Effect revoked `json:"effect"`

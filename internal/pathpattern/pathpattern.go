@@ -8,7 +8,7 @@
 //	/blog{/:slug}?        an optional part
 //	/((?!public).*)       any JavaScript expression, look-ahead included
 //
-// Patterns are case-insensitive, match the whole path, and put up with one of
+// Patterns are case-insensitive by default, match the whole path, and put up with one of
 // / # ? after its end. There are no globs: a bare * is an error.
 //
 // A pattern means what it means in JavaScript, down to UTF-16 code units and
@@ -38,6 +38,9 @@ type Options struct {
 	// it takes them, and nothing slips past a (.*). In an expression of one's own
 	// that goes for every `.`, those in look-aheads included.
 	Reference bool
+	// MatchCase takes letters as written, where the reference takes either case.
+	// Beware of look-ahead: /((?!admin).*) then takes /Admin.
+	MatchCase bool
 }
 
 // Pattern is a compiled pattern, safe for concurrent use. The zero Pattern answers
@@ -98,7 +101,7 @@ func (p *Pattern) compile(o Options) error {
 	if len(src.groups) > maxParams {
 		return &SyntaxError{Pattern: p.text, Msg: fmt.Sprintf("more than %d parameters", maxParams)}
 	}
-	re, err := jsregexp.Parse(src.String(), jsregexp.Options{DotAll: !o.Reference})
+	re, err := jsregexp.Parse(src.String(), jsregexp.Options{DotAll: !o.Reference, MatchCase: o.MatchCase})
 	if err != nil {
 		return p.expressionError(src, err)
 	}

@@ -97,6 +97,32 @@ func TestTheReferenceStopsAtLineTerminatorsAndTheDefaultDoesNot(t *testing.T) {
 // The matcher of Clerk's guide for Next.js works as pasted. Next compiles it
 // without flag i and runs it on the path as sent; this dialect ignores case and
 // reads the path decoded. The paths where that shows come last.
+func TestMatchCaseTakesLettersAsWritten(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"/About", "/About", true},
+		{"/About", "/about", false},
+		{"/é", "/É", false},
+		{"/:page", "/ABOUT", true},
+		{"/:page([a-c]+)", "/abc", true},
+		{"/:page([a-c]+)", "/aBc", false},
+		{"/a(.*)", "/aXYZ", true},
+		{"/((?!admin).*)", "/Admin", true},
+		{`/:a/(\x61)`, "/x/A", false},
+	} {
+		p, err := Compile(test.pattern, Options{MatchCase: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.Match(test.path); got != test.want || err != nil {
+			t.Errorf("%s on %s: %v, %v", test.pattern, test.path, got, err)
+		}
+	}
+}
+
 func TestTheMatcherOfTheNextGuideWorksAsPasted(t *testing.T) {
 	t.Parallel()
 	p := mustCompile(t, nextMatcher, Options{})

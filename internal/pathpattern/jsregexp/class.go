@@ -12,7 +12,10 @@ func (p *parser) class() *node {
 	if !p.skip("]") {
 		p.fail("unterminated character class")
 	}
-	s := newSet(spans).fold()
+	s := newSet(spans)
+	if !p.MatchCase {
+		s = s.fold()
+	}
 	if negated {
 		s = s.negate()
 	}

@@ -16,7 +16,7 @@ func (p *parser) atomEscape() *node {
 	if s, ok := p.classEscape(); ok {
 		return &node{op: opSet, set: s}
 	}
-	return unit(p.characterEscape(false))
+	return p.unit(p.characterEscape(false))
 }
 
 // classEscape reads the letter of \d, \s, \w or their opposites.

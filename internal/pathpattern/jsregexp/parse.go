@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Options choose the flags that an expression is read with beside i.
+// Options choose the flags that an expression is read with.
 type Options struct {
-	DotAll bool // flag s: `.` takes line terminators too
+	DotAll    bool // flag s: `.` takes line terminators too
+	MatchCase bool // no flag i: letters are as written
 }
 
 // Error says why an expression cannot be read.
@@ -212,11 +213,14 @@ func (p *parser) atom() *node {
 		return p.atomEscape()
 	}
 	p.pos++
-	return unit(u)
+	return p.unit(u)
 }
 
-// unit is the node for one code unit in either case.
-func unit(u rune) *node {
+// unit is the node for one code unit, in either case unless case matters.
+func (p *parser) unit(u rune) *node {
+	if p.MatchCase {
+		return &node{op: opSet, set: set{{u, u}}}
+	}
 	return &node{op: opSet, set: foldUnit(u)}
 }
 
