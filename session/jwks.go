@@ -3,11 +3,10 @@ package session
 import (
 	"context"
 	"crypto/rsa"
-	"encoding/base64"
 	"errors"
-	"math/big"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -121,17 +120,19 @@ func (e *jwk) key(r relaxations) (*Key, bool) {
 // longer ones would wrap around when read as an int.
 const maxExponentText = 8
 
-// public returns the key itself, or nil where it is none.
+// public returns the key itself, or nil where it is none, read from the members
+// that make it alone.
 func (e *jwk) public() *rsa.PublicKey {
-	if e.Kind != "RSA" || len(e.Exponent) > maxExponentText {
+	if len(e.Exponent) > maxExponentText {
 		return nil
 	}
-	modulus, errN := base64.RawURLEncoding.DecodeString(e.Modulus)
-	exponent, errE := base64.RawURLEncoding.DecodeString(e.Exponent)
-	if errN != nil || errE != nil || len(modulus) == 0 || len(exponent) == 0 {
+	text, err := json.Marshal(map[string]string{"kty": e.Kind, "n": e.Modulus, "e": e.Exponent})
+	var parsed jose.JSONWebKey
+	if err != nil || parsed.UnmarshalJSON(text) != nil {
 		return nil
 	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: int(new(big.Int).SetBytes(exponent).Int64())}
+	public, _ := parsed.Key.(*rsa.PublicKey)
+	return public
 }
 
 // private reports whether the entry holds what only its owner may have.
