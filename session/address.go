@@ -64,8 +64,9 @@ func (v *visit) ownAddress() *webURL {
 // plainTarget reports whether a target in origin-form can be written behind an
 // origin as it is.
 func plainTarget(target string) bool {
-	return strings.HasPrefix(target, "/") && !strings.ContainsFunc(target, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || r == '#' || r == '\\'
+	path, _, _ := strings.Cut(target, "?")
+	return strings.HasPrefix(path, "/") && !strings.Contains(path, `\`) && !strings.ContainsFunc(target, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || r == '#'
 	})
 }
 

@@ -118,7 +118,12 @@ func (a *Authenticator) audience() []string {
 	if !a.relaxed.audience {
 		return a.config.Audience
 	}
-	return slices.DeleteFunc(slices.Clone(a.config.Audience), func(s string) bool { return s == "" })
+	return nonEmpty(a.config.Audience)
+}
+
+// nonEmpty returns the texts of a list that are not empty.
+func nonEmpty(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
 }
 
 // keySet returns the key set of the configuration: the PEM key, else the Backend

@@ -45,6 +45,8 @@ func publicKeyDER(text string) ([]byte, error) {
 		switch {
 		case block == nil:
 			return bareDER(strings.TrimSuffix(strings.TrimPrefix(text, "-----BEGIN PUBLIC KEY-----"), "-----END PUBLIC KEY-----"))
+		case len(block.Headers) > 0:
+			return nil, errors.New("the PEM block has headers")
 		case block.Type != "PUBLIC KEY":
 			return nil, fmt.Errorf("this is a %q, not a PUBLIC KEY", block.Type)
 		case len(strings.TrimSpace(string(rest))) > 0:

@@ -75,7 +75,10 @@ func answerHas(in hasInput, reference bool) hasAnswer {
 // shownPermissions are the permissions as the reference shows them. A version 1
 // claim that is no list grants nothing, and stays as it is among the claims.
 func shownPermissions(p *policy.Principal) any {
-	if p.OrgPermissions == nil {
+	switch {
+	case p.OrgPermissions == nil && p.Claims["v"] == float64(2):
+		return nil
+	case p.OrgPermissions == nil:
 		return p.Claims["org_permissions"]
 	}
 	list := []any{}

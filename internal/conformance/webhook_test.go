@@ -37,7 +37,7 @@ func TestWebhook(t *testing.T) {
 		}
 		header := make(http.Header)
 		for _, h := range v.Input.Headers {
-			header.Add(h[0], h[1])
+			header.Add(h[0], strings.Trim(h[1], " \t"))
 		}
 		got := believed(v.Input.SigningSecret, header, body, time.UnixMilli(v.Input.Now))
 		verdict := differs
