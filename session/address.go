@@ -97,15 +97,12 @@ func (v *visit) referenceAddress() *webURL {
 	if initial.query != "" {
 		target += "?" + initial.query
 	}
-	if strings.HasPrefix(target, "//") {
-		host, target = "", strings.TrimLeft(target, "/")
-	}
-	base, ok := parseWebURL(scheme + "://" + host + target)
-	if host != "" && ok {
-		if base, ok = parseWebURL(scheme + "://" + host); ok {
-			base.user, base.fragment = "", ""
-			base.setTarget(target)
-		}
+	base, ok := parseWebURL(scheme + "://" + host)
+	if ok && strings.HasPrefix(target, "//") { // which names another host
+		base, ok = parseWebURL(scheme + ":" + target)
+	} else if ok {
+		base.fragment = ""
+		base.setTarget(target)
 	}
 	if !ok {
 		return initial

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	lenient "encoding/json"
 	"errors"
 
 	"github.com/go-json-experiment/json"
@@ -22,7 +23,13 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 		data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	}
 	var value any // into any, which is decoded faster than into a map
-	if err := json.Unmarshal(data, &value, jsontext.AllowDuplicateNames(r.json), jsontext.AllowInvalidUTF8(r.json)); err != nil {
+	var err error
+	if r.json {
+		err = lenient.Unmarshal(data, &value) // the last of members of one name counts
+	} else {
+		err = json.Unmarshal(data, &value)
+	}
+	if err != nil {
 		return nil, errors.New("not well-formed JSON") // the library's text may quote a claim
 	}
 	object, ok := value.(map[string]any)
