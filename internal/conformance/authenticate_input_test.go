@@ -144,8 +144,8 @@ func (r *authRequest) field(name string) string {
 func (r *authRequest) cookies() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for piece := range strings.SplitSeq(r.field("Cookie"), ";") {
-			name, value, _ := strings.Cut(strings.TrimSpace(piece), "=")
-			if !yield(name, value) {
+			name, value, _ := strings.Cut(piece, "=")
+			if !yield(strings.Trim(name, " \t"), strings.Trim(value, " \t")) {
 				return
 			}
 		}
