@@ -133,7 +133,7 @@ func (a *Authenticator) keySet(opts Options) (KeySet, error) {
 	case opts.KeySet != nil:
 		return opts.KeySet, nil
 	case a.config.JWTKey != "":
-		return NewStaticKeySet(a.config.JWTKey)
+		return a.config.staticKeys()
 	}
 	source := RemoteKeys{HTTPClient: opts.HTTPClient, Logger: opts.Logger, Now: opts.Now, relaxed: a.relaxed}
 	if a.config.SecretKey != "" {

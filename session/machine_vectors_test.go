@@ -31,7 +31,7 @@ type machineVector struct {
 
 			AuthorizedParties textOrTexts
 			Audience          textOrTexts
-			ClockSkewInMS     *int64
+			ClockSkewInMS     *float64
 			AcceptsToken      json.RawMessage
 		}
 		Request struct{ Headers [][2]string }
@@ -197,13 +197,13 @@ func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, compat
 		AuthorizedParties: policy.StringList(in.AuthorizedParties), Audience: policy.StringList(in.Audience), ReferenceCompat: compat,
 	}.trimmed()
 	if in.ClockSkewInMS != nil {
-		cfg.ClockSkew = new(Skew(time.Duration(*in.ClockSkewInMS) * time.Millisecond))
+		cfg.ClockSkew = new(Skew(*in.ClockSkewInMS * float64(time.Millisecond)))
 	}
 	a := &Authenticator{config: cfg, relaxed: cfg.relaxed()}
 	if key, err := ParsePublishableKey(cfg.PublishableKey); err == nil {
 		a.key, a.frontendHost = key, key.Host
 	}
-	keys, err := a.keySet(Options{HTTPClient: client})
+	keys, err := a.keySet(Options{HTTPClient: client, Now: func() time.Time { return time.UnixMilli(v.Input.Now) }})
 	if err != nil {
 		keys = keyMap{}
 	}

@@ -118,11 +118,7 @@ func (v *validator) jwtKey() {
 	if v.JWTKey == "" {
 		return
 	}
-	if v.ReferenceCompat && strings.Contains(v.JWTKey, `\n`) {
-		v.fail("jwt_key", "break the lines", `the reference does not read \n as a line break`)
-		return
-	}
-	if _, err := NewStaticKeySet(v.JWTKey); err != nil {
+	if _, err := v.staticKeys(); err != nil {
 		v.fail("jwt_key", "copy the PEM public key from the API keys page of Clerk's dashboard", "%v", err)
 	}
 }
