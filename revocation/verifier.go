@@ -30,9 +30,11 @@ type Verifier struct {
 // NewVerifier returns a verifier for a signing secret (whsec_ and base64). The
 // error is for a secret that is none, and does not hold it.
 func NewVerifier(secret string) (*Verifier, error) {
-	text := strings.TrimRight(strings.TrimPrefix(secret, "whsec_"), "=") // padded or not
-	key, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil {
+	text := strings.TrimPrefix(secret, "whsec_")
+	digits := strings.TrimRight(text, "=") // padded or not
+	key, err := base64.RawStdEncoding.DecodeString(digits)
+	misshapen := len(text) < 4 && text != "" || len(text)-len(digits) > 2 || strings.ContainsAny(text, "\r\n")
+	if err != nil || misshapen {
 		return nil, errors.New("the webhook secret is not whsec_ and base64") // err tells of the text
 	}
 	if len(key) == 0 {

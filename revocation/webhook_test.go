@@ -281,7 +281,7 @@ func TestAnotherBodyIsAnotherDelivery(t *testing.T) {
 
 func TestSecretsThatAreNone(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "whsec_", "whsec_canary!", "canary-"} {
+	for _, text := range []string{"", "whsec_", "whsec_canary!", "canary-", "whsec_QQ", "whsec_Y2FuYXJ5===", "whsec_Y2Fu\nYXJ5"} {
 		if _, err := NewReceiver(New(Options{}), text); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%q: %v", text, err)
 		}

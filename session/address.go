@@ -64,8 +64,9 @@ func (v *visit) ownAddress() *webURL {
 // plainTarget reports whether a target in origin-form can be written behind an
 // origin as it is.
 func plainTarget(target string) bool {
-	return strings.HasPrefix(target, "/") && !strings.ContainsFunc(target, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || r == '#' || r == '\\'
+	path, _, _ := strings.Cut(target, "?")
+	return strings.HasPrefix(path, "/") && !strings.Contains(path, `\`) && !strings.ContainsFunc(target, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || r == '#'
 	})
 }
 
@@ -96,15 +97,12 @@ func (v *visit) referenceAddress() *webURL {
 	if initial.query != "" {
 		target += "?" + initial.query
 	}
-	if strings.HasPrefix(target, "//") {
-		host, target = "", strings.TrimLeft(target, "/")
-	}
-	base, ok := parseWebURL(scheme + "://" + host + target)
-	if host != "" && ok {
-		if base, ok = parseWebURL(scheme + "://" + host); ok {
-			base.user, base.fragment = "", ""
-			base.setTarget(target)
-		}
+	base, ok := parseWebURL(scheme + "://" + host)
+	if ok && strings.HasPrefix(target, "//") { // which names another host
+		base, ok = parseWebURL(scheme + ":" + target)
+	} else if ok {
+		base.fragment = ""
+		base.setTarget(target)
 	}
 	if !ok {
 		return initial

@@ -118,7 +118,12 @@ func (a *Authenticator) audience() []string {
 	if !a.relaxed.audience {
 		return a.config.Audience
 	}
-	return slices.DeleteFunc(slices.Clone(a.config.Audience), func(s string) bool { return s == "" })
+	return nonEmpty(a.config.Audience)
+}
+
+// nonEmpty returns the texts of a list that are not empty.
+func nonEmpty(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
 }
 
 // keySet returns the key set of the configuration: the PEM key, else the Backend
@@ -128,7 +133,7 @@ func (a *Authenticator) keySet(opts Options) (KeySet, error) {
 	case opts.KeySet != nil:
 		return opts.KeySet, nil
 	case a.config.JWTKey != "":
-		return NewStaticKeySet(a.config.JWTKey)
+		return a.config.staticKeys()
 	}
 	source := RemoteKeys{HTTPClient: opts.HTTPClient, Logger: opts.Logger, Now: opts.Now, relaxed: a.relaxed}
 	if a.config.SecretKey != "" {

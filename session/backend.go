@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
@@ -47,8 +48,8 @@ func newBackend(cfg Config, base *http.Client) *backend {
 // backendError is an answer that is an error.
 type backendError struct {
 	status int
-	// code is Clerk's word for it; "" where the answer has none.
-	code string
+	// codes are Clerk's words for it, of which the first counts.
+	codes []string
 	// json says that the answer is JSON.
 	json bool
 }
@@ -137,16 +138,19 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 	return nil
 }
 
-// readBackendError reads the code of the first error.
+// readBackendError reads the codes of the errors.
 func readBackendError(status int, data []byte) *backendError {
 	var answer struct {
 		Errors []struct {
 			Code string `json:"code"`
 		} `json:"errors"`
 	}
-	e := &backendError{status: status, json: json.Unmarshal(data, &answer) == nil}
-	if len(answer.Errors) > 0 {
-		e.code = answer.Errors[0].Code
+	e := &backendError{status: status, json: jsontext.Value(data).IsValid()}
+	if json.Unmarshal(data, &answer) != nil {
+		return e
+	}
+	for _, said := range answer.Errors {
+		e.codes = append(e.codes, said.Code)
 	}
 	return e
 }
@@ -157,10 +161,12 @@ func readBackendError(status int, data []byte) *backendError {
 func whyNotRefreshed(err error, verbatim bool) policy.Reason {
 	e, ok := errors.AsType[*backendError](err)
 	switch {
-	case !ok, e.code == "unexpected_error":
+	case !ok, len(e.codes) > 0 && e.codes[0] == "unexpected_error":
 		return policy.ReasonExpiredRefreshFailed
-	case !verbatim, e.code == "":
+	case !verbatim, len(e.codes) == 0:
 		return policy.ReasonExpiredRefreshRefused
+	case e.codes[0] == "":
+		return policy.ReasonExpiredRefreshEmpty
 	}
-	return policy.ReasonRefreshPrefix + policy.Reason(e.code)
+	return policy.ReasonRefreshPrefix + policy.Reason(e.codes[0])
 }

@@ -61,17 +61,29 @@ func readOrganization(p *policy.Principal, claims map[string]any, r relaxations)
 		p.OrgPermissions = texts(claims["org_permissions"])
 		return nil
 	}
-	o, ok := claims["o"].(map[string]any)
-	if !ok {
+	if isFalsy(claims["o"]) {
 		return nil
 	}
+	o, _ := claims["o"].(map[string]any)
 	p.OrgID = text(o, "id")
 	p.OrgSlug = text(o, "slg")
 	if role := text(o, "rol"); role != "" {
 		p.OrgRole = "org:" + role
 	}
+	if !isTextOrFalsy(claims["fea"]) {
+		return errors.New("claim fea is not text")
+	}
+	if !isFalsy(o["per"]) && !isFalsy(o["fpm"]) && (!isTextOrFalsy(o["per"]) || !isTextOrFalsy(o["fpm"])) {
+		return errors.New("claim o.per or o.fpm is not text")
+	}
 	p.OrgPermissions, err = unpackPermissions(text(claims, "fea"), text(o, "per"), text(o, "fpm"), r.permissions)
 	return err
+}
+
+// isTextOrFalsy reports whether a claim is text, or one that counts as absent.
+func isTextOrFalsy(claim any) bool {
+	_, ok := claim.(string)
+	return ok || isFalsy(claim)
 }
 
 // checkShapes refuses known claims of another type or shape than Clerk's, in

@@ -3,14 +3,15 @@ package session
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// cookieField is the Cookie field for the upstream: what the client sent, with
-// the renewed cookies in place of the old and without the handshake's. An
-// upstream that looks at Clerk's cookies itself then sees what the browser will
-// send next.
+// cookieField is the Cookie field for the upstream: what the client sent that a
+// field can hold, with the renewed cookies in place of the old and without the
+// handshake's. An upstream that looks at Clerk's cookies itself then sees what the
+// browser will send next.
 func (r renewal) cookieField(fields []policy.Header) string {
 	var kept, dropped []string
 	dropped = append(dropped, handshakeCookie, nonceCookie)
@@ -26,7 +27,7 @@ func (r renewal) cookieField(fields []policy.Header) string {
 		for piece := range strings.SplitSeq(h.Value, ";") {
 			piece = strings.Trim(piece, " \t")
 			name, _, _ := strings.Cut(piece, "=")
-			if piece != "" && !slices.Contains(dropped, strings.Trim(name, " \t")) {
+			if piece != "" && !strings.ContainsFunc(piece, unicode.IsControl) && !slices.Contains(dropped, strings.Trim(name, " \t")) {
 				kept = append(kept, piece)
 			}
 		}

@@ -123,6 +123,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Add(uint16(len(answer)), uint16(0), "=")
 	f.Add(uint16(len(answer)-1), uint16(1), "A")
 	f.Add(uint16(dot), uint16(0), "; __session=")
+	f.Add(uint16(len(answer)), uint16(0), ";\r")
 	f.Add(uint16(0), uint16(dot), "eyJhbGciOiJub25lIn0")
 	a := testAuthenticator(f, Config{})
 	f.Fuzz(func(t *testing.T, at, length uint16, piece string) {

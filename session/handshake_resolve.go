@@ -70,7 +70,7 @@ func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce s
 	}
 	payload, err := a.verifier.verifyHandshake(ctx, token, v.now)
 	if err != nil {
-		if isUnavailable(err) {
+		if isUnavailable(err) || hasReason(err, policy.ReasonUnexpectedError) {
 			return nil, err
 		}
 		return nil, &Error{policy.ReasonHandshakeInvalid, err}
@@ -93,6 +93,9 @@ func (v *Verifier) verifyHandshake(ctx context.Context, text string, now time.Ti
 	t, err := decodeToken(text, v.rules.relaxed, nil)
 	if err != nil {
 		return nil, &Error{policy.ReasonTokenInvalid, err}
+	}
+	if t.headless {
+		return nil, undecodable(errNull)
 	}
 	key, err := v.findKey(ctx, t, t.checkHeader(v.rules.relaxed), now)
 	if err != nil {

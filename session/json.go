@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	lenient "encoding/json"
 	"errors"
 	"math"
 	"strconv"
@@ -23,13 +24,7 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 	if r.json {
 		data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	}
-	var value any // into any, which is decoded faster than into a map
-	options := json.JoinOptions(jsontext.AllowDuplicateNames(r.json), jsontext.AllowInvalidUTF8(r.json))
-	err := json.Unmarshal(data, &value, options)
-	if errors.Is(err, strconv.ErrRange) {
-		value = nil
-		err = json.Unmarshal(data, &value, options, saturated)
-	}
+	value, err := readValue(data, r)
 	if err != nil {
 		return nil, errors.New("not well-formed JSON") // the library's text may quote a claim
 	}
@@ -43,6 +38,19 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 		return nil, errors.New("not a JSON object")
 	}
 	return object, nil
+}
+
+// readValue reads into any, which is faster than into a map.
+func readValue(data []byte, r relaxations) (value any, err error) {
+	if r.json {
+		err = lenient.Unmarshal(data, &value) // the last of members of one name counts
+		return value, err
+	}
+	if err = json.Unmarshal(data, &value); errors.Is(err, strconv.ErrRange) {
+		value = nil
+		err = json.Unmarshal(data, &value, saturated)
+	}
+	return value, err
 }
 
 // saturated reads numbers beyond those of float64 as the largest there is. They

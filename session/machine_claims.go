@@ -30,14 +30,32 @@ func (t *token) hasMachineCategory(kind policy.TokenType, r relaxations) bool {
 // checkMachineClaims compares the claims of a verified token with the rules and
 // the time. It is run for every request.
 func (r *Rules) checkMachineClaims(kind policy.TokenType, claims map[string]any, now time.Time) error {
+	_, named := claims["sub"].(string)
 	switch {
+	case !named:
+		return refuse(policy.ReasonTokenVerification, "claim sub is not text")
 	case !r.issuer(claims["iss"]):
 		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
 	case kind == policy.OAuthToken && !r.oauthAudience(claims["aud"]),
 		kind == policy.M2MToken && !r.audience(claims["aud"]):
 		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
+	case !hasReadableScopes(kind, claims):
+		return refuse(policy.ReasonTokenVerification, "the claim of the scopes is not text")
 	}
 	return r.checkTimes(claims, now)
+}
+
+// hasReadableScopes reports whether the claim that holds the scopes is text where
+// Clerk's library reads text, and stops at anything else.
+func hasReadableScopes(kind policy.TokenType, claims map[string]any) bool {
+	claim := claims["scopes"]
+	if kind == policy.OAuthToken {
+		if claim = claims["scope"]; claims["scp"] != nil {
+			return true
+		}
+	}
+	_, ok := claim.(string)
+	return ok || claim == nil
 }
 
 // identity reads what a token says of itself.

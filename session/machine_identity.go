@@ -30,11 +30,11 @@ var subjects = map[policy.TokenType][]string{
 // check wants ids that are ids, and a subject of the type's kind, since it
 // becomes a user or a machine. The reference takes any subject.
 func (i *machineIdentity) check(kind policy.TokenType, r relaxations) error {
-	if !isIdentifier(i.subject) && !(r.claims && i.subject != "") {
-		return errors.New("the subject is not an id")
-	}
 	if r.claims {
 		return nil
+	}
+	if !isIdentifier(i.subject) {
+		return errors.New("the subject is not an id")
 	}
 	if i.id != "" && !isIdentifier(i.id) {
 		return errors.New("the token's id is not an id")

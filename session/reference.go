@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,11 +64,11 @@ func (a *Authenticator) lacksConfig(accept policy.TokenTypes) bool {
 	return c.SignInURL == "" && test || c.Domain == "" && c.ProxyURL == ""
 }
 
-// holdsNull reports whether a session cookie holds JSON's null where an object
-// belongs, which the reference does not survive.
+// holdsNull reports whether a session cookie holds JSON's null where its claims
+// belong, which the reference does not survive.
 func (a *Authenticator) holdsNull(v *visit) bool {
 	for _, token := range []string{v.cookies.plain.session(), v.cookies.suffixed.session()} {
-		if t, err := decodeToken(token, a.relaxed, nil); err == nil && t.null || errors.Is(err, errNull) {
+		if t, err := decodeToken(token, a.relaxed, nil); err == nil && t.null {
 			return true
 		}
 	}
@@ -109,7 +110,7 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 	switch {
 	case suffixedUAT == "" && suffixed == "":
 		return false
-	case suffixedUAT != uatSignedOut && plainUAT != uatSignedOut && a.unverified(plain, "iat", 0) > a.unverified(suffixed, "iat", 0):
+	case suffixedUAT != uatSignedOut && plainUAT != uatSignedOut && isGreater(a.unverified(plain, "iat"), a.unverified(suffixed, "iat")):
 		return false
 	case suffixedUAT == uatSignedOut && plainUAT != uatSignedOut:
 		return false
@@ -119,21 +120,19 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 	return suffixedUAT != "" || suffixed == ""
 }
 
-// unverified returns a number that a token claims, or otherwise.
-func (a *Authenticator) unverified(token, claim string, otherwise float64) float64 {
+// unverified returns a claim of a token, nil without any.
+func (a *Authenticator) unverified(token, claim string) any {
 	t, err := decodeToken(token, a.relaxed, nil)
 	if err != nil {
-		return otherwise
+		return nil
 	}
-	if number, ok := t.claims[claim].(float64); ok {
-		return number
-	}
-	return otherwise
+	return t.claims[claim]
 }
 
 // expired reports whether a token says that it has expired.
 func (a *Authenticator) expired(token string, now time.Time) bool {
-	return a.unverified(token, "exp", maxInstant) <= float64(now.Unix())
+	exp := a.unverified(token, "exp")
+	return exp != nil && toNumber(exp) <= float64(now.Unix())
 }
 
 // isFalsy reports whether a decoded JSON value is one that JavaScript takes for
@@ -160,7 +159,7 @@ func decodeURIComponent(s string) string {
 func referenceOutage(err error) policy.Reason {
 	refusal, refused := errors.AsType[*backendError](err)
 	switch {
-	case refused && refusal.code == "clerk_key_invalid":
+	case refused && slices.Contains(refusal.codes, "clerk_key_invalid"):
 		return policy.ReasonSecretKeyInvalid
 	case refused && refusal.json, errors.Is(err, errNoKeys):
 		return policy.ReasonKeysFailed

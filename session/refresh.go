@@ -24,7 +24,7 @@ func (a *Authenticator) refreshed(ctx context.Context, v *visit, expired string,
 // refresh returns the state of a refreshed session, or why it was not.
 func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (policy.AuthState, policy.Reason) {
 	switch {
-	case v.request.Method != "GET":
+	case !v.isGet():
 		return policy.AuthState{}, policy.ReasonExpiredNotGet
 	case v.cookies.refresh.value == "":
 		return policy.AuthState{}, policy.ReasonExpiredNoRefreshCookie

@@ -38,6 +38,15 @@ func NewStaticKeySet(text string) (*StaticKeySet, error) {
 	return &StaticKeySet{&Key{Algorithm: "RS256", Public: public}}, nil
 }
 
+// staticKeys reads the configured key. The reference does not know \n for a line
+// break.
+func (c Config) staticKeys() (*StaticKeySet, error) {
+	if c.ReferenceCompat && strings.Contains(c.JWTKey, `\n`) {
+		return nil, errors.New(`a line break is written as \n`)
+	}
+	return NewStaticKeySet(c.JWTKey)
+}
+
 // publicKeyDER returns the bytes inside a PEM block or a bare base64 body.
 func publicKeyDER(text string) ([]byte, error) {
 	if strings.HasPrefix(text, "-----BEGIN") {
@@ -45,6 +54,8 @@ func publicKeyDER(text string) ([]byte, error) {
 		switch {
 		case block == nil:
 			return bareDER(strings.TrimSuffix(strings.TrimPrefix(text, "-----BEGIN PUBLIC KEY-----"), "-----END PUBLIC KEY-----"))
+		case len(block.Headers) > 0:
+			return nil, errors.New("the PEM block has headers")
 		case block.Type != "PUBLIC KEY":
 			return nil, fmt.Errorf("this is a %q, not a PUBLIC KEY", block.Type)
 		case len(strings.TrimSpace(string(rest))) > 0:

@@ -16,7 +16,10 @@ type token struct {
 	claims    map[string]any
 	signed    string // header and payload as received: what the signature covers
 	signature []byte
-	null      bool // JSON's null for claims, which the reference decodes
+
+	// headless and null are JSON's null for header and claims, which the
+	// reference decodes.
+	headless, null bool
 }
 
 // knownHeader is a header decoded before. Those of an instance's tokens are all
@@ -40,9 +43,10 @@ func decodeToken(text string, r relaxations, known *knownHeader) (*token, error)
 	var err error
 	if known != nil && known.segment == header {
 		t.header = known.header
-	} else if t.header, err = decodeJSONSegment(header, r); err != nil {
+	} else if t.header, err = decodeJSONSegment(header, r); err != nil && !errors.Is(err, errNull) {
 		return nil, err
 	}
+	t.headless = t.header == nil
 	t.claims, err = decodeJSONSegment(payload, r)
 	if t.null = errors.Is(err, errNull); err != nil && !t.null {
 		return nil, err

@@ -118,7 +118,7 @@ func (v *validator) jwtKey() {
 	if v.JWTKey == "" {
 		return
 	}
-	if _, err := NewStaticKeySet(v.JWTKey); err != nil {
+	if _, err := v.staticKeys(); err != nil {
 		v.fail("jwt_key", "copy the PEM public key from the API keys page of Clerk's dashboard", "%v", err)
 	}
 }

@@ -86,6 +86,9 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if err != nil {
 		return nil, undecodable(err)
 	}
+	if t.headless {
+		return nil, undecodable(errNull)
+	}
 	key, err := v.findKey(ctx, t, t.checkHeader(v.rules.relaxed), now)
 	if err != nil {
 		return nil, err

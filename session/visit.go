@@ -113,13 +113,16 @@ func (v *visit) devBrowser() string {
 // isDocument reports whether a browser is loading the request as a page of its
 // own.
 func (v *visit) isDocument() bool {
-	return v.request.Method == "GET" && v.fetchDest.value == "document"
+	return v.isGet() && v.fetchDest.value == "document"
 }
+
+// isGet reads the method in any case, as the reference does.
+func (v *visit) isGet() bool { return strings.EqualFold(v.request.Method, "GET") }
 
 // mayHandshake reports whether the request is one that can be sent elsewhere and
 // come back: a browser is loading a page.
 func (v *visit) mayHandshake() bool {
-	if v.request.Method != "GET" {
+	if !v.isGet() {
 		return false
 	}
 	switch v.fetchDest.value {
@@ -141,13 +144,8 @@ func (v *visit) handshakes() float64 {
 		}
 		return float64(n)
 	}
-	text = strings.TrimSpace(text)
-	if n, err := strconv.ParseInt(strings.ToLower(text), 0, 64); err == nil && strings.HasPrefix(text, "0") {
-		return float64(n)
+	if n := numberOf(text); !math.IsNaN(n) {
+		return n
 	}
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(n) || strings.ContainsAny(text, "_xXpPiI") {
-		return 0
-	}
-	return n
+	return 0
 }

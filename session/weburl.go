@@ -1,13 +1,7 @@
 package session
 
 import (
-	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/net/idna"
 )
 
 // webURL is an http or https URL in the parts and the spelling that the URL
@@ -111,50 +105,6 @@ func (u *webURL) setTarget(target string) {
 	u.query = escapeURL(query, " \"#<>'")
 }
 
-// parseWebHost reads a host and an optional port.
-func parseWebHost(authority, scheme string) (string, bool) {
-	host, port := authority, ""
-	if at := strings.LastIndexByte(authority, ':'); at >= 0 && !strings.HasSuffix(authority, "]") {
-		host, port = authority[:at], authority[at+1:]
-	}
-	if port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || port[0] == '+' {
-			return "", false
-		}
-		port = ":" + strconv.FormatUint(n, 10)
-	}
-	if scheme == "https" && port == ":443" || scheme == "http" && port == ":80" {
-		port = ""
-	}
-	host, ok := canonicalHost(host)
-	return host + port, ok
-}
-
-// canonicalHost is a host name in lower case and in ASCII, or an address.
-func canonicalHost(host string) (string, bool) {
-	if literal, ok := strings.CutPrefix(host, "["); ok {
-		addr, err := netip.ParseAddr(strings.TrimSuffix(literal, "]"))
-		return "[" + addr.String() + "]", err == nil && addr.Is6() && addr.Zone() == "" && strings.HasSuffix(literal, "]")
-	}
-	decoded, err := url.PathUnescape(host)
-	if err != nil || !utf8.ValidString(decoded) {
-		return "", false
-	}
-	ascii := strings.ToLower(decoded)
-	if strings.ContainsFunc(ascii, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		if ascii, err = idna.Lookup.ToASCII(ascii); err != nil {
-			return "", false
-		}
-	}
-	if last := ascii[strings.LastIndexByte(strings.TrimSuffix(ascii, "."), '.')+1:]; last != "" && strings.Trim(last, "0123456789.") == "" {
-		addr, err := netip.ParseAddr(ascii) // a name that ends in a number is an address
-		return addr.String(), err == nil
-	}
-	forbidden := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`#/:<>?@[\]^|%`, r) }
-	return ascii, ascii != "" && !strings.ContainsFunc(ascii, forbidden)
-}
-
 // canonicalPath resolves dot segments, reads a backslash as a slash, and escapes
 // what may not stand in a path.
 func canonicalPath(path string) string {
@@ -174,7 +124,7 @@ func canonicalPath(path string) string {
 				out = append(out, "")
 			}
 		default:
-			out = append(out, escapeURL(segment, " \"#<>?^`{}"))
+			out = append(out, escapeURL(segment, " \"#<>?`{}"))
 		}
 	}
 	return "/" + strings.Join(out, "/")

@@ -82,7 +82,7 @@ func (c *authConfig) config(reference bool) session.Config {
 // two things to the reference and one to us, which a repeated entry tells apart.
 func (c *authConfig) accept(t *testing.T) policy.TokenTypes {
 	t.Helper()
-	if c.Accepts == nil {
+	if c.Accepts == nil || string(c.Accepts) == "null" {
 		return policy.TokenTypes{policy.SessionToken}
 	}
 	var words textOrTexts
@@ -111,7 +111,7 @@ func (r *authRequest) request() *policy.Request {
 	out := &policy.Request{Method: r.Method, Scheme: scheme, Host: authority, Target: target}
 	for _, h := range r.Headers {
 		if strings.EqualFold(h[0], "Host") {
-			out.Host = h[1]
+			out.Host = strings.Trim(h[1], " \t")
 			continue
 		}
 		out.Headers = append(out.Headers, policy.Header{Name: h[0], Value: strings.Trim(h[1], " \t")})
@@ -144,8 +144,8 @@ func (r *authRequest) field(name string) string {
 func (r *authRequest) cookies() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for piece := range strings.SplitSeq(r.field("Cookie"), ";") {
-			name, value, _ := strings.Cut(strings.TrimSpace(piece), "=")
-			if !yield(name, value) {
+			name, value, _ := strings.Cut(piece, "=")
+			if !yield(strings.Trim(name, " \t"), strings.Trim(value, " \t")) {
 				return
 			}
 		}

@@ -3,8 +3,10 @@
 // same answer. It has tests only.
 //
 // The vectors lie in testdata/vectors, one file for each family of questions, as
-// manifest.json there says. CLERKGATE_VECTORS names another directory of the same
-// form to judge instead:
+// manifest.json there says, and further ones in testdata/vectors-more: requests that
+// once led to another answer, and a selection of random ones, put to the same
+// library. CLERKGATE_VECTORS names another directory of the same form to judge
+// instead:
 //
 //	CLERKGATE_VECTORS=/elsewhere go test -v ./internal/conformance
 //

@@ -24,12 +24,14 @@ type keysAnswer struct {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	count := tally{family: "keys"}
-	for _, v := range loadVectors[keysInput, keysAnswer](t, "keys") {
-		got := readKey(v.Input)
-		count.add(v.ID, v.Quirk(), judgeKey(got, v.Expect), v.Input, got)
+	for _, set := range vectorSets() {
+		count := tally{family: "keys" + set.label}
+		for _, v := range loadVectors[keysInput, keysAnswer](t, set, "keys") {
+			got := readKey(v.Input)
+			count.add(v.ID, v.Quirk(), judgeKey(got, v.Expect), v.Input, got)
+		}
+		count.report(t)
 	}
-	count.report(t)
 }
 
 func readKey(in keysInput) keysAnswer {
