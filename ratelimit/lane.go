@@ -25,12 +25,37 @@ var (
 	errFull   = errors.New("too many wait for the store")
 )
 
-// call is some requests that go to the store together.
+// call is some requests that go to the store together. The zero call has none.
 type call struct {
 	requests []request
 	// done gets how the call ended. It has room for that, so that nobody waits
 	// for who left. The requests are the caller's to read only after that.
 	done chan error
+	// timer ends the wait. Between two uses of a call it is stopped.
+	timer *time.Timer
+	// left: the caller did not wait for the end, and the lane may still read and
+	// write the call.
+	left bool
+}
+
+// wait returns how the call ended, or why it was left.
+func (c *call) wait(ctx context.Context, budget time.Duration) error {
+	if c.timer == nil {
+		c.timer = time.NewTimer(budget)
+	} else {
+		c.timer.Reset(budget)
+	}
+	defer c.timer.Stop()
+	select {
+	case err := <-c.done:
+		return err
+	case <-c.timer.C:
+		c.left = true
+		return errBudget
+	case <-ctx.Done():
+		c.left = true
+		return ctx.Err()
+	}
 }
 
 // lane sends calls whose keys share a slot. A caller who finds it free sends at
@@ -63,20 +88,12 @@ func (l *lane) do(ctx context.Context, c *call, budget time.Duration) error {
 		l.mu.Unlock()
 		return errFull
 	}
-	c.done = make(chan error, 1)
+	if c.done == nil {
+		c.done = make(chan error, 1)
+	}
 	l.queue = append(l.queue, c)
 	l.mu.Unlock()
-
-	timer := time.NewTimer(budget)
-	defer timer.Stop()
-	select {
-	case err := <-c.done:
-		return err
-	case <-timer.C:
-		return errBudget
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return c.wait(ctx, budget)
 }
 
 // fly sends calls, and notes how that ended.

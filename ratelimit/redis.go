@@ -152,7 +152,7 @@ func (r *Redis) Take(ctx context.Context, now time.Time, checks []policy.LimitCh
 	if len(questions) == 0 {
 		return nil
 	}
-	r.ask(ctx, checks, quotas, questions, t)
+	journey := r.ask(ctx, checks, quotas, questions, t)
 	for i := range questions {
 		q := &questions[i]
 		check, quota := &checks[q.index], &quotas[q.index]
@@ -166,6 +166,7 @@ func (r *Redis) Take(ctx context.Context, now time.Time, checks []policy.LimitCh
 		a.write(&results[q.index], check, quota)
 		err = cmp.Or(err, q.err)
 	}
+	journey.end()
 	r.sweepSlices()
 	return err
 }
@@ -189,24 +190,67 @@ type flight struct {
 	err  error
 }
 
+// journey holds the flights of one Take. Journeys are used again, with what their
+// calls need to wait.
+type journey struct {
+	flights []flight // never moved, for lanes keep the calls
+}
+
+var journeys = sync.Pool{New: func() any { return &journey{make([]flight, 0, fewChecks)} }}
+
+// newJourney returns one with room for so many flights.
+func newJourney(n int) *journey {
+	if n > fewChecks {
+		return &journey{make([]flight, 0, n)}
+	}
+	return journeys.Get().(*journey)
+}
+
+// flight returns the flight of a lane.
+func (j *journey) flight(l *lane) int {
+	n := slices.IndexFunc(j.flights, func(f flight) bool { return f.lane == l })
+	if n < 0 {
+		n = len(j.flights)
+		j.flights = j.flights[:n+1]
+		f := &j.flights[n]
+		f.lane, f.err, f.call.requests = l, nil, f.call.requests[:0]
+	}
+	return n
+}
+
+// end lets the journey be used again, unless a lane still has one of its calls.
+func (j *journey) end() {
+	if cap(j.flights) > fewChecks || slices.ContainsFunc(j.flights, func(f flight) bool { return f.call.left }) {
+		return
+	}
+	j.flights = j.flights[:0]
+	journeys.Put(j)
+}
+
 // ask puts questions to the store: those of one lane in one call, and the lanes
-// at once.
-func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, quotas []quota, questions []question, t int64) {
-	flights := make([]flight, 0, len(questions)) // never moved, for lanes keep the calls
+// at once. The answers are the journey's, until it ends.
+func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, quotas []quota, questions []question, t int64) *journey {
+	j := newJourney(len(questions))
 	for i := range questions {
 		q := &questions[i]
 		check := &checks[q.index]
 		key, bucket := storeKey(r.prefix, id{check.Name, check.Key})
-		lane := r.lanes[bucket%len(r.lanes)]
-		q.flight = slices.IndexFunc(flights, func(f flight) bool { return f.lane == lane })
-		if q.flight < 0 {
-			q.flight = len(flights)
-			flights = append(flights, flight{lane: lane})
-		}
-		c := &flights[q.flight].call
+		q.flight = j.flight(r.lanes[bucket%len(r.lanes)])
+		c := &j.flights[q.flight].call
 		q.place = len(c.requests)
 		c.requests = append(c.requests, newRequest(key, &quotas[q.index], int64(check.Cost), q.want, t))
 	}
+	r.fly(ctx, j.flights)
+	for i := range questions {
+		q := &questions[i]
+		f := &j.flights[q.flight]
+		q.answered, q.err = &f.call.requests[q.place], f.err
+	}
+	return j
+}
+
+// fly has all flights at once.
+func (r *Redis) fly(ctx context.Context, flights []flight) {
 	var others sync.WaitGroup
 	for i := 1; i < len(flights); i++ {
 		f := &flights[i]
@@ -214,11 +258,6 @@ func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, quotas []qu
 	}
 	flights[0].err = flights[0].lane.do(ctx, &flights[0].call, r.budget.length)
 	others.Wait()
-	for i := range questions {
-		q := &questions[i]
-		f := &flights[q.flight]
-		q.answered, q.err = &f.call.requests[q.place], f.err
-	}
 }
 
 // send has one script call judge all requests of the calls.

@@ -28,7 +28,7 @@
 -- together they are larger.
 local SLIDING, BUCKET, GIFT = 1, 3, 16
 local SECOND, EXACT = 1000000000, 4503599627370496
-local floor, pack, read = math.floor, struct.pack, struct.unpack
+local floor, pack, read, call = math.floor, struct.pack, struct.unpack, redis.call
 
 -- muldiv returns a*b/c rounded down, and whether there is a remainder, for a up
 -- to c up to 2^52, and b below 2^32.
@@ -79,13 +79,6 @@ local function before(s, n, d)
   return s + seconds, n - seconds * SECOND
 end
 
--- before returns the instant d nanoseconds before another; d may be negative.
-local function before(s, n, d)
-  n = n - d
-  local seconds = floor(n / SECOND)
-  return s + seconds, n - seconds * SECOND
-end
-
 -- forward returns a counter at an instant: its time, its counts, and how far into
 -- the window it is or what the bucket lacks. Time stands still while a clock that
 -- was set back catches up, for a window at most; then a new window has the counts.
@@ -115,14 +108,16 @@ local function used(kind, period, cur, prev, into)
   return cur + old
 end
 
--- take counts up to want against a quota, and returns the answer, and whether it
--- is to be stored. What was used under another quota is used.
+-- take counts up to want against a quota, and returns the answer, whether it is to
+-- be stored, and for how long: without that, the key has the right time to live.
+-- What was used under another quota is used.
 local function take(state, kind, capacity, period, cost, want, s, n)
   local at, nanos, cur, prev, into = s, n, 0, 0, 0
   local dirty = false
-  local was, length
+  local was, length, began, beganNanos
   if state then
     was, length, at, nanos, cur, prev = read('<BddI4I4I4', state)
+    began, beganNanos = at, nanos
     at, nanos, cur, prev, into = forward(was, length, at, nanos, cur, prev, s, n)
   end
   if was ~= kind or length ~= period then
@@ -163,7 +158,7 @@ local function take(state, kind, capacity, period, cost, want, s, n)
     into, cur = into + granted * period, 0
     at, nanos = before(s, n, -into)
     lifetime = into
-  else
+  elseif was ~= kind or length ~= period or at ~= began or nanos ~= beganNanos then
     lifetime = 2 * period - into
   end
   return pack('<I4BddI4I4I4', granted, kind, period, at, nanos, cur, prev), dirty, lifetime
@@ -174,19 +169,19 @@ local function giveback(state, kind, period, amount, start, startnanos)
   if state then
     local was, length, at, nanos, cur, prev = read('<BddI4I4I4', state)
     if was == kind and length == period and at == start and nanos == startnanos and amount <= cur then
-      return pack('<I4BddI4I4I4', amount, kind, period, at, nanos, cur - amount, prev), true, 2 * period
+      return pack('<I4BddI4I4I4', amount, kind, period, at, nanos, cur - amount, prev), true
     end
   end
   return pack('<I4BddI4I4I4', 0, 0, 0, 0, 0, 0, 0), false
 end
 
-local now = redis.call('TIME')
+local now = call('TIME')
 local s, n = tonumber(now[1]), now[2] * 1000
 local quotas = {}
 for i = 1, #ARGV[2], 25 do
   quotas[#quotas + 1] = {read('<Bddd', ARGV[2], i)}
 end
-local stored = redis.call('MGET', unpack(KEYS))
+local stored = call('MGET', unpack(KEYS))
 local latest, lifetimes, answers = {}, {}, {pack('<dd', s, n)}
 for i, key in ipairs(KEYS) do
   local index, cost, want = read('<BI4I4', ARGV[1], i * 9 - 8)
@@ -201,10 +196,15 @@ for i, key in ipairs(KEYS) do
   end
   answers[i + 1] = answer
   if dirty then
-    latest[key], lifetimes[key] = answer:sub(5), lifetime
+    latest[key], lifetimes[key] = answer:sub(5), lifetime or lifetimes[key]
   end
 end
 for key, state in pairs(latest) do
-  redis.call('SET', key, state, 'PX', floor(lifetimes[key] / 1000000) + 1)
+  local lifetime = lifetimes[key]
+  if lifetime then
+    call('SET', key, state, 'PX', floor(lifetime / 1000000) + 1)
+  else
+    call('SET', key, state, 'KEEPTTL')
+  end
 end
 return table.concat(answers)
