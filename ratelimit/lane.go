@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxFlights is how many calls of a lane are under way at once.
-	maxFlights = 2
+	maxFlights = 3
 	// maxBatch is how many requests one script call judges: some tenths of a
 	// millisecond of the store's time.
 	maxBatch = 128

@@ -45,7 +45,7 @@ type RedisOptions struct {
 // concurrent use; use [NewRedis] and Close.
 //
 // All limits of a request are judged in one round trip where their keys share a
-// slot, which on one server they always do. Checks that come while two calls are
+// slot, which on one server they always do. Checks that come while three calls are
 // under way go together in the next. Time is the server's.
 //
 // What the store counted last is remembered for five seconds, and what that

@@ -87,8 +87,9 @@ func (c counter) since(t int64) counter {
 }
 
 const (
-	answerHead = 16
-	answerSize = 33
+	answerHead  = 16
+	grantedSize = 4
+	stateSize   = 29
 )
 
 // records are the arguments of the script.
@@ -124,16 +125,17 @@ func appendNumbers(b []byte, numbers ...int64) []byte {
 	return b
 }
 
-// readAnswer takes the record of r from b. now is the store's time.
-func (r *request) readAnswer(b []byte, now instant, judgedAtInstants bool) {
+// readAnswer takes what was granted to r, and the state of its counter. now is the
+// store's time.
+func (r *request) readAnswer(granted, state []byte, now instant, judgedAtInstants bool) {
 	if judgedAtInstants {
 		now = instant{r.at / int64(time.Second), r.at % int64(time.Second)}
 	}
-	short := func(i int) int64 { return int64(binary.LittleEndian.Uint32(b[i:])) }
-	long := func(i int) int64 { return int64(math.Float64frombits(binary.LittleEndian.Uint64(b[i:]))) }
-	r.granted = short(0)
-	r.start = instant{long(13), short(21)}
-	r.counter = counter{kind: kind(b[4]), period: long(5), at: r.start.sub(now), cur: uint32(short(25)), prev: uint32(short(29))}
+	short := func(i int) int64 { return int64(binary.LittleEndian.Uint32(state[i:])) }
+	long := func(i int) int64 { return int64(math.Float64frombits(binary.LittleEndian.Uint64(state[i:]))) }
+	r.granted = int64(binary.LittleEndian.Uint32(granted))
+	r.start = instant{long(9), short(17)}
+	r.counter = counter{kind: kind(state[0]), period: long(1), at: r.start.sub(now), cur: uint32(short(21)), prev: uint32(short(25))}
 	if r.counter.kind != tokenBucket {
 		r.counter.at = min(0, r.counter.at) // a clock that was set back stands still
 	}
@@ -163,7 +165,7 @@ func run(ctx context.Context, client redis.UniversalClient, calls []*call, insta
 	if err != nil {
 		return err
 	}
-	if len(text) != answerHead+n*answerSize {
+	if len(text) != answerHead+n*(grantedSize+stateSize) {
 		return errAnswer
 	}
 	answers := []byte(text)
@@ -171,11 +173,11 @@ func run(ctx context.Context, client redis.UniversalClient, calls []*call, insta
 		int64(math.Float64frombits(binary.LittleEndian.Uint64(answers))),
 		int64(math.Float64frombits(binary.LittleEndian.Uint64(answers[8:]))),
 	}
-	answers = answers[answerHead:]
+	granted, states := answers[answerHead:], answers[answerHead+n*grantedSize:]
 	for _, c := range calls {
 		for i := range c.requests {
-			c.requests[i].readAnswer(answers, now, instants)
-			answers = answers[answerSize:]
+			c.requests[i].readAnswer(granted, states, now, instants)
+			granted, states = granted[grantedSize:], states[stateSize:]
 		}
 	}
 	return nil

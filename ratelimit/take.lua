@@ -18,10 +18,10 @@
 -- ARGV[3]  instants for the checks: <d d, seconds and nanoseconds. Without it,
 --          the time is this server's.
 --
--- Answers with the time, <d d, and a record for each check: <I4, what was counted,
--- and the state of the counter after it. That is also what is stored: <B d d I4 I4
--- I4, its kind and period, when the window began or the bucket is full in seconds
--- and nanoseconds, and the counts of the window and the one before.
+-- Answers with the time, <d d, what was counted for each check, <I4, and the state
+-- of each counter after it. That is also what is stored: <B d d I4 I4 I4, its kind
+-- and period, when the window began or the bucket is full in seconds and
+-- nanoseconds, and the counts of the window and the one before.
 --
 -- All numbers are integers that are exact in 53 bits, so the arithmetic is that
 -- of the limiter in memory. Times are pairs of seconds and nanoseconds, for
@@ -108,8 +108,9 @@ local function used(kind, period, cur, prev, into)
   return cur + old
 end
 
--- take counts up to want against a quota, and returns the answer, whether it is to
--- be stored, and for how long: without that, the key has the right time to live.
+-- take counts up to want against a quota, and returns how much, the state, whether
+-- that is to be stored, and for how long: without that, the key has the right time
+-- to live.
 -- What was used under another quota is used.
 local function take(state, kind, capacity, period, cost, want, s, n)
   local at, nanos, cur, prev, into = s, n, 0, 0, 0
@@ -161,7 +162,7 @@ local function take(state, kind, capacity, period, cost, want, s, n)
   elseif was ~= kind or length ~= period or at ~= began or nanos ~= beganNanos then
     lifetime = 2 * period - into
   end
-  return pack('<I4BddI4I4I4', granted, kind, period, at, nanos, cur, prev), dirty, lifetime
+  return granted, pack('<BddI4I4I4', kind, period, at, nanos, cur, prev), dirty, lifetime
 end
 
 -- giveback forgets what was counted in a window, and returns like take.
@@ -169,10 +170,10 @@ local function giveback(state, kind, period, amount, start, startnanos)
   if state then
     local was, length, at, nanos, cur, prev = read('<BddI4I4I4', state)
     if was == kind and length == period and at == start and nanos == startnanos and amount <= cur then
-      return pack('<I4BddI4I4I4', amount, kind, period, at, nanos, cur - amount, prev), true
+      return amount, pack('<BddI4I4I4', kind, period, at, nanos, cur - amount, prev), true
     end
   end
-  return pack('<I4BddI4I4I4', 0, 0, 0, 0, 0, 0, 0), false
+  return 0, pack('<BddI4I4I4', 0, 0, 0, 0, 0, 0), false
 end
 
 local now = call('TIME')
@@ -182,21 +183,22 @@ for i = 1, #ARGV[2], 25 do
   quotas[#quotas + 1] = {read('<Bddd', ARGV[2], i)}
 end
 local stored = call('MGET', unpack(KEYS))
-local latest, lifetimes, answers = {}, {}, {pack('<dd', s, n)}
+local head, latest, lifetimes, granted, states = pack('<dd', s, n), {}, {}, {}, {}
 for i, key in ipairs(KEYS) do
   local index, cost, want = read('<BI4I4', ARGV[1], i * 9 - 8)
   local quota = quotas[index]
   local state = latest[key] or stored[i]
-  local answer, dirty, lifetime
+  local dirty, lifetime
   if quota[1] > GIFT then
-    answer, dirty, lifetime = giveback(state, quota[1] - GIFT, quota[3], cost, quota[2], quota[4])
+    granted[i], state, dirty, lifetime = giveback(state, quota[1] - GIFT, quota[3], cost, quota[2], quota[4])
   else
     if ARGV[3] then s, n = read('<dd', ARGV[3], i * 16 - 15) end
-    answer, dirty, lifetime = take(state, quota[1], quota[2], quota[3], cost, want, s, n)
+    granted[i], state, dirty, lifetime = take(state, quota[1], quota[2], quota[3], cost, want, s, n)
   end
-  answers[i + 1] = answer
+  states[i] = state
   if dirty then
-    latest[key], lifetimes[key] = answer:sub(5), lifetime or lifetimes[key]
+    latest[key] = state
+    if lifetime then lifetimes[key] = lifetime end
   end
 end
 for key, state in pairs(latest) do
@@ -207,4 +209,4 @@ for key, state in pairs(latest) do
     call('SET', key, state, 'KEEPTTL')
   end
 end
-return table.concat(answers)
+return head .. pack('<' .. string.rep('I4', #granted), unpack(granted)) .. table.concat(states)
