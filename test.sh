@@ -96,7 +96,7 @@ tests() {
 	say "tests with the race detector"
 	go test -race -shuffle=on -timeout 20m ./...
 	say "conformance, with its figures"
-	go test -race -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Attack)' ./internal/conformance | grep -v '^\(=== \|--- \)'
+	go test -race -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Authenticate|Webhook|Attack)' ./internal/conformance | grep -v '^\(=== \|--- \)'
 }
 
 fuzz() {
