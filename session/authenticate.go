@@ -60,7 +60,7 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 	}
 	cfg = cfg.trimmed()
 	key, err := ParsePublishableKey(cfg.PublishableKey)
-	if err != nil {
+	if err != nil && !cfg.ReferenceCompat {
 		return nil, err
 	}
 	a := &Authenticator{

@@ -47,9 +47,9 @@ func (a *Authenticator) instanceIssuers() []string {
 }
 
 // SignInURL returns where visitors sign in: the configured page, a path or an
-// absolute URL, else the instance's Account Portal.
+// absolute URL, else the instance's Account Portal. Without an instance it is "".
 func (a *Authenticator) SignInURL() string {
-	if a.config.SignInURL != "" {
+	if a.config.SignInURL != "" || a.key.Host == "" {
 		return a.config.SignInURL
 	}
 	return a.key.accountsURL() + "/sign-in"

@@ -53,6 +53,8 @@ func isOnly(accept policy.TokenTypes, t policy.TokenType) bool {
 func (a *Authenticator) lacksConfig(accept policy.TokenTypes) bool {
 	c := &a.config
 	switch {
+	case a.key.Host == "" && !isOnly(accept, policy.APIKey) && !isOnly(accept, policy.M2MToken):
+		return true
 	case isOnly(accept, policy.M2MToken):
 		return c.SecretKey == "" && c.MachineSecretKey == ""
 	case c.SecretKey == "":

@@ -62,6 +62,7 @@ const whereKeys = "the keys are on the API keys page of Clerk's dashboard"
 func (v *validator) publishableKey() {
 	const key = "publishable_key"
 	switch {
+	case v.ReferenceCompat && v.SecretKey != "": // API keys and M2M tokens do without: see lacksConfig
 	case v.PublishableKey == "":
 		v.fail(key, "set it to the instance's pk_live_... or pk_test_... key", "there is no publishable key")
 	case strings.HasPrefix(v.PublishableKey, "sk_"):
