@@ -148,7 +148,8 @@ func hidesEscape(rest string) bool {
 // closeReadings applies every way of reading to every reading until nothing
 // new appears.
 func closeReadings(path string) (readings, Reason) {
-	all := readings{mergeSlashes(decodeUnreserved(path))}
+	unreserved := decodeUnreserved(path)
+	all := append(make(readings, 0, 8), mergeSlashes(unreserved))
 	size := len(all[0])
 	add := func(reading string) {
 		if reading == "" || reading[0] != '/' {
@@ -158,7 +159,7 @@ func closeReadings(path string) (readings, Reason) {
 			all, size = append(all, reading), size+len(reading)
 		}
 	}
-	add(decodeUnreserved(path))
+	add(unreserved)
 	for i := 0; i < len(all); i++ {
 		for _, way := range waysOfReading {
 			add(way(all[i]))

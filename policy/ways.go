@@ -37,18 +37,19 @@ func decodeIf(path string, reservedToo bool) string {
 	if !strings.Contains(path, "%") {
 		return path
 	}
-	var b strings.Builder
+	var room [ordinaryPath]byte
+	b := room[:0]
 	for i := 0; i < len(path); i++ {
 		if path[i] == '%' && i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2]) {
 			if c := unhex(path[i+1])<<4 | unhex(path[i+2]); reservedToo || strings.IndexByte(reserved, c) < 0 {
-				b.WriteByte(c)
+				b = append(b, c)
 				i += 2
 				continue
 			}
 		}
-		b.WriteByte(path[i])
+		b = append(b, path[i])
 	}
-	return b.String()
+	return unlessSame(b, path)
 }
 
 // dropParameters reads ";parameters" of segments away, as servlet containers
@@ -84,13 +85,14 @@ func mergeSlashes(path string) string {
 	if !strings.Contains(path, "//") {
 		return path
 	}
-	b := make([]byte, 0, len(path))
+	var room [ordinaryPath]byte
+	b := room[:0]
 	for i := range len(path) {
 		if path[i] != '/' || i == 0 || path[i-1] != '/' {
 			b = append(b, path[i])
 		}
 	}
-	return string(b)
+	return unlessSame(b, path)
 }
 
 // dropAuthority reads "//host/path" as an authority and a path. Further slashes
@@ -212,15 +214,27 @@ func foldUnicode(path string) string {
 
 // mapSegments applies f, which only shortens, to every segment.
 func mapSegments(path string, f func(string) string) string {
-	b := make([]byte, 0, len(path))
-	for first := true; ; first = false {
-		segment, rest, more := strings.Cut(path, "/")
-		if !first {
+	var room [ordinaryPath]byte
+	b := room[:0]
+	for rest, more := path, true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		b = append(b, f(segment)...)
+		if more {
 			b = append(b, '/')
 		}
-		b = append(b, f(segment)...)
-		if path = rest; !more {
-			return string(b)
-		}
 	}
+	return unlessSame(b, path)
+}
+
+// ordinaryPath is the length up to which rewriting a path takes no memory beside
+// the result.
+const ordinaryPath = 256
+
+// unlessSame returns b as text, or the text itself where b is no other.
+func unlessSame(b []byte, text string) string {
+	if string(b) == text {
+		return text
+	}
+	return string(b)
 }
