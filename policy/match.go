@@ -124,7 +124,7 @@ func twinOf(pattern string) string {
 	if bare := strings.TrimSuffix(below, "/"); bare != "" && bare != below {
 		pattern = bare
 	}
-	return foldUnicode(pattern)
+	return foldUnicode(nil, pattern)
 }
 
 // params returns the path parameters of the reading the rule matched on.

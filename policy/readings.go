@@ -33,7 +33,7 @@ func readPath(path string) (readings, Reason) {
 	if len(decoded) > maxUnicodePath && !isASCII(decoded) {
 		return nil, ReasonTargetTooLong
 	}
-	for _, text := range []string{decoded, foldUnicode(decoded)} {
+	for _, text := range []string{decoded, foldUnicode(nil, decoded)} {
 		if reason := checkDecoded(text); reason != "" {
 			return nil, reason
 		}
@@ -148,8 +148,8 @@ func hidesEscape(rest string) bool {
 // closeReadings applies every way of reading to every reading until nothing
 // new appears.
 func closeReadings(path string) (readings, Reason) {
-	unreserved := decodeUnreserved(path)
-	all := append(make(readings, 0, 8), mergeSlashes(unreserved))
+	unreserved := decodeUnreserved(nil, path)
+	all := append(make(readings, 0, 8), mergeSlashes(nil, unreserved))
 	size := len(all[0])
 	add := func(reading string) {
 		if reading == "" || reading[0] != '/' {
@@ -161,13 +161,17 @@ func closeReadings(path string) (readings, Reason) {
 	}
 	add(unreserved)
 	for i := 0; i < len(all); i++ {
+		has := marksOf(all[i])
 		for _, way := range waysOfReading {
-			add(way(all[i]))
+			if has&way.where == 0 {
+				continue
+			}
+			add(way.read(all, all[i]))
 			if len(all) > maxReadings || size > maxReadingBytes {
 				return nil, ReasonTargetAmbiguous
 			}
 		}
-		if hasDotSegment(all[i]) {
+		if has&dot != 0 && hasDotSegment(all[i]) {
 			return nil, ReasonTargetAmbiguous
 		}
 	}

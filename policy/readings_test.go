@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -129,13 +130,38 @@ func TestReadingTwiceEqualsReadingOnce(t *testing.T) {
 		}
 		for _, reading := range once {
 			for _, way := range waysOfReading {
-				again := way(reading)
+				again := way.read(nil, reading)
 				if again == "" || again[0] != '/' {
 					again = "/" + again
 				}
 				if !slices.Contains(once, again) {
 					t.Errorf("%q: reading %q is also %q", path, reading, again)
 				}
+			}
+		}
+	}
+}
+
+// A way that is left out, for want of its marks, would have changed nothing.
+func TestWaysDoNothingWithoutTheirMarks(t *testing.T) {
+	t.Parallel()
+	pieces := []string{"/", "//", ".", "..", ";", "%3b", "%3B", "%3f", "%3F", "%23", "%2e", "%25", "?", "#", "$", ":$", " ", "(", ")", "/(S(x))", "/index.php", "/index", ".json",
+		"/_next/data/b/", "/page-data/", "/page-data.json", "/__data.json", "a", "B", "é", "\u212a", "\u200b", "\uff0f", "\u2044", ":", "&", "-", "_"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		var b strings.Builder
+		b.WriteByte('/')
+		for range random.IntN(6) {
+			b.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		path := b.String()
+		has := marksOf(path)
+		for i, way := range waysOfReading {
+			if has&way.where != 0 {
+				continue
+			}
+			if got := way.read(nil, path); got != path {
+				t.Fatalf("way %d makes %q of %q, which has not its marks", i, got, path)
 			}
 		}
 	}

@@ -5,22 +5,28 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// waysOfReading are what upstreams do to a path before they route it.
-var waysOfReading = []func(string) string{
-	decodeReserved,
-	dropParameters,
-	cutAtEncodedEnd,
-	mergeSlashes,
-	dropAuthority,
-	trimSegments,
-	dropScripts,
-	dropCookieless,
-	pageOfData,
-	foldUnicode,
+// waysOfReading are what upstreams do to a path before they route it, and which
+// marks it has where they do anything at all. What comes out as a known reading is
+// that.
+var waysOfReading = []struct {
+	where marks
+	read  func(known readings, path string) string
+}{
+	{percent, decodeReserved},
+	{percent | semicolon, dropParameters},
+	{percent | end, cutAtEncodedEnd},
+	{slashes, mergeSlashes},
+	{slashes, dropAuthority},
+	{dot | space | dollar, trimSegments},
+	{dot, dropScripts},
+	{parenthesis, dropCookieless},
+	{dot, pageOfData},
+	{wide, foldUnicode},
 }
 
 // reserved are the characters whose escapes decodeURI leaves as written
@@ -28,12 +34,12 @@ var waysOfReading = []func(string) string{
 const reserved = ";/?:@&=+$,#"
 
 // decodeUnreserved decodes as JavaScript's decodeURI does: all but reserved.
-func decodeUnreserved(path string) string { return decodeIf(path, false) }
+func decodeUnreserved(known readings, path string) string { return decodeIf(known, path, false) }
 
 // decodeReserved decodes what decodeUnreserved left.
-func decodeReserved(path string) string { return decodeIf(path, true) }
+func decodeReserved(known readings, path string) string { return decodeIf(known, path, true) }
 
-func decodeIf(path string, reservedToo bool) string {
+func decodeIf(known readings, path string, reservedToo bool) string {
 	if !strings.Contains(path, "%") {
 		return path
 	}
@@ -49,26 +55,26 @@ func decodeIf(path string, reservedToo bool) string {
 		}
 		b = append(b, path[i])
 	}
-	return unlessSame(b, path)
+	return known.text(b, path)
 }
 
 // dropParameters reads ";parameters" of segments away, as servlet containers
 // do, also where the ";" is encoded.
-func dropParameters(path string) string {
+func dropParameters(known readings, path string) string {
 	if !strings.Contains(path, ";") && !strings.Contains(path, "%3") {
 		return path
 	}
-	return mapSegments(path, func(segment string) string {
+	return mapSegments(known, path, func(segment string) string {
 		segment, _, _ = strings.Cut(segment, ";")
-		if i := strings.Index(strings.ToLower(segment), "%3b"); i >= 0 {
-			segment = segment[:i]
+		for _, escape := range []string{"%3b", "%3B"} {
+			segment, _, _ = strings.Cut(segment, escape)
 		}
 		return segment
 	})
 }
 
 // cutAtEncodedEnd ends the path at an encoded "?" or "#".
-func cutAtEncodedEnd(path string) string {
+func cutAtEncodedEnd(_ readings, path string) string {
 	if i := strings.IndexAny(path, "?#"); i >= 0 {
 		path = path[:i]
 	}
@@ -81,7 +87,7 @@ func cutAtEncodedEnd(path string) string {
 }
 
 // mergeSlashes makes one slash of many.
-func mergeSlashes(path string) string {
+func mergeSlashes(known readings, path string) string {
 	if !strings.Contains(path, "//") {
 		return path
 	}
@@ -92,12 +98,12 @@ func mergeSlashes(path string) string {
 			b = append(b, path[i])
 		}
 	}
-	return unlessSame(b, path)
+	return known.text(b, path)
 }
 
 // dropAuthority reads "//host/path" as an authority and a path. Further slashes
 // before the host make no difference to URL parsers of the WHATWG kind.
-func dropAuthority(path string) string {
+func dropAuthority(_ readings, path string) string {
 	if !strings.HasPrefix(path, "//") {
 		return path
 	}
@@ -110,11 +116,11 @@ func dropAuthority(path string) string {
 
 // trimSegments drops dots and spaces from the ends of segments, and the streams
 // of files (name::$DATA), as Windows file systems do.
-func trimSegments(path string) string {
+func trimSegments(known readings, path string) string {
 	if !strings.ContainsAny(path, ". $") {
 		return path
 	}
-	return mapSegments(path, func(segment string) string {
+	return mapSegments(known, path, func(segment string) string {
 		name, _, stream := strings.Cut(segment, ":$")
 		if stream {
 			name = strings.TrimRight(name, ":")
@@ -127,7 +133,7 @@ func trimSegments(path string) string {
 const script = "/index"
 
 // dropScripts reads "/index.php/path" as "/path", as front controllers do.
-func dropScripts(path string) string {
+func dropScripts(_ readings, path string) string {
 	if !strings.Contains(strings.ToLower(path), script+".") {
 		return path
 	}
@@ -144,7 +150,7 @@ func dropScripts(path string) string {
 var cookieless = regexp.MustCompile(`/\((?:[A-Za-z]\([^()/]*\))+\)`)
 
 // dropCookieless reads such segments away.
-func dropCookieless(path string) string {
+func dropCookieless(_ readings, path string) string {
 	if !strings.Contains(path, "/(") {
 		return path
 	}
@@ -153,7 +159,7 @@ func dropCookieless(path string) string {
 
 // pageOfData reads the address of a page's data as the page. Frameworks that
 // render a page also serve what it is rendered from, at an address of its own.
-func pageOfData(path string) string {
+func pageOfData(_ readings, path string) string {
 	if !strings.HasSuffix(path, ".json") {
 		return path
 	}
@@ -190,11 +196,14 @@ const maxUnicodePath = 2 << 10
 // foldUnicode drops invisible characters and maps compatibility forms (full
 // width letters, dots and slashes) to the plain ones, as NFKC does; and what
 // Windows takes for slashes, and the letters whose other case is an i.
-func foldUnicode(path string) string {
+func foldUnicode(_ readings, path string) string {
 	if isASCII(path) {
 		return path
 	}
 	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf {
+			return r
+		}
 		switch r {
 		case '\u2044', '\u2215', '\u29f8':
 			return '/'
@@ -213,7 +222,7 @@ func foldUnicode(path string) string {
 }
 
 // mapSegments applies f, which only shortens, to every segment.
-func mapSegments(path string, f func(string) string) string {
+func mapSegments(known readings, path string, f func(string) string) string {
 	var room [ordinaryPath]byte
 	b := room[:0]
 	for rest, more := path, true; more; {
@@ -224,17 +233,23 @@ func mapSegments(path string, f func(string) string) string {
 			b = append(b, '/')
 		}
 	}
-	return unlessSame(b, path)
+	return known.text(b, path)
 }
 
 // ordinaryPath is the length up to which rewriting a path takes no memory beside
 // the result.
 const ordinaryPath = 256
 
-// unlessSame returns b as text, or the text itself where b is no other.
-func unlessSame(b []byte, text string) string {
-	if string(b) == text {
-		return text
+// text returns b as text: the path it was made from, or a reading that is known,
+// where it is no other.
+func (known readings) text(b []byte, path string) string {
+	if string(b) == path {
+		return path
+	}
+	for _, reading := range known {
+		if string(b) == reading {
+			return reading
+		}
 	}
 	return string(b)
 }
