@@ -103,12 +103,18 @@ fuzz() {
 	local package target ran=0
 	while read -r package target; do
 		say "fuzzing $target in $package for $FUZZTIME"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 20x "./$package" | tee "$cache/fuzz.log"
-		grep -q 'elapsed: .* execs: [1-9]' "$cache/fuzz.log" || die "$target did not run"
+		# What earlier runs found is read first, and may take all of a short time.
+		fuzz_target "$package" "$target" "$FUZZTIME" || fuzz_target "$package" "$target" 60s || die "$target did not run"
 		ran=$((ran + 1))
 	done < <(git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|^(.*)/[^/]+:func (.*)$|\1 \2|' | sort -u)
 	[ "$ran" -gt 0 ] || die "no fuzz target ran"
 	say "$ran fuzz targets ran"
+}
+
+# fuzz_target reports whether the target ran on inputs of its own.
+fuzz_target() {
+	go test -run '^$' -fuzz "^$2\$" -fuzztime "$3" -fuzzminimizetime 20x "./$1" | tee "$cache/fuzz.log" || die "$2 failed"
+	grep -q 'elapsed: .* execs: [1-9]' "$cache/fuzz.log"
 }
 
 bench() {
