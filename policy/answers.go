@@ -67,7 +67,12 @@ func (e *evaluation) refused(reason Reason) Decision {
 	if d.Status >= http.StatusInternalServerError {
 		d.Outcome = Error
 	}
-	d.ResponseHeaders = append(append(make([]Header, 0, 12), e.state.Headers...), answerHeaders...)
+	d.ResponseHeaders = append(make([]Header, 0, 12), e.state.Headers...)
+	for _, h := range answerHeaders {
+		if !slices.Contains(e.state.Headers, h) { // a handshake is not to be stored by its own word
+			d.ResponseHeaders = append(d.ResponseHeaders, h)
+		}
+	}
 	if d.Status == http.StatusUnauthorized {
 		d.add("X-Clerk-Auth-Status", e.authStatus())
 		d.add("X-Clerk-Auth-Reason", string(reason))

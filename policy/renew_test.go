@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,7 +17,8 @@ func (renewing) Renew(_ context.Context, r *policy.Request, reason policy.Reason
 	if r.Method != "GET" {
 		return policy.AuthState{Reason: reason, Status: policy.SignedIn, Principal: admin()}
 	}
-	return policy.AuthState{Status: policy.Handshake, Reason: reason, Headers: []policy.Header{{Name: "Location", Value: "https://clerk.example.com/v1/client/handshake"}}}
+	return policy.AuthState{Status: policy.Handshake, Reason: reason, Headers: []policy.Header{
+		{Name: "Location", Value: "https://clerk.example.com/v1/client/handshake"}, {Name: "Cache-Control", Value: "no-store"}}}
 }
 
 func TestStaleClaimsAreRenewedWhereThatCanBe(t *testing.T) {
@@ -50,6 +52,11 @@ func TestStaleClaimsAreRenewedWhereThatCanBe(t *testing.T) {
 			d := p.Decide(t.Context(), r)
 			if d.Status != c.status || d.Reason != c.reason || (d.Header("Location") != "") != c.location || d.Principal != nil {
 				t.Errorf("%d %s, Location %q, as %v; want %d %s", d.Status, d.Reason, d.Header("Location"), d.Principal, c.status, c.reason)
+			}
+			for i, h := range d.ResponseHeaders {
+				if slices.Contains(d.ResponseHeaders[:i], h) {
+					t.Errorf("%s: %s is said twice", h.Name, h.Value)
+				}
 			}
 		})
 	}
