@@ -46,19 +46,12 @@ type log struct {
 }
 
 // append stores entries for all instances. With young, they are what the store
-// lost, and whoever starts meanwhile is to wait for more.
+// lost, and whoever starts meanwhile is to wait for more. They are written at once:
+// no more than [readCount].
 func (l *log) append(ctx context.Context, entries []Entry, young bool) error {
-	for len(entries) > 0 {
-		n := min(len(entries), readCount)
-		if err := l.write(ctx, entries[:n], young); err != nil {
-			return fmt.Errorf("storing revocations: %w", err)
-		}
-		entries = entries[n:]
+	if len(entries) == 0 {
+		return nil
 	}
-	return nil
-}
-
-func (l *log) write(ctx context.Context, entries []Entry, young bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	past := time.Now().Add(-l.lifetime - margin).UnixMilli() // of the store's ids, which are times
@@ -76,7 +69,10 @@ func (l *log) write(ctx context.Context, entries []Entry, young bool) error {
 		p.PExpire(ctx, logKey, l.lifetime+margin)
 		return nil
 	})
-	return err
+	if err != nil {
+		return fmt.Errorf("storing revocations: %w", err)
+	}
+	return nil
 }
 
 // read returns what came after cursor, and the cursor behind that. It waits that
