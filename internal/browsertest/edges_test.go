@@ -1,23 +1,20 @@
 package browsertest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/clerkgate/clerkgate/extauthz"
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
 // site is an app behind a gate.
@@ -37,14 +34,6 @@ type object = map[string]any
 // startCaddy runs a Caddy with a server for each site.
 func startCaddy(t *testing.T, sites []site) {
 	t.Helper()
-	binary := os.Getenv("CLERKGATE_CADDY")
-	if binary == "" {
-		const missing = "there is no Caddy: set CLERKGATE_CADDY to one built with this module"
-		if os.Getenv("CLERKGATE_FULL") == "1" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
 	servers := object{}
 	for n, s := range sites {
 		gate := decoded(t, s.config)
@@ -69,9 +58,10 @@ func startCaddy(t *testing.T, sites []site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "run", "--config", file)
-	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "HOME="+dir)
-	runProxy(t, "Caddy", cmd, sites)
+	caddy := testprocess.Start(t, "Caddy", testprocess.Caddy(t, file, dir))
+	for _, s := range sites {
+		caddy.AwaitListening(t, s.address)
+	}
 }
 
 // decoded is a configuration as an object.
@@ -86,54 +76,6 @@ func decoded(t *testing.T, config setup.Config) object {
 		t.Fatal(err)
 	}
 	return gate
-}
-
-// runProxy runs a program until the test ends, and waits until it listens for all
-// sites.
-func runProxy(t *testing.T, name string, cmd *exec.Cmd, sites []site) {
-	t.Helper()
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		defer close(exited)
-		_ = cmd.Wait() // how it ended shows in the log
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		<-exited
-		if t.Failed() {
-			t.Logf("the log of %s:\n%s", name, &log)
-		}
-	})
-	for _, s := range sites {
-		if !listens(s.address, exited) {
-			t.Fatalf("%s does not listen on %s", name, s.address)
-		}
-	}
-}
-
-// listens waits until somebody listens, for as long as the process lives.
-func listens(address string, exited <-chan struct{}) bool {
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	deadline := time.After(patience)
-	for {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			conn.Close()
-			return true
-		}
-		select {
-		case <-look.C:
-		case <-exited:
-			return false
-		case <-deadline:
-			return false
-		}
-	}
 }
 
 // startEnvoy runs an Envoy with a listener and an ext_authz server for each

@@ -2,7 +2,6 @@ package fleettest
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/internal/testredis"
 )
 
@@ -91,7 +91,7 @@ static_resources:
 
 // caddy is a Caddy with this module.
 type caddy struct {
-	*process
+	*testprocess.Process
 	command func() *exec.Cmd
 	address string
 	// metrics is where it shows its metrics.
@@ -110,11 +110,7 @@ func (f *fleet) startCaddy(t *testing.T, address string) *caddy {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c.command = func() *exec.Cmd {
-		cmd := exec.Command(caddyBinary(t), "run", "--config", file)
-		cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "HOME="+dir)
-		return cmd
-	}
+	c.command = func() *exec.Cmd { return testprocess.Caddy(t, file, dir) }
 	c.start(t)
 	return c
 }
@@ -122,14 +118,8 @@ func (f *fleet) startCaddy(t *testing.T, address string) *caddy {
 // start runs Caddy and waits until it listens.
 func (c *caddy) start(t *testing.T) {
 	t.Helper()
-	c.process = run(t, "Caddy", c.command())
-	eventually(t, "Caddy's listening", func() bool {
-		conn, err := net.Dial("tcp", c.address)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	c.Process = testprocess.Start(t, "Caddy", c.command())
+	c.AwaitListening(t, c.address)
 }
 
 // shows is Caddy's metrics.

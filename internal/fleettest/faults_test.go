@@ -189,8 +189,8 @@ func TestWhoCrashesKnowsAllWhenItIsBack(t *testing.T) {
 	f.clerk.RevokeSession(before.session.ID)
 	f.refuse(t, began, "/", beforeToken, policy.ReasonSessionRevoked)
 
-	f.b.kill()
-	f.caddy.kill()
+	f.b.Kill()
+	f.caddy.Kill()
 	f.clerk.RevokeSession(during.session.ID)
 	f.b.start(t)
 	f.caddy.start(t) // which returns when it listens

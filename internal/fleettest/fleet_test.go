@@ -10,6 +10,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/internal/testredis"
 )
 
@@ -38,7 +39,7 @@ type edge struct {
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	clerkgateBinary(t)
-	caddyBinary(t)
+	testprocess.Binary(t, "CLERKGATE_CADDY", "Caddy built with this module")
 	testenvoy.Binary(t)
 	f := &fleet{redis: testredis.Start(t), courier: newCourier(t), secret: clerktest.NewWebhookSecret(), upstream: newApp(t)}
 	addresses := map[string]string{}

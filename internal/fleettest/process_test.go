@@ -1,8 +1,6 @@
 package fleettest
 
 import (
-	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -11,12 +9,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/internal/testredis"
 )
 
@@ -24,65 +21,9 @@ import (
 // machine.
 const patience = 30 * time.Second
 
-// program finds a binary by a variable of the environment. Without one the test
-// is skipped, or fails where CLERKGATE_FULL is 1.
-func program(t *testing.T, variable, what string) string {
+func clerkgateBinary(t *testing.T) string {
 	t.Helper()
-	if path := os.Getenv(variable); path != "" {
-		return path
-	}
-	missing := fmt.Sprintf("there is no %s: set %s", what, variable)
-	if os.Getenv("CLERKGATE_FULL") == "1" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
-
-func clerkgateBinary(t *testing.T) string { return program(t, "CLERKGATE_BIN", "clerkgate") }
-
-func caddyBinary(t *testing.T) string {
-	return program(t, "CLERKGATE_CADDY", "Caddy with this module")
-}
-
-// process is a program that runs. It ends with the test.
-type process struct {
-	name   string
-	cmd    *exec.Cmd
-	log    *lockedBuffer
-	exited chan struct{}
-}
-
-func run(t *testing.T, name string, cmd *exec.Cmd) *process {
-	t.Helper()
-	p := &process{name: name, cmd: cmd, log: &lockedBuffer{}, exited: make(chan struct{})}
-	cmd.Stderr = p.log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting %s: %v", name, err)
-	}
-	go func() {
-		defer close(p.exited)
-		_ = cmd.Wait() // how it ended shows in the log
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		select {
-		case <-p.exited:
-		case <-time.After(patience):
-			p.kill()
-			t.Errorf("%s did not stop when told to", name)
-		}
-		if t.Failed() {
-			t.Logf("the log of %s:\n%s", name, p.log)
-		}
-	})
-	return p
-}
-
-// kill ends the process as a crash does.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended
-	<-p.exited
+	return testprocess.Binary(t, "CLERKGATE_BIN", "clerkgate")
 }
 
 // eventually waits until something holds.
@@ -100,7 +41,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // node is a clerkgate server. Its addresses stay the same when it is started
 // again.
 type node struct {
-	*process
+	*testprocess.Process
 	name              string
 	config            string
 	grpc, admin, http string
@@ -124,7 +65,7 @@ func (f *fleet) newNode(t *testing.T, name, more string) *node {
 // start runs the node and does not wait until it is ready.
 func (n *node) start(t *testing.T) {
 	t.Helper()
-	n.process = run(t, n.name, exec.Command(clerkgateBinary(t), "serve", "--config", n.config,
+	n.Process = testprocess.Start(t, n.name, exec.Command(clerkgateBinary(t), "serve", "--config", n.config,
 		"--grpc", n.grpc, "--admin", n.admin, "--http", n.http, "--drain", "0s", "--timeout", "10s", "--log-level", "warn"))
 }
 
@@ -176,24 +117,6 @@ func metricIn(t *testing.T, body, name string) float64 {
 		t.Fatal(err)
 	}
 	return value
-}
-
-// lockedBuffer is a bytes.Buffer for a writer and readers at once.
-type lockedBuffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
 }
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }

@@ -2,7 +2,6 @@
 package testenvoy
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,17 +14,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
-// The environment: where Envoy is, and whether a test may do without.
-const (
-	binaryVariable = "CLERKGATE_ENVOY"
-	fullVariable   = "CLERKGATE_FULL"
-)
+// binaryVariable of the environment says where Envoy is.
+const binaryVariable = "CLERKGATE_ENVOY"
 
 // Patience with a process on a busy machine, and the pause between two looks.
 const (
@@ -38,9 +34,8 @@ type Envoy struct {
 	// Admin is the host and port of the admin interface.
 	Admin string
 
-	log       *buffer
-	accessLog *buffer
-	exited    chan struct{}
+	process   *testprocess.Process
+	accessLog *testprocess.Buffer
 }
 
 // Binary finds Envoy: by CLERKGATE_ENVOY, then on the PATH. Without one the
@@ -54,11 +49,7 @@ func Binary(tb testing.TB) string {
 	if err == nil {
 		return path
 	}
-	const missing = "there is no Envoy: set " + binaryVariable + " to the binary, or put envoy on the PATH"
-	if os.Getenv(fullVariable) == "1" {
-		tb.Fatal(missing)
-	}
-	tb.Skip(missing)
+	testprocess.Missing(tb, "there is no Envoy: set "+binaryVariable+" to the binary, or put envoy on the PATH")
 	return ""
 }
 
@@ -68,18 +59,11 @@ func Start(tb testing.TB, bootstrap string) *Envoy {
 	tb.Helper()
 	binary, dir := Binary(tb), tb.TempDir()
 	adminFile := filepath.Join(dir, "admin")
-	e := &Envoy{log: &buffer{}, accessLog: &buffer{}, exited: make(chan struct{})}
+	e := &Envoy{accessLog: &testprocess.Buffer{}}
 	cmd := exec.Command(binary, "-c", write(tb, dir, bootstrap), "--admin-address-path", adminFile,
 		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--drain-time-s", "1")
-	cmd.Stdout, cmd.Stderr = e.accessLog, e.log
-	if err := cmd.Start(); err != nil {
-		tb.Fatalf("starting Envoy: %v", err)
-	}
-	go func() {
-		defer close(e.exited)
-		cmd.Wait() // how it ended shows in the log
-	}()
-	tb.Cleanup(func() { e.stop(tb, cmd.Process) })
+	cmd.Stdout = e.accessLog
+	e.process = testprocess.Start(tb, "Envoy", cmd)
 	e.waitUntilReady(tb, adminFile)
 	return e
 }
@@ -184,8 +168,8 @@ func (e *Envoy) waitUntilReady(tb testing.TB, adminFile string) {
 	tb.Helper()
 	err := poll(func() error {
 		select {
-		case <-e.exited:
-			tb.Fatalf("Envoy ended:\n%s", e.log)
+		case <-e.process.Exited:
+			tb.Fatal("Envoy ended")
 		default:
 		}
 		address, err := os.ReadFile(adminFile)
@@ -198,22 +182,6 @@ func (e *Envoy) waitUntilReady(tb testing.TB, adminFile string) {
 	})
 	if err != nil {
 		tb.Fatalf("Envoy does not get ready: %v", err)
-	}
-}
-
-func (e *Envoy) stop(tb testing.TB, process *os.Process) {
-	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		tb.Errorf("stopping Envoy: %v", err)
-	}
-	select {
-	case <-e.exited:
-	case <-time.After(patience):
-		process.Kill()
-		<-e.exited
-		tb.Error("Envoy did not stop when told to")
-	}
-	if tb.Failed() {
-		tb.Logf("Envoy's log:\n%s", e.log)
 	}
 }
 
@@ -253,22 +221,4 @@ func write(tb testing.TB, dir, bootstrap string) string {
 		tb.Fatal(err)
 	}
 	return path
-}
-
-// buffer is a bytes.Buffer for a writer and readers at once.
-type buffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
 }
