@@ -94,9 +94,17 @@ caddy_version() { go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2; 
 
 tests() {
 	say "tests with the race detector"
-	go test -race -shuffle=on -timeout 20m ./...
+	go test -race -shuffle=on -timeout 20m ./... | tee "$cache/test.log" || failed_tests
 	say "conformance, with its figures"
-	go test -race -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Authenticate|Webhook|Attack)' ./internal/conformance | grep -v '^\(=== \|--- \)'
+	go test -race -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Authenticate|Webhook|Attack)' ./internal/conformance |
+		tee "$cache/test.log" | grep -v '^\(=== \|--- PASS\)' || failed_tests
+}
+
+# failed_tests says at the end of a long output which tests failed, and where.
+failed_tests() {
+	say "what failed"
+	grep -E '^ *--- FAIL|_test\.go:[0-9]+: |DATA RACE|^panic|^FAIL' "$cache/test.log" | cut -c 1-300 | tail -n 40
+	die "tests failed"
 }
 
 fuzz() {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
 // site runs a Caddy in this process, which has one: these tests are not
@@ -28,7 +29,7 @@ type site struct {
 // startSite runs Caddy with the given lines in its site block.
 func startSite(t *testing.T, lines string) *site {
 	t.Helper()
-	s := &site{t: t, admin: freeAddress(t), address: freeAddress(t)}
+	s := &site{t: t, admin: testprocess.Address(t), address: testprocess.Address(t)}
 	if err := caddy.Load([]byte(adapted(t, s.caddyfile(lines))), true); err != nil {
 		t.Fatal(err)
 	}
@@ -113,16 +114,6 @@ func (s *site) exchange(raw string) (*http.Response, string, error) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	return response, string(body), err
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // rawUpstream answers every request, and keeps the request line of the last.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/internal/npmtest"
-	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -27,7 +27,7 @@ func newLiveWorld(t *testing.T, start func(*testing.T, []site), l launch) *world
 	w.clerk = clerktest.Start(t, clerktest.Options{
 		Host: "clerk.example.test", Live: true, TLS: true, Origins: []string{w.app}, Satellites: []string{host(w.satellite)},
 	})
-	app, satellite := testenvoy.FreeAddress(t), testenvoy.FreeAddress(t)
+	app, satellite := testprocess.Address(t), testprocess.Address(t)
 	start(t, []site{
 		{app, w.config(t, w.app, nil), w.startApp(t, w.app, npmtest.Request{})},
 		{satellite, w.config(t, w.satellite, func(c *session.Config) { c.Satellite, c.SatelliteAutoSync, c.Domain = true, true, host(w.satellite) }),

@@ -9,7 +9,7 @@ import (
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/internal/npmtest"
 	"github.com/clerkgate/clerkgate/internal/setup"
-	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
@@ -26,7 +26,7 @@ type world struct {
 // newWorld starts one.
 func newWorld(t *testing.T, start func(*testing.T, []site), tb *tab, change func(*clerktest.Options)) *world {
 	t.Helper()
-	app, satellite := testenvoy.FreeAddress(t), testenvoy.FreeAddress(t)
+	app, satellite := testprocess.Address(t), testprocess.Address(t)
 	w := &world{tab: tb, app: "http://localhost:" + port(t, app), satellite: "http://satellite.localhost:" + port(t, satellite)}
 	o := clerktest.Options{FrontendURL: clerktest.Itself, Origins: []string{w.app, w.satellite}}
 	if change != nil {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
-	"github.com/clerkgate/clerkgate/internal/testenvoy"
 	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
@@ -27,7 +26,7 @@ func startCaddy(t *testing.T, configs []setup.Config, upstream string) surface {
 	s := &caddySurface{}
 	servers := object{}
 	for i, config := range configs {
-		s.addresses = append(s.addresses, testenvoy.FreeAddress(t))
+		s.addresses = append(s.addresses, testprocess.Address(t))
 		servers["gate"+strconv.Itoa(i)] = object{
 			"listen":          []string{s.addresses[i]},
 			"automatic_https": object{"disable": true},

@@ -102,7 +102,7 @@ type caddy struct {
 // startCaddy runs a Caddy and waits until it listens.
 func (f *fleet) startCaddy(t *testing.T, address string) *caddy {
 	t.Helper()
-	c := &caddy{address: address, metrics: testenvoy.FreeAddress(t), link: testredis.NewLink(t, f.redis.Addr)}
+	c := &caddy{address: address, metrics: testprocess.Address(t), link: testredis.NewLink(t, f.redis.Addr)}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "Caddyfile")
 	text := fmt.Sprintf(caddyfile, port(address), port(c.metrics), f.upstream, f.clerk.PublishableKey(), f.clerk.SecretKey(), f.clerk.URL(), f.clerk.FrontendURL(),

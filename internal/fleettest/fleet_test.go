@@ -44,7 +44,7 @@ func newFleet(t *testing.T) *fleet {
 	f := &fleet{redis: testredis.Start(t), courier: newCourier(t), secret: clerktest.NewWebhookSecret(), upstream: newApp(t)}
 	addresses := map[string]string{}
 	for _, name := range []string{"node a", "node b", "Caddy"} {
-		addresses[name] = testenvoy.FreeAddress(t)
+		addresses[name] = testprocess.Address(t)
 		f.edges = append(f.edges, &edge{name, "http://localhost:" + port(addresses[name])})
 	}
 	f.clerk = clerktest.Start(t, clerktest.Options{

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clerkgate/clerkgate/internal/testenvoy"
 	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/internal/testredis"
 )
@@ -52,7 +51,7 @@ type node struct {
 // newNode starts a node with a document of the fleet and further lines.
 func (f *fleet) newNode(t *testing.T, name, more string) *node {
 	t.Helper()
-	n := &node{name: name, grpc: testenvoy.FreeAddress(t), admin: testenvoy.FreeAddress(t), http: testenvoy.FreeAddress(t)}
+	n := &node{name: name, grpc: testprocess.Address(t), admin: testprocess.Address(t), http: testprocess.Address(t)}
 	n.link = testredis.NewLink(t, f.redis.Addr)
 	n.config = filepath.Join(t.TempDir(), "clerkgate.yaml")
 	if err := os.WriteFile(n.config, []byte(f.document(n.link)+more), 0o600); err != nil {

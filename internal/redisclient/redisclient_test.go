@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/document"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/internal/testredis"
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -132,13 +133,8 @@ func startTLS(t *testing.T) Config {
 			t.Fatal(err)
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
+	address := testprocess.Address(t)
 	_, port, _ := net.SplitHostPort(address)
-	listener.Close()
 	testredis.Start(t, "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", certFile)
 	return Config{URL: "rediss://" + address, TLS: &TLS{CA: cert, Cert: cert, Key: key}}
 }

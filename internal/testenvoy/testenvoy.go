@@ -185,17 +185,6 @@ func (e *Envoy) waitUntilReady(tb testing.TB, adminFile string) {
 	}
 }
 
-// FreeAddress returns a loopback address that nobody listens on.
-func FreeAddress(tb testing.TB) string {
-	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // poll tries until there is no error, or patience ends.
 func poll(try func() error) error {
 	deadline := time.After(patience)

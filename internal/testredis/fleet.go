@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
 // Cluster is a Redis Cluster of three nodes without replicas. Every node holds
@@ -23,7 +25,7 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 	tb.Helper()
 	c := &Cluster{}
 	for i := range c.Nodes {
-		bus := freeAddress(tb)
+		bus := testprocess.Address(tb)
 		c.Nodes[i] = Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
 			"--cluster-port", bus[strings.LastIndexByte(bus, ':')+1:]}, args...)...)
 		first, last := i*slots/len(c.Nodes), (i+1)*slots/len(c.Nodes)-1

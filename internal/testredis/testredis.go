@@ -4,7 +4,6 @@
 package testredis
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,27 +11,23 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
-// The environment: where Redis is, and whether a test may do without.
-const (
-	binaryVariable = "CLERKGATE_REDIS_SERVER"
-	fullVariable   = "CLERKGATE_FULL"
-)
+// binaryVariable of the environment says where Redis is.
+const binaryVariable = "CLERKGATE_REDIS_SERVER"
 
 // Patience with a process on a busy machine, and the pause between two looks.
 const (
 	patience = 30 * time.Second
 	pause    = 10 * time.Millisecond
-	// attempts to start on a port, for another process may take it first.
-	attempts = 5
 )
 
 // Server is a Redis process on a spare port of the loopback interface. It ends
@@ -42,7 +37,7 @@ type Server struct {
 	Addr string
 
 	args []string
-	log  *buffer
+	log  *testprocess.Buffer
 	// Set while the process runs.
 	process *os.Process
 	exited  chan struct{}
@@ -59,11 +54,7 @@ func Binary(tb testing.TB) string {
 	if err == nil {
 		return path
 	}
-	const missing = "there is no Redis: set " + binaryVariable + " to redis-server, or put it on the PATH"
-	if os.Getenv(fullVariable) == "1" {
-		tb.Fatal(missing)
-	}
-	tb.Skip(missing)
+	testprocess.Missing(tb, "there is no Redis: set "+binaryVariable+" to redis-server, or put it on the PATH")
 	return ""
 }
 
@@ -77,7 +68,7 @@ func Start(tb testing.TB, args ...string) *Server {
 // run starts a process on a spare port.
 func run(tb testing.TB, args ...string) *Server {
 	tb.Helper()
-	s := &Server{log: &buffer{}}
+	s := &Server{Addr: testprocess.Address(tb), log: &testprocess.Buffer{}}
 	tb.Cleanup(func() {
 		s.kill()
 		if tb.Failed() {
@@ -85,16 +76,10 @@ func run(tb testing.TB, args ...string) *Server {
 		}
 	})
 	s.args = append([]string{Binary(tb)}, append(args, "--bind", "127.0.0.1")...)
-	var err error
-	for range attempts {
-		s.Addr = freeAddress(tb)
-		if err = s.start(); err == nil {
-			return s
-		}
-		s.kill()
+	if err := s.start(); err != nil {
+		tb.Fatalf("starting Redis: %v", err)
 	}
-	tb.Fatalf("starting Redis: %v", err)
-	return nil
+	return s
 }
 
 // Start runs a stopped server again at its address. It is empty.
@@ -228,17 +213,6 @@ func (s *Server) signal(tb testing.TB, signal os.Signal) {
 	}
 }
 
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // poll tries until there is no error, a final one, or patience ends.
 func poll(try func() (final bool, err error)) error {
 	deadline := time.After(patience)
@@ -255,22 +229,4 @@ func poll(try func() (final bool, err error)) error {
 			return errors.Join(errors.New("patience is at its end"), err)
 		}
 	}
-}
-
-// buffer is a bytes.Buffer for a writer and readers at once.
-type buffer struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.String()
 }
