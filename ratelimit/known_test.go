@@ -146,7 +146,7 @@ func TestKeysInTheStore(t *testing.T) {
 // The tags lie so that nodes of any number get the same share.
 func TestTagsLieEvenlyInTheSlots(t *testing.T) {
 	t.Parallel()
-	server := testredis.Start(t, "--cluster-enabled", "yes")
+	server := testredis.StartNode(t)
 	for i, tag := range tags {
 		slot := server.Do(t, "CLUSTER", "KEYSLOT", "{"+tag+"}").(int64)
 		if int(slot)/(16384/len(tags)) != i {

@@ -157,6 +157,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain+stopLimit)
 	defer cancel()
 	extauthz.Shutdown(limit, server, health, o.drain)
+	<-served // which closes the listener, also where it had not begun
 	logger.Info("stopped")
 	return nil
 }

@@ -20,14 +20,19 @@ type Cluster struct {
 // slots of a cluster.
 const slots = 16384
 
+// StartNode runs a server that is to be a node of a cluster, and holds no slot yet.
+func StartNode(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	bus := testprocess.Address(tb)
+	return Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-port", bus[strings.LastIndexByte(bus, ':')+1:]}, args...)...)
+}
+
 // StartCluster runs a cluster and waits until every node sees all slots served.
 func StartCluster(tb testing.TB, args ...string) *Cluster {
 	tb.Helper()
 	c := &Cluster{}
 	for i := range c.Nodes {
-		bus := testprocess.Address(tb)
-		c.Nodes[i] = Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
-			"--cluster-port", bus[strings.LastIndexByte(bus, ':')+1:]}, args...)...)
+		c.Nodes[i] = StartNode(tb, append([]string{"--cluster-node-timeout", "1000"}, args...)...)
 		first, last := i*slots/len(c.Nodes), (i+1)*slots/len(c.Nodes)-1
 		c.Nodes[i].Do(tb, "CLUSTER", "ADDSLOTSRANGE", first, last)
 		c.Nodes[i].Do(tb, "CLUSTER", "SET-CONFIG-EPOCH", i+1)
