@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,25 +14,12 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
 // patience is how long a page may take on a busy machine.
 const patience = 60 * time.Second
-
-// chromiumBinary finds Chromium: by CLERKGATE_CHROMIUM, then on the PATH.
-func chromiumBinary(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath(cmp.Or(os.Getenv("CLERKGATE_CHROMIUM"), "chromium"))
-	if err == nil {
-		return path
-	}
-	const missing = "there is no Chromium: set CLERKGATE_CHROMIUM to the binary, or put chromium on the PATH"
-	if os.Getenv("CLERKGATE_FULL") == "1" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
 
 // launch says how a Chromium differs from the usual one.
 type launch struct {
@@ -48,7 +34,7 @@ func startChromium(t *testing.T, l launch) context.Context {
 	t.Helper()
 	dir := profile(t, l.preferences)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(chromiumBinary(t)), chromedp.UserDataDir(dir),
+		chromedp.ExecPath(testprocess.Chromium(t)), chromedp.UserDataDir(dir),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),

@@ -39,7 +39,7 @@ type edge struct {
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	clerkgateBinary(t)
-	testprocess.Binary(t, "CLERKGATE_CADDY", "Caddy built with this module")
+	testprocess.CaddyBinary(t)
 	testenvoy.Binary(t)
 	f := &fleet{redis: testredis.Start(t), courier: newCourier(t), secret: clerktest.NewWebhookSecret(), upstream: newApp(t)}
 	addresses := map[string]string{}

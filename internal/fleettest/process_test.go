@@ -22,7 +22,7 @@ const patience = 30 * time.Second
 
 func clerkgateBinary(t *testing.T) string {
 	t.Helper()
-	return testprocess.Binary(t, "CLERKGATE_BIN", "clerkgate")
+	return testprocess.Binary(t, "CLERKGATE_BIN", "clerkgate", "") // one on the PATH may be of another version
 }
 
 // eventually waits until something holds.

@@ -15,18 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/clerkgate/clerkgate/internal/testprocess"
-)
-
-// binaryVariable of the environment says where Envoy is.
-const binaryVariable = "CLERKGATE_ENVOY"
-
-// Patience with a process on a busy machine, and the pause between two looks.
-const (
-	patience = 30 * time.Second
-	pause    = 20 * time.Millisecond
 )
 
 // Envoy is a running process. It ends with the test.
@@ -42,15 +32,7 @@ type Envoy struct {
 // test is skipped, or fails where CLERKGATE_FULL is 1.
 func Binary(tb testing.TB) string {
 	tb.Helper()
-	if path := os.Getenv(binaryVariable); path != "" {
-		return path
-	}
-	path, err := exec.LookPath("envoy")
-	if err == nil {
-		return path
-	}
-	testprocess.Missing(tb, "there is no Envoy: set "+binaryVariable+" to the binary, or put envoy on the PATH")
-	return ""
+	return testprocess.Binary(tb, "CLERKGATE_ENVOY", "Envoy", "envoy")
 }
 
 // Start runs Envoy with a bootstrap in YAML and waits until it is ready. Ports
@@ -116,7 +98,7 @@ func (e *Envoy) Get(tb testing.TB, path string) []byte {
 }
 
 func (e *Envoy) get(path string) ([]byte, error) {
-	client := http.Client{Timeout: patience}
+	client := http.Client{Timeout: testprocess.Patience}
 	response, err := client.Get("http://" + e.Admin + path)
 	if err != nil {
 		return nil, err
@@ -149,14 +131,14 @@ func (e *Envoy) Stat(tb testing.TB, name string) int {
 func (e *Envoy) AccessLog(tb testing.TB, text string) string {
 	tb.Helper()
 	var found string
-	err := poll(func() error {
+	err := testprocess.Poll(func() (final bool, err error) {
 		for line := range strings.Lines(e.accessLog.String()) {
 			if strings.Contains(line, text) {
 				found = line
-				return nil
+				return false, nil
 			}
 		}
-		return fmt.Errorf("no line with %q in the access log:\n%s", text, e.accessLog)
+		return false, fmt.Errorf("no line with %q in the access log:\n%s", text, e.accessLog)
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -166,40 +148,22 @@ func (e *Envoy) AccessLog(tb testing.TB, text string) string {
 
 func (e *Envoy) waitUntilReady(tb testing.TB, adminFile string) {
 	tb.Helper()
-	err := poll(func() error {
+	err := testprocess.Poll(func() (final bool, err error) {
 		select {
 		case <-e.process.Exited:
-			tb.Fatal("Envoy ended")
+			return true, errors.New("it ended")
 		default:
 		}
 		address, err := os.ReadFile(adminFile)
 		if err != nil || len(address) == 0 {
-			return errors.Join(errors.New("no admin address yet"), err)
+			return false, errors.Join(errors.New("no admin address yet"), err)
 		}
 		e.Admin = string(address)
 		_, err = e.get("/ready")
-		return err
+		return false, err
 	})
 	if err != nil {
 		tb.Fatalf("Envoy does not get ready: %v", err)
-	}
-}
-
-// poll tries until there is no error, or patience ends.
-func poll(try func() error) error {
-	deadline := time.After(patience)
-	ticker := time.NewTicker(pause)
-	defer ticker.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			return err
-		}
 	}
 }
 

@@ -3,51 +3,14 @@ package testprocess
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"net"
-	"os"
 	"os/exec"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
-
-// Patience with a process on a busy machine, and the pause between two looks.
-const (
-	patience = 30 * time.Second
-	pause    = 10 * time.Millisecond
-)
-
-// Binary finds a program by a variable of the environment. Without one the test
-// is skipped, or fails where CLERKGATE_FULL is 1.
-func Binary(tb testing.TB, variable, what string) string {
-	tb.Helper()
-	if path := os.Getenv(variable); path != "" {
-		return path
-	}
-	Missing(tb, fmt.Sprintf("there is no %s: set %s", what, variable))
-	return ""
-}
-
-// Missing skips the test for the lack of a program, or fails it where
-// CLERKGATE_FULL is 1.
-func Missing(tb testing.TB, why string) {
-	tb.Helper()
-	if os.Getenv("CLERKGATE_FULL") == "1" {
-		tb.Fatal(why)
-	}
-	tb.Skip(why)
-}
-
-// Caddy is the command that runs the Caddy of CLERKGATE_CADDY by a configuration
-// file, with everything that it keeps in a folder.
-func Caddy(tb testing.TB, file, folder string) *exec.Cmd {
-	tb.Helper()
-	cmd := exec.Command(Binary(tb, "CLERKGATE_CADDY", "Caddy built with this module"), "run", "--config", file)
-	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder, "HOME="+folder)
-	return cmd
-}
 
 // Process is a program that runs.
 type Process struct {
@@ -80,7 +43,7 @@ func (p *Process) stop(tb testing.TB) {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
 	case <-p.Exited:
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		p.Kill()
 		tb.Errorf("%s did not stop when told to", p.name)
 	}
@@ -98,27 +61,23 @@ func (p *Process) Kill() {
 // AwaitListening waits until the process listens on all addresses.
 func (p *Process) AwaitListening(tb testing.TB, addresses ...string) {
 	tb.Helper()
-	deadline := time.After(patience)
 	for _, address := range addresses {
-		for !listens(address) {
+		err := Poll(func() (final bool, err error) {
 			select {
 			case <-p.Exited:
-				tb.Fatalf("%s ended", p.name)
-			case <-deadline:
-				tb.Fatalf("%s does not listen on %s", p.name, address)
-			case <-time.After(pause):
+				return true, errors.New("it ended")
+			default:
 			}
+			conn, err := net.Dial("tcp", address)
+			if err == nil {
+				conn.Close()
+			}
+			return false, err
+		})
+		if err != nil {
+			tb.Fatalf("%s does not listen on %s: %v", p.name, address, err)
 		}
 	}
-}
-
-func listens(address string) bool {
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		return false
-	}
-	conn.Close()
-	return true
 }
 
 // Buffer is a bytes.Buffer for a writer and readers at once.

@@ -169,7 +169,7 @@ func startSentinel(tb testing.TB) *Server {
 // await looks until it is ready.
 func (s *Server) await(tb testing.TB, what string, ready func() bool) {
 	tb.Helper()
-	err := poll(func() (bool, error) {
+	err := testprocess.Poll(func() (bool, error) {
 		if ready() {
 			return false, nil
 		}

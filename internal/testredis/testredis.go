@@ -5,7 +5,6 @@ package testredis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,21 +12,11 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/clerkgate/clerkgate/internal/testprocess"
-)
-
-// binaryVariable of the environment says where Redis is.
-const binaryVariable = "CLERKGATE_REDIS_SERVER"
-
-// Patience with a process on a busy machine, and the pause between two looks.
-const (
-	patience = 30 * time.Second
-	pause    = 10 * time.Millisecond
 )
 
 // Server is a Redis process on a spare port of the loopback interface. It ends
@@ -43,23 +32,9 @@ type Server struct {
 	exited  chan struct{}
 }
 
-// Binary finds redis-server: by CLERKGATE_REDIS_SERVER, then on the PATH. Without
-// one the test is skipped, or fails where CLERKGATE_FULL is 1.
-func Binary(tb testing.TB) string {
-	tb.Helper()
-	if path := os.Getenv(binaryVariable); path != "" {
-		return path
-	}
-	path, err := exec.LookPath("redis-server")
-	if err == nil {
-		return path
-	}
-	testprocess.Missing(tb, "there is no Redis: set "+binaryVariable+" to redis-server, or put it on the PATH")
-	return ""
-}
-
 // Start runs a server, with further arguments as on its command line, and waits
-// until it answers.
+// until it answers. Without redis-server, by CLERKGATE_REDIS_SERVER or on the PATH,
+// the test is skipped, or fails where CLERKGATE_FULL is 1.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	return run(tb, append([]string{"--dir", tb.TempDir(), "--save", "", "--appendonly", "no"}, args...)...)
@@ -75,7 +50,7 @@ func run(tb testing.TB, args ...string) *Server {
 			tb.Logf("log of Redis at %s:\n%s", s.Addr, s.log)
 		}
 	})
-	s.args = append([]string{Binary(tb)}, append(args, "--bind", "127.0.0.1")...)
+	s.args = append([]string{testprocess.Binary(tb, "CLERKGATE_REDIS_SERVER", "Redis", "redis-server")}, append(args, "--bind", "127.0.0.1")...)
 	if err := s.start(); err != nil {
 		tb.Fatalf("starting Redis: %v", err)
 	}
@@ -173,13 +148,13 @@ func (s *Server) start() error {
 	}()
 	client := s.client()
 	defer client.Close()
-	return poll(func() (final bool, err error) {
+	return testprocess.Poll(func() (final bool, err error) {
 		select {
 		case <-exited:
 			return true, fmt.Errorf("it ended:\n%s", s.log)
 		default:
 		}
-		conn, err := net.DialTimeout("tcp", s.Addr, patience)
+		conn, err := net.DialTimeout("tcp", s.Addr, testprocess.Patience)
 		if err != nil {
 			return false, err
 		}
@@ -210,23 +185,5 @@ func (s *Server) signal(tb testing.TB, signal os.Signal) {
 	}
 	if err := s.process.Signal(signal); err != nil {
 		tb.Fatalf("signalling Redis: %v", err)
-	}
-}
-
-// poll tries until there is no error, a final one, or patience ends.
-func poll(try func() (final bool, err error)) error {
-	deadline := time.After(patience)
-	ticker := time.NewTicker(pause)
-	defer ticker.Stop()
-	for {
-		final, err := try()
-		if err == nil || final {
-			return err
-		}
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			return errors.Join(errors.New("patience is at its end"), err)
-		}
 	}
 }
