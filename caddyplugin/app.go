@@ -1,21 +1,24 @@
 package caddyplugin
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"reflect"
+	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
 
 func init() {
-	caddy.RegisterModule(App{})
+	caddy.RegisterModule(new(App))
 	httpcaddyfile.RegisterGlobalOption("clerk", parseGlobalOption)
 }
 
@@ -33,18 +36,114 @@ type App struct {
 
 	// About sessions that end before their tokens do.
 	Revocation setup.Revocation `json:"revocation,omitzero"`
+
+	// Where the option stands in the Caddyfile, and what can be wrong there only
+	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	Places places `json:"places,omitempty"`
+
+	// checked are the servers whose layout has been looked at.
+	checked map[*caddyhttp.Server]bool
+	// starts is what begins when the configuration goes into service.
+	starts []starter
+	// begun is closed once all of that has; up says so without a lock.
+	begun chan struct{}
+	up    atomic.Bool
+}
+
+// readFromTheRight has a server that trusts proxies take the last address that
+// none of them is for the client's: those before it are the client's to choose.
+func readFromTheRight(server *caddyhttp.Server) { server.TrustedProxiesStrict = 1 }
+
+// starter is what outlives configurations and begins with the first that goes into
+// service.
+type starter interface {
+	// Start begins what runs in the background, once.
+	Start()
+	// Await waits until requests can be judged by it, for some seconds at most.
+	Await()
+}
+
+// appOf is the app of the configuration that is being provisioned, which has one
+// whether it says so or not; nil outside of a server.
+func appOf(ctx caddy.Context) (*App, *caddyhttp.Server, error) {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if server == nil {
+		return nil, nil, nil
+	}
+	app, err := ctx.App("clerk")
+	if err != nil {
+		return nil, nil, err
+	}
+	return app.(*App), server, nil
+}
+
+// surround sees to the routes around a clerk_auth that is being provisioned, and
+// says what is probably not meant.
+func surround(ctx caddy.Context) (*App, []policy.Warning, error) {
+	app, server, err := appOf(ctx)
+	if app == nil {
+		return nil, nil, err
+	}
+	for _, module := range ctx.Modules() {
+		if sub, ok := module.(*caddyhttp.Subroute); ok {
+			guard(server, sub.Routes, sub.Errors)
+		}
+	}
+	if app.checked[server] {
+		return app, nil, nil
+	}
+	if app.checked == nil {
+		app.checked = map[*caddyhttp.Server]bool{}
+	}
+	app.checked[server] = true
+	readFromTheRight(server)
+	found := checkLayout(server)
+	guard(server, server.Routes, server.Errors)
+	if errors := server.Errors; errors != nil && guardOf(errors.Routes) == nil && doMore(routesOf(errors.Routes)) && !contains(routesOf(errors.Routes), isGate) {
+		found.errorf("%s: clerk_auth in a named route cannot guard error routes that serve or forward: put it into the site", "this server"+gatePlace(nil, namedRoutes(server)))
+	}
+	if len(found.errors) > 0 {
+		return nil, nil, placedError{errors.New(strings.Join(found.errors, "; "))}
+	}
+	return app, found.warnings, nil
 }
 
 // CaddyModule returns the Caddy module information.
-func (App) CaddyModule() caddy.ModuleInfo {
+func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "clerk",
-		New: func() caddy.Module { return new(App) },
+		New: func() caddy.Module { return &App{begun: make(chan struct{})} },
 	}
 }
 
-// Start does nothing: the handlers start what they need.
-func (*App) Start() error { return nil }
+// Start begins what the handlers need in the background: following what other
+// instances tell, and fetching keys. A configuration that is only validated calls
+// nobody.
+func (a *App) Start() error {
+	defer func() {
+		a.up.Store(true)
+		close(a.begun)
+	}()
+	for _, s := range a.starts {
+		s.Start()
+	}
+	for _, s := range a.starts {
+		s.Await() // a node lets nobody pass before it knows what has ended
+	}
+	return nil
+}
+
+// wait holds a request of a configuration whose start is under way: Caddy starts
+// its apps in no order.
+func (a *App) wait(ctx context.Context) {
+	if a == nil || a.up.Load() {
+		return
+	}
+	select {
+	case <-a.begun:
+	case <-ctx.Done():
+	}
+}
 
 // Stop does nothing.
 func (*App) Stop() error { return nil }
@@ -65,74 +164,22 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, d.ArgErr()
 	}
 	app := new(App)
-	if err := app.words().block(d, "clerk"); err != nil {
+	var err error
+	app.Places, err = instanceBlock(d, "clerk", instanceWords(&app.Clerk, &app.Redis, &app.Revocation), func() setup.Config {
+		return setup.Config{Clerk: app.Clerk, Redis: app.Redis, Revocation: app.Revocation}
+	})
+	if err != nil {
 		return nil, err
 	}
 	return httpcaddyfile.App{Name: "clerk", Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-// words are the subdirectives of the global option.
-func (a *App) words() words {
-	w := clerkWords(&a.Clerk)
-	w["redis"] = redisWord(&a.Redis)
-	w["revocation"] = revocationWord(&a.Revocation)
+// instanceWords are the subdirectives of the global option.
+func instanceWords(clerk *session.Config, redis *setup.Redis, revocation *setup.Revocation) words {
+	w := clerkWords(clerk)
+	w["redis"] = redisWord(redis)
+	w["revocation"] = revocationWord(revocation)
 	return w
-}
-
-// document returns the configuration in force: the file's, or the inline one
-// with what the app adds, and with Caddy's placeholders replaced.
-func (h *Handler) document(ctx caddy.Context) (*setup.Config, error) {
-	if h.File != "" {
-		return h.load()
-	}
-	config := h.Config
-	app, err := ctx.AppIfConfigured("clerk")
-	switch {
-	case err == nil:
-		inherit(&config, app.(*App))
-	case !errors.Is(err, caddy.ErrNotConfigured):
-		return nil, err
-	}
-	return expand(config)
-}
-
-// load reads the document at File.
-func (h *Handler) load() (*setup.Config, error) {
-	if err := h.standsAlone(); err != nil {
-		return nil, err
-	}
-	path, err := replaceKnown(h.File)
-	if err != nil {
-		return nil, fmt.Errorf("file: %w", err)
-	}
-	config, _, err := setup.LoadFile(path) // Provision logs the warnings
-	return config, err
-}
-
-// standsAlone refuses a configuration beside a file.
-func (h *Handler) standsAlone() error {
-	if h.File != "" && !reflect.DeepEqual(h.Config, setup.Config{}) {
-		return fmt.Errorf("the policy comes from %s; nothing else can be configured beside it", h.File)
-	}
-	return nil
-}
-
-// inherit fills in what a handler does not say.
-func inherit(config *setup.Config, app *App) {
-	if config.Clerk.PublishableKey == "" {
-		own, shared := reflect.ValueOf(&config.Clerk).Elem(), reflect.ValueOf(app.Clerk)
-		for i := range own.NumField() {
-			if own.Field(i).IsZero() {
-				own.Field(i).Set(shared.Field(i))
-			}
-		}
-	}
-	if reflect.ValueOf(config.Redis).IsZero() {
-		config.Redis = app.Redis
-	}
-	if config.Revocation == (setup.Revocation{}) {
-		config.Revocation = app.Revocation
-	}
 }
 
 // Interface guards

@@ -1,7 +1,10 @@
 package caddyplugin
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -10,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -22,8 +26,9 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("clerk_auth", httpcaddyfile.Before, "basicauth")
 }
 
-// parseDirective sets up the handler, with the matcher before it if there is
-// one. A first argument that names a document is not a path matcher.
+// parseDirective sets up the handler, with its matcher if there is one. The
+// handler itself is for every request of the site, so that none keeps what no
+// client may send. A first argument that names a document is not a path matcher.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next()
 	isFile := h.NextArg() && namesDocument(h.Val())
@@ -41,9 +46,12 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		h.Reset()
 	}
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
-		return nil, err
+		return nil, withoutSecrets(err)
 	}
-	return h.NewRoute(matchers, handler), nil
+	if matchers != nil {
+		handler.MatcherSetsRaw = caddyhttp.RawMatcherSets{matchers}
+	}
+	return h.NewRoute(nil, handler), nil
 }
 
 // namesDocument reports whether an argument is the file of a policy document.
@@ -79,8 +87,10 @@ func namesDocument(arg string) bool {
 //			cluster
 //			sentinel  <master> [<username> <password>]
 //			database  <n>
+//			prefix    <text>
 //			tls [{ ca|cert|key|server_name <value> }]
 //			budget    <duration>
+//			max_keys  <n>
 //		}
 //		revocation {
 //			max_token_lifetime <duration>
@@ -91,6 +101,8 @@ func namesDocument(arg string) bool {
 //		trusted_proxies     <addresses...>
 //		mode                enforce|shadow
 //		preflight           pass|judge
+//		base_path           <path>            # patterns are written without it
+//		locales             <tags...>         # and without these
 //		identity_header     <name> <source>   # the first one replaces the default set
 //		upstream_token      <template> [<header>]
 //		strip_credentials
@@ -117,7 +129,7 @@ func namesDocument(arg string) bool {
 //		}
 //
 //		bypass  [static_files] [<paths...>]
-//		public  [static_files] [<paths...>]
+//		public  [static_files] [<paths...>] [limits <names...>]
 //		deny    [static_files] [<paths...>]
 //		rule <name> {
 //			path   <patterns...>
@@ -142,7 +154,9 @@ func namesDocument(arg string) bool {
 //			strip_credentials [on|off]
 //			mode              enforce|shadow
 //		}
-//		default protected|public|deny
+//		default protected|public|deny [limits <names...>]
+//
+//		ignore_warnings <ids...>          # docs/warnings.md
 //	}
 //
 // Rules are tried in the order of their lines, the first that meets the request
@@ -160,7 +174,26 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := reader.words().block(d, "clerk_auth"); err != nil {
 		return err
 	}
+	h.FileHash = hashOf(h.File)
 	return reader.check()
+}
+
+// hashOf tells one content of a document from another; "" where it cannot be read
+// here, and now.
+func hashOf(file string) string {
+	if file == "" || hasPlaceholder(file) {
+		return ""
+	}
+	info, err := os.Stat(file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
+		return "" // Provision says what is wrong
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // reader reads one clerk_auth directive.
@@ -184,7 +217,10 @@ func (r *reader) words() words {
 	w["trusted_proxies"] = list(&r.TrustedProxies)
 	w["mode"] = text(&r.Mode)
 	w["preflight"] = text(&r.Preflight)
-	w["default"] = text(&r.Default.Access)
+	w["base_path"] = text(&r.BasePath)
+	w["locales"] = list(&r.Locales)
+	w["default"] = once(r.fallback)
+	w["ignore_warnings"] = list(&r.IgnoreWarnings)
 	w["identity_header"] = often(r.identityHeader)
 	w["upstream_token"] = upstreamToken(&r.UpstreamToken)
 	w["strip_credentials"] = bare(&r.StripCredentials)
@@ -216,7 +252,35 @@ func (r *reader) identityHeader(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// paths reads: bypass|public|deny [static_files] [<paths...>]
+// fallback reads: default protected|public|deny [limits <names...>]
+func (r *reader) fallback(d *caddyfile.Dispenser) error {
+	args, err := arguments(d)
+	if err != nil {
+		return err
+	}
+	args, r.Default.Limits, err = cutLimits(d, args)
+	if err == nil && len(args) != 1 {
+		err = d.Err("expected: default protected|public|deny [limits <names...>]")
+	}
+	if err == nil {
+		r.Default.Access = policy.Access(args[0])
+	}
+	return err
+}
+
+// cutLimits cuts what follows the word limits off the values of a line.
+func cutLimits(d *caddyfile.Dispenser, args []string) (before []string, limits policy.StringList, err error) {
+	i := slices.Index(args, "limits")
+	switch {
+	case i < 0:
+		return args, nil, nil
+	case i == len(args)-1:
+		return nil, nil, d.Err("limits names no limit")
+	}
+	return args[:i], args[i+1:], nil
+}
+
+// paths reads: bypass|public|deny [static_files] [<paths...>] [limits <names...>]
 func (r *reader) paths(access policy.Access) func(d *caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		at := place(d)
@@ -225,6 +289,9 @@ func (r *reader) paths(access policy.Access) func(d *caddyfile.Dispenser) error 
 			return err
 		}
 		rule := policy.Rule{Name: r.freeName(string(access)), Access: access}
+		if args, rule.Limits, err = cutLimits(d, args); err != nil {
+			return err
+		}
 		for _, arg := range args {
 			if arg == "static_files" {
 				rule.Match.StaticFiles = true

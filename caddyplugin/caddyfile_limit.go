@@ -21,7 +21,7 @@ func (r *reader) limit(d *caddyfile.Dispenser) error {
 	}
 	name := args[0]
 	if _, again := r.Limits[name]; again {
-		return d.Errf("limit %q is already specified", name)
+		return d.Errf("limit %q is already specified (at %s)", name, r.places.of(fmt.Sprintf("limit %q", name)))
 	}
 	limit := policy.Limit{Key: args[5:]}
 	if limit.Limit, err = number(d, args[1]); err != nil {

@@ -20,7 +20,7 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 	}
 	of := fmt.Sprintf("rule %q", name)
 	if r.freeName(name) != name {
-		return d.Errf("%s is already specified", of)
+		return d.Errf("%s is already specified (at %s)", of, r.places.of(of))
 	}
 	r.places[of] = at
 	rule := policy.Rule{Name: name}
@@ -42,6 +42,7 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 	w["upstream_token"] = upstreamToken(&rule.UpstreamToken)
 	w["strip_credentials"] = onOrOff(&rule.StripCredentials)
 	w["mode"] = text(&rule.Mode)
+	w["encoded_slashes"] = text(&rule.EncodedSlashes)
 	if err := r.places.noting(w, of+": ").block(d, of); err != nil {
 		return err
 	}

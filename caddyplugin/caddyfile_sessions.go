@@ -25,7 +25,7 @@ func register(name string, make func() directive) {
 	httpcaddyfile.RegisterDirective(name, func(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 		handler := make()
 		if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
-			return nil, err
+			return nil, withoutSecrets(err)
 		}
 		return h.NewRoute(nil, handler), nil
 	})
@@ -39,7 +39,7 @@ func register(name string, make func() directive) {
 //		account_chooser_url  <url>
 //		<key> <values...>    # the words of the clerk section, as in clerk_auth
 //	}
-func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	d.Next()
 	switch args := d.RemainingArgs(); {
 	case len(args) > 1:
@@ -52,7 +52,8 @@ func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	words := clerkWords(&s.Clerk)
 	words["signed_out_url"] = text(&s.SignedOutURL)
 	words["account_chooser_url"] = text(&s.AccountChooserURL)
-	return words.block(d, "clerk_sessions")
+	s.Places, err = instanceBlock(d, "clerk_sessions", words, s.config)
+	return err
 }
 
 // UnmarshalCaddyfile sets up the proxy from Caddyfile tokens. Syntax:
@@ -61,12 +62,13 @@ func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 //		upstream           <url>
 //		<key> <values...>  # the words of the clerk section, as in clerk_auth
 //	}
-func (f *FrontendAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (f *FrontendAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	d.Next()
 	if d.NextArg() {
 		return d.Err("clerk_frontend_api takes no arguments: its path is that of proxy_url")
 	}
 	words := clerkWords(&f.Clerk)
 	words["upstream"] = text(&f.Upstream)
-	return words.block(d, "clerk_frontend_api")
+	f.Places, err = instanceBlock(d, "clerk_frontend_api", words, f.config)
+	return err
 }

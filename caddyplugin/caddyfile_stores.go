@@ -15,7 +15,7 @@ func redisWord(redis *setup.Redis) word {
 		args := d.RemainingArgs()
 		switch {
 		case len(args) > 1:
-			return d.ArgErr()
+			return d.Err("redis takes one URL; other settings go into its block")
 		case len(args) == 1 && args[0] == "":
 			return d.Err("a value of redis is empty")
 		case len(args) == 1:
@@ -40,6 +40,8 @@ func redisWords(redis *setup.Redis) words {
 		"cluster":   bare(&redis.Cluster),
 		"budget":    duration(&redis.Budget),
 		"database":  natural(&redis.Database),
+		"prefix":    text(&redis.Prefix),
+		"max_keys":  natural(&redis.MaxKeys),
 		"sentinel":  once(func(d *caddyfile.Dispenser) error { return readSentinel(d, redis) }),
 		"tls": once(func(d *caddyfile.Dispenser) error {
 			redis.TLS = new(redisclient.TLS)

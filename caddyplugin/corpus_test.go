@@ -2,10 +2,12 @@ package caddyplugin
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,7 +49,7 @@ func TestCorpus(t *testing.T) {
 // readCase is the case's request as the server gets it.
 func readCase(c *corpus.Case) (*http.Request, error) {
 	var raw strings.Builder
-	fmt.Fprintf(&raw, "%s %s HTTP/1.1\r\nHost: %s\r\n", c.Request.Method, c.Request.Target, c.Request.Host)
+	fmt.Fprintf(&raw, "%s %s HTTP/1.1\r\nHost: %s\r\n", c.Request.Method, cmp.Or(c.Request.Sent, c.Request.Target), c.Request.Host)
 	for _, h := range c.Request.Headers {
 		fmt.Fprintf(&raw, "%s: %s\r\n", h.Name, h.Value)
 	}
@@ -56,10 +58,18 @@ func readCase(c *corpus.Case) (*http.Request, error) {
 		return nil, err
 	}
 	r.RemoteAddr = net.JoinHostPort(c.Request.Peer, "1234")
+	r.ProtoMajor = c.Request.Version
 	if c.Request.Scheme == "https" {
 		r.TLS = &tls.ConnectionState{}
 	}
-	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil), nil
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
+	if c.Request.Sent != "" { // as the handler rewrite does
+		r.RequestURI = c.Request.Target
+		if r.URL, err = url.ParseRequestURI(c.Request.Target); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 func checkCase(t *testing.T, c *corpus.Case, o outcome) {

@@ -11,7 +11,7 @@ import (
 // The Caddyfiles in the documentation are ones that Caddy takes.
 func TestTheCaddyfilesOfTheDocumentationAdapt(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]int{"sessions.md": 3, "revocation.md": 1} {
+	for name, want := range map[string]int{"sessions.md": 3, "revocation.md": 1, "caddy.md": 7} {
 		text, err := os.ReadFile(filepath.Join("..", "docs", name))
 		if err != nil {
 			t.Fatal(err)

@@ -2,12 +2,19 @@ package caddyplugin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/clerkgate/clerkgate/internal/document"
 	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 // globalPlaceholders begin the placeholders that have a value before there is a
@@ -31,7 +38,7 @@ func expand(config setup.Config) (*setup.Config, error) {
 	if err := json.Unmarshal(text, &tree); err != nil {
 		return nil, fmt.Errorf("expanding placeholders: %w", err)
 	}
-	if tree, err = expandTree("", tree); err != nil {
+	if err := expandTree("", &tree); err != nil {
 		return nil, err
 	}
 	if text, err = json.Marshal(tree); err != nil {
@@ -43,29 +50,71 @@ func expand(config setup.Config) (*setup.Config, error) {
 	return expanded, nil
 }
 
-// expandTree replaces placeholders in all strings of decoded JSON.
-func expandTree(path string, value any) (any, error) {
-	var err error
-	switch v := value.(type) {
-	case string:
-		if v, err = replaceKnown(v); err != nil {
-			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(path, "."), err)
+// expandTree replaces placeholders in all strings of decoded JSON, and says of each
+// that cannot be replaced where it is.
+func expandTree(path string, value *any) error {
+	var errs []error
+	walkTexts(path, value, func(path, text string) string {
+		expanded, err := replaceKnown(text)
+		if err != nil {
+			errs = append(errs, &policy.ConfigError{Path: path, Msg: err.Error()})
 		}
-		return v, nil
+		return expanded
+	})
+	return errors.Join(errs...)
+}
+
+// placeholdersIn are the paths of the values of a configuration that have
+// placeholders.
+func placeholdersIn(config *setup.Config) []string {
+	var paths []string
+	eachText(config, func(path, text string) {
+		if hasPlaceholder(text) {
+			paths = append(paths, path)
+		}
+	})
+	return paths
+}
+
+// filesIn are the files that the values of a configuration come from.
+func filesIn(config *setup.Config) []document.File {
+	var files []document.File
+	eachText(config, func(path, text string) {
+		for _, reference := range fileReference.FindAllStringSubmatch(text, -1) {
+			files = append(files, document.File{Path: path, Name: reference[1]})
+		}
+	})
+	return files
+}
+
+// eachText visits all texts of a configuration, in the order of their paths.
+func eachText(config *setup.Config, visit func(path, text string)) {
+	var tree any
+	if text, err := json.Marshal(config); err != nil || json.Unmarshal(text, &tree) != nil {
+		return // Provision says what is wrong
+	}
+	walkTexts("", &tree, func(path, text string) string {
+		visit(path, text)
+		return text
+	})
+}
+
+// walkTexts edits all strings of decoded JSON, in the order of their paths.
+func walkTexts(path string, value *any, edit func(path, text string) string) {
+	switch v := (*value).(type) {
+	case string:
+		*value = edit(path, v)
 	case []any:
 		for i := range v {
-			if v[i], err = expandTree(fmt.Sprintf("%s[%d]", path, i), v[i]); err != nil {
-				return nil, err
-			}
+			walkTexts(fmt.Sprintf("%s[%d]", path, i), &v[i], edit)
 		}
 	case map[string]any:
-		for key := range v {
-			if v[key], err = expandTree(path+"."+key, v[key]); err != nil {
-				return nil, err
-			}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			inner := v[key]
+			walkTexts(strings.TrimPrefix(path+"."+key, "."), &inner, edit)
+			v[key] = inner
 		}
 	}
-	return value, nil
 }
 
 // replaceKnown replaces the global placeholders in a value. One that is unknown
@@ -74,8 +123,23 @@ func replaceKnown(text string) (string, error) {
 	if !hasPlaceholder(text) {
 		return text, nil
 	}
+	for _, reference := range fileReference.FindAllStringSubmatch(text, -1) {
+		if _, err := document.ReadFile(reference[1]); err != nil { // Caddy would wait for a pipe
+			return "", err
+		}
+	}
+	for _, reference := range envReference.FindAllStringSubmatch(text, -1) {
+		if os.Getenv(reference[1]) == "" {
+			return "", fmt.Errorf("the environment variable %q is not set or empty", reference[1])
+		}
+	}
 	return caddy.NewReplacer().ReplaceOrErr(text, true, true)
 }
+
+var (
+	fileReference = regexp.MustCompile(`\{file\.([^{}]*)\}`)
+	envReference  = regexp.MustCompile(`\{env\.([^{}]*)\}`)
+)
 
 func hasPlaceholder(text string) bool {
 	for _, prefix := range globalPlaceholders {

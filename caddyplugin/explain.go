@@ -39,10 +39,10 @@ func problems(err error) []error {
 
 var (
 	ruleIndex = regexp.MustCompile(`^rules\[(\d+)\]\.?`)
-	limitName = regexp.MustCompile(`^limits\.(.+)\.(algorithm|limit|window|burst|key|plans)\b`)
+	limitName = regexp.MustCompile(`^limits\.(.+?)(?:\.(algorithm|limit|window|burst|key|plans|roles|cost|stage|allow|consistency|on_store_error)\b.*)?$`)
 	sections  = regexp.MustCompile(`^(clerk|match|require|freshness)(\.|$)`)
 	// plurals are the keys of mappings that a Caddyfile writes line by line.
-	plurals = strings.NewReplacer("identity_headers", "identity_header", "claims", "claim", "plans", "plan")
+	plurals = strings.NewReplacer("identity_headers", "identity_header", "claims", "claim", "plans", "plan", "roles", "role")
 )
 
 // readable writes the path of a policy document as a place in a Caddyfile:

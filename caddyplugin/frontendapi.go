@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/clerkgate/clerkgate/internal/frontendapi"
+	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -31,7 +32,16 @@ type FrontendAPI struct {
 	// one.
 	Clerk session.Config `json:"clerk,omitzero"`
 
+	// Where the handler stands in the Caddyfile, and what can be wrong there only
+	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	Places places `json:"places,omitempty"`
+
 	proxy *frontendapi.Handler
+}
+
+// config is what the handler itself says of the instance.
+func (f *FrontendAPI) config() setup.Config {
+	return setup.Config{Clerk: f.Clerk}
 }
 
 // CaddyModule returns the Caddy module information.
@@ -43,8 +53,10 @@ func (FrontendAPI) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision makes the proxy.
-func (f *FrontendAPI) Provision(ctx caddy.Context) error {
-	document, err := instance(ctx, f.Clerk)
+func (f *FrontendAPI) Provision(ctx caddy.Context) error { return f.Places.locate(f.provision(ctx)) }
+
+func (f *FrontendAPI) provision(ctx caddy.Context) error {
+	document, err := instance(ctx, f.config(), f.Places)
 	if err != nil {
 		return err
 	}
@@ -56,12 +68,12 @@ func (f *FrontendAPI) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	f.proxy, err = frontendapi.New(frontendapi.Options{Clerk: config, Upstream: upstream, Facts: policyRequest, Logger: ctx.Slogger()})
+	f.proxy, err = frontendapi.New(frontendapi.Options{Clerk: config, Upstream: upstream, TrustedProxies: document.TrustedProxies, Facts: policyRequest, Logger: ctx.Slogger()})
 	if err != nil {
 		return err
 	}
 	for _, warning := range f.proxy.Warnings() {
-		ctx.Logger().Warn(warning)
+		ctx.Logger().Warn(warning.String())
 	}
 	return nil
 }
@@ -72,6 +84,7 @@ func (f *FrontendAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		return next.ServeHTTP(w, r)
 	}
 	f.proxy.ServeHTTP(w, r)
+	hideLocation(w, r, http.StatusOK)
 	return nil
 }
 

@@ -1,7 +1,9 @@
 package caddyplugin
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -9,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/clerkgate/clerkgate/internal/assertion"
+	"github.com/clerkgate/clerkgate/internal/document"
 	"github.com/clerkgate/clerkgate/internal/observe"
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
@@ -21,9 +25,9 @@ func init() {
 // Handler lets requests pass, or not, by a policy over who is signed in with
 // Clerk. What no rule opens is closed, and whatever goes wrong refuses.
 //
-// The target that is judged is the one that the next handler forwards: `rewrite`,
-// `uri` and `try_files` come first. What `handle_path` strips is still there,
-// unless the handler is inside its block. Requests that pass carry the identity in the configured headers;
+// Where `rewrite`, `uri`, `try_files` or `handle_path` have changed the target
+// before, both are judged, what the client sent and what the next handler forwards,
+// and the stricter decides: FastCGI upstreams go by the one, others by the other. Requests that pass carry the identity in the configured headers;
 // what the client sent under those names, or under names that fold to them, is
 // removed. Requests that do not pass are answered here, unless the site has
 // error routes (`handle_errors`) that take the status: then those answer.
@@ -52,16 +56,35 @@ func init() {
 type Handler struct {
 	// The path of a policy document, YAML or JSON, to take everything from. It
 	// stands alone: nothing else may be configured beside it. The document is
-	// read when the configuration is loaded; `caddy reload --force` reads it
-	// again.
+	// read when the configuration is loaded.
 	File string `json:"file,omitempty"`
+
+	// What the document was when a Caddyfile named it, so that Caddy sees a
+	// configuration that has changed once the document has. It is not compared.
+	FileHash string `json:"file_hash,omitempty"`
 
 	// The policy document itself. What its `clerk` and `redis` sections leave
 	// out comes from the app `clerk`, where there is one.
 	setup.Config
 
+	// Where the handler stands in the Caddyfile, and what can be wrong there only
+	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	Places places `json:"places,omitempty"`
+
+	// The requests that are judged. The others pass without what no client may
+	// send, as by a rule that bypasses. A request is judged, too, if its path could
+	// be read as one that these matchers match. Default: all.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	matchers caddyhttp.MatcherSets
+
 	policy  *policy.Policy
+	read    map[string]document.Position // of what is warned of in the File
+	files   []policy.Warning             // about files that values come from
+	app     *App
+	keys    http.Handler // of assertions; nil where nothing is signed
 	metrics *observe.Decisions
+	hints   *observe.Hints
 	logger  *zap.Logger
 	leases  leases
 }
@@ -76,8 +99,14 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the policy. Keys, verified tokens and counts are shared
 // with the configuration before.
-func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Logger()
+func (h *Handler) Provision(ctx caddy.Context) error { return h.Places.locate(h.provision(ctx)) }
+
+func (h *Handler) provision(ctx caddy.Context) error {
+	h.logger, h.hints = ctx.Logger(), new(observe.Hints)
+	found, err := h.look(ctx)
+	if err != nil {
+		return err
+	}
 	config, err := h.document(ctx)
 	if err != nil {
 		return err
@@ -87,7 +116,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return explain(config, err)
 	}
 	if config.Clerk.Validate() == nil { // otherwise New says what is wrong, all at once
-		if options.Session, err = h.leases.session(config.Clerk); err != nil {
+		if options.Session, err = h.leases.session(ctx, config.Clerk); err != nil {
 			return explain(config, err)
 		}
 		if options.Upstream, err = h.leases.upstream(config); err != nil {
@@ -99,11 +128,47 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return explain(config, err)
 	}
 	h.policy = gate.Policy
-	for _, warning := range append(config.Clerk.Warnings(), gate.Policy.Warnings()...) {
-		h.logger.Warn(warning)
+	if gate.Upstream.Assertions != nil {
+		h.keys = gate.Upstream.Assertions
 	}
+	h.warn(config, append(config.Heeded(append(found, h.files...)), gate.Warnings(config)...))
 	h.metrics, err = observe.New(ctx.GetMetricsRegistry(), adapter)
 	return err
+}
+
+// warn logs what the configuration probably does not mean, in the words of the
+// Caddyfile and with the place there.
+func (h *Handler) warn(config *setup.Config, warnings []policy.Warning) {
+	for _, w := range warnings {
+		if w.Note {
+			continue
+		}
+		at := h.read[w.Path].String()
+		if h.File == "" {
+			w.Path = readable(&config.Config, w.Path)
+			at = h.Places.of(w.Path)
+		}
+		if w.Path == "" {
+			at = "" // the warning says itself which site it is about
+		}
+		h.logger.Warn(w.String(), zap.String("at", at))
+	}
+}
+
+// look sees to what is around the handler: its matchers, the routes before and
+// behind it, and those that answer its refusals.
+func (h *Handler) look(ctx caddy.Context) (found []policy.Warning, err error) {
+	if len(h.MatcherSetsRaw) > 0 {
+		sets, err := ctx.LoadModule(h, "MatcherSetsRaw")
+		if err != nil {
+			return nil, fmt.Errorf("loading matchers: %w", err)
+		}
+		if err := h.matchers.FromInterface(sets); err != nil {
+			return nil, err
+		}
+	}
+	h.app, found, err = surround(ctx)
+	return found, err
 }
 
 // Cleanup gives back what Provision took from the pools.
@@ -111,17 +176,46 @@ func (h *Handler) Cleanup() error { return h.leases.release() }
 
 // ServeHTTP asks the policy and does what it says.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.keys != nil && r.URL.Path == assertion.Path && r.URL.RawPath == "" {
+		h.keys.ServeHTTP(w, r)
+		return nil
+	}
+	h.app.wait(r.Context())
 	began := time.Now()
-	visit := remember(r, h.policy.Decide(r.Context(), policyRequest(r)))
+	r = release(r)
+	decision := h.decide(r)
+	if before := visitOf(r); before != nil && isUnjudged(&decision) {
+		return h.passOn(w, r, before, &decision, next)
+	}
+	visit := remember(r, decision)
 	d := &visit.decision
 	h.metrics.Observe(d, time.Since(began))
 	visit.log(h.logger)
+	h.hints.Tell(d, func() string { return r.Header.Get("X-Forwarded-For") }, func(text string) { h.logger.Warn(text) })
 	if !d.Allowed() {
 		return h.refuse(w, r, d)
 	}
 	editRequest(r, d)
 	addFields(w.Header(), d.ResponseHeaders)
 	return next.ServeHTTP(w, r)
+}
+
+// passOn hands on what this handler is not to judge, but another before it has:
+// what that one said of the user is kept.
+func (*Handler) passOn(w http.ResponseWriter, r *http.Request, before *visit, d *policy.Decision, next caddyhttp.Handler) error {
+	d.RemoveHeaders = slices.DeleteFunc(slices.Clone(d.RemoveHeaders), func(name string) bool {
+		return slices.ContainsFunc(before.decision.SetHeaders, func(set policy.Header) bool { return set.Name == name })
+	})
+	editRequest(r, d)
+	return next.ServeHTTP(w, r)
+}
+
+// decide asks the policy about the requests that the matchers match.
+func (h *Handler) decide(r *http.Request) policy.Decision {
+	if len(h.matchers) == 0 {
+		return h.policy.Decide(r.Context(), policyRequest(r))
+	}
+	return h.policy.DecideWhere(r.Context(), policyRequest(r), func(path string) bool { return couldMatch(h.matchers, r, path) })
 }
 
 // Interface guards

@@ -1,6 +1,7 @@
 package caddyplugin
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -164,7 +165,10 @@ func TestExtendedConnectIsJudgedAsTheGETItBecomes(t *testing.T) {
 	}{
 		"HTTP/2":                  {2, "HTTP/2.0", "websocket", 403},
 		"HTTP/3":                  {3, "websocket", "", 403},
-		"HTTP/2 without protocol": {2, "HTTP/2.0", "", 200},
+		"HTTP/2 without protocol": {2, "HTTP/2.0", "", 400},
+		"another tunnel":          {2, "HTTP/2.0", "connect-udp", 400},
+		"another over HTTP/3":     {3, "webtransport", "", 400},
+		"HTTP/1":                  {1, "HTTP/1.1", "websocket", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +208,7 @@ func TestPolicyRequestHoldsCaddysFacts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.want.Method, c.want.Host, c.want.Target, c.want.Sent, c.want.Peer = "GET", "app.example.com", "/a?b=c", "/a?b=c", peer
+			c.want.Method, c.want.Version, c.want.Host, c.want.Target, c.want.Sent, c.want.Peer = "GET", 1, "app.example.com", "/a?b=c", "/a?b=c", peer
 			addresses := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 			if diff := cmp.Diff(&c.want, policyRequest(c.request), addresses); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
@@ -260,7 +264,9 @@ func TestShadowModeLetsPassAndSaysWhy(t *testing.T) {
 
 func TestGRPCCallersGetAStatus(t *testing.T) {
 	t.Parallel()
-	o := serve(newHandler(t, testRules, as("org:member")), received(t, "POST /admin HTTP/1.1\r\nHost: app.example.com\r\nContent-Type: application/grpc\r\n\r\n"))
+	r := received(t, "POST /admin HTTP/1.1\r\nHost: app.example.com\r\nContent-Type: application/grpc\r\n\r\n")
+	r.ProtoMajor = 2
+	o := serve(newHandler(t, testRules, as("org:member")), r)
 	got := []string{o.Header().Get("Content-Type"), o.Header().Get("Grpc-Status"), o.Header().Get("Grpc-Message")}
 	if diff := cmp.Diff([]string{"application/grpc", "7", "You do not have access to this."}, got); diff != "" || o.Code != http.StatusOK || o.Body.Len() > 0 {
 		t.Errorf("status %d, body %q, fields (-want +got):\n%s", o.Code, o.Body, diff)
@@ -307,19 +313,21 @@ func TestErrorRoutesTakeWhatTheyMatch(t *testing.T) {
 		returned int
 		message  string
 	}{
-		"a route for everything":   {"/admin", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{}}}}, 403, "You do not have access to this."},
+		"a route for everything":   {"/admin", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{Handler: new(Handler)}}}}, 403, "You do not have access to this."},
 		"a route without handlers": {"/admin", caddyhttp.RouteList{subroute("*", subroute("*"))}, 0, ""},
-		"a route of another site":  {"/admin", caddyhttp.RouteList{subroute("other.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{}}})}, 0, ""},
-		"a route of this site":     {"/admin", caddyhttp.RouteList{subroute("app.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{}}})}, 403, "You do not have access to this."},
+		"a route of another site":  {"/admin", caddyhttp.RouteList{subroute("other.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{Handler: new(Handler)}}})}, 0, ""},
+		"a route of this site":     {"/admin", caddyhttp.RouteList{subroute("app.example.com", caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{chained{Handler: new(Handler)}}})}, 403, "You do not have access to this."},
 		"no routes":                {"/admin", nil, 0, ""},
-		"what is hidden stays so":  {"/hidden", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{}}}}, 404, "Not Found"},
+		"what is hidden stays so":  {"/hidden", caddyhttp.RouteList{{Handlers: []caddyhttp.MiddlewareHandler{chained{Handler: new(Handler)}}}}, 404, "Not Found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := get(t, c.target)
 			r.Header["X_user-Id"] = []string{"forged"}
 			r.Header["X-Org-Role"] = []string{"forged"}
-			r = prepared(r, &caddyhttp.Server{Errors: &caddyhttp.HTTPErrorConfig{Routes: c.routes}})
+			server := &caddyhttp.Server{Errors: &caddyhttp.HTTPErrorConfig{Routes: c.routes}}
+			guard(server, caddyhttp.RouteList{{HandlersRaw: []json.RawMessage{[]byte("{}")}}}, server.Errors) // as Provision does
+			r = prepared(r, server)
 			o := serve(newHandler(t, testRules, as("org:member")), r)
 			if c.returned == 0 {
 				if o.err != nil || o.Body.Len() == 0 {

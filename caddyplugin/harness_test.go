@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/clerkgate/clerkgate/internal/corpus"
+	"github.com/clerkgate/clerkgate/internal/observe"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -57,7 +58,9 @@ func newHandler(tb testing.TB, config policy.Config, who policy.Authenticator) *
 	return handlerOf(p)
 }
 
-func handlerOf(p *policy.Policy) *Handler { return &Handler{policy: p, logger: zap.NewNop()} }
+func handlerOf(p *policy.Policy) *Handler {
+	return &Handler{policy: p, logger: zap.NewNop(), hints: new(observe.Hints)}
+}
 
 // get is a request for a target, as the server makes it.
 func get(tb testing.TB, target string) *http.Request {

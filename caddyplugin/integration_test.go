@@ -51,6 +51,10 @@ func (s *site) caddyfile(lines string) string {
 		level PANIC
 	}
 }
+&(wanted) {
+	rewrite * {vars.want}
+	file_server
+}
 http://%s {
 %s
 }

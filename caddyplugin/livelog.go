@@ -6,6 +6,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap/exp/zapslog"
+
+	"github.com/clerkgate/clerkgate/internal/redisclient"
 )
 
 // liveLog logs to whatever Caddy's log is at that moment: what outlives a
@@ -41,4 +43,9 @@ func (l liveLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements [slog.Handler].
 func (l liveLog) WithGroup(name string) slog.Handler {
 	return liveLog{func(h slog.Handler) slog.Handler { return l.with(h).WithGroup(name) }}
+}
+
+// The Redis driver's own lines are for who looks for them.
+func init() {
+	redisclient.LogTo(func(line string) { caddy.Log().Named("clerk.redis").Debug(line) })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,6 +27,9 @@ func init() {
 type Matcher struct {
 	policy.Requirement
 
+	// Somebody is signed in, whoever it is.
+	SignedIn bool `json:"signed_in,omitempty"`
+
 	policy *policy.Policy
 }
 
@@ -39,6 +43,7 @@ func (Matcher) CaddyModule() caddy.ModuleInfo {
 
 // UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
 //
+//	clerk signed_in
 //	clerk <requirement>
 //	clerk {
 //		role         <roles...>
@@ -61,9 +66,12 @@ func (Matcher) CaddyModule() caddy.ModuleInfo {
 //			<requirements...>
 //		}
 //	}
-func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return withoutSecrets(m.read(d)) }
+
+func (m *Matcher) read(d *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
 	w := requirementWords(&m.Requirement)
+	w["signed_in"] = bare(&m.SignedIn)
 	for d.Next() {
 		if d.NextArg() {
 			if err := w.line(d, "clerk", seen); err != nil {
@@ -85,6 +93,9 @@ func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Provision compiles the requirement: a policy of one rule, which knows who is
 // asking from the request.
 func (m *Matcher) Provision(caddy.Context) error {
+	if m.SignedIn && reflect.ValueOf(m.Requirement).IsZero() {
+		return nil
+	}
 	expanded, err := expand(setup.Config{Config: policy.Config{
 		Rules:     []policy.Rule{{Name: "clerk", Match: policy.Match{Path: policy.StringList{"/(.*)"}}, Accept: policy.TokenTypes{policy.AnyToken}, Require: &m.Requirement}},
 		Default:   policy.Default{Access: policy.DenyAccess},
@@ -105,6 +116,9 @@ func (m *Matcher) Match(r *http.Request) bool {
 	v := visitOf(r)
 	if v == nil || v.decision.Principal == nil {
 		return false
+	}
+	if m.policy == nil {
+		return m.SignedIn
 	}
 	ctx := context.WithValue(r.Context(), principalKey{}, v.decision.Principal)
 	d := m.policy.Decide(ctx, policyRequest(r))

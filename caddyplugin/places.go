@@ -1,21 +1,25 @@
 package caddyplugin
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
 )
 
-// places remember where everything stands in the Caddyfile, by the words that
-// explain uses. The empty text is the directive itself.
+// places remember where things stand in the Caddyfile, by the words that explain
+// uses. The empty text is the directive itself. A handler's configuration keeps
+// those that are asked for when the server starts, which knows no Caddyfile.
 type places map[string]string
 
 // place is the file and line of the cursor.
@@ -49,48 +53,156 @@ func (r *reader) check() error {
 	if err := r.standsAlone(); err != nil {
 		return fmt.Errorf("%w, at %s", err, r.places[""])
 	}
+	r.Places = r.places.kept(&r.Config, nil)
+	if r.File != "" {
+		return nil
+	}
+	errs := r.places.errors(explain(&r.Config, checkInstance(&r.Config)))
 	written, err := json.Marshal(r.Config.Config)
-	if err != nil || r.File != "" || hasPlaceholder(string(written)) {
-		return err
+	if err != nil || hasPlaceholder(string(written)) {
+		return errors.Join(append(errs, err)...)
 	}
 	config := new(setup.Config) // as Caddy will read it
 	if err := json.Unmarshal(written, config); err != nil {
 		return fmt.Errorf("%w, at %s", err, r.places[""])
 	}
-	var errs []error
-	_, err = policy.New(config.Config, policy.Deps{Authenticator: someone{}, Limiter: someone{}, Sessions: someone{}, Tokens: someone{}, Assertions: someone{}, Now: time.Now})
-	if err == nil {
-		return nil
+	compiled, err := policy.New(config.Config, r.deps(len(errs) == 0))
+	if r.Assertion != nil {
+		_, signing := assertion.New(*r.Assertion)
+		err = errors.Join(err, signing)
 	}
-	for _, problem := range problems(explain(config, err)) {
-		what := ""
-		if wrong, ok := errors.AsType[*policy.ConfigError](problem); ok {
-			what = wrong.Path
-		}
-		errs = append(errs, fmt.Errorf("%w, at %s", problem, r.places.of(what)))
+	if errs = append(errs, r.places.errors(explain(config, err))...); len(errs) == 0 {
+		r.Places = r.places.kept(&r.Config, append(r.warnings(), compiled.Warnings()...))
 	}
 	return errors.Join(errs...)
 }
 
-// someone stands in for what a policy needs only to decide.
-type someone struct{}
-
-func (someone) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
-	return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonNoDecision}
+// deps are what the policy will have, as far as that can be told here: a
+// directive that names its instance takes no secret key from elsewhere.
+func (r *reader) deps(isValid bool) policy.Deps {
+	deps := policy.Deps{Authenticator: someone{}, Limiter: someone{}, Assertions: someone{}, Now: time.Now}
+	if r.Clerk.PublishableKey == "" || r.Clerk.SecretKey != "" {
+		deps.Sessions, deps.Tokens = someone{}, someone{}
+	}
+	if isValid && !hasPlaceholder(r.Clerk.SignInURL) && !slices.ContainsFunc(r.Clerk.AuthorizedParties, hasPlaceholder) {
+		deps.Instance = policy.Instance{SignInURL: r.Clerk.SignInURL, Origins: r.Clerk.AuthorizedParties}
+	}
+	return deps
 }
 
-func (someone) Take(context.Context, time.Time, []policy.LimitCheck, []policy.LimitResult) error {
-	return errors.ErrUnsupported
+// warnings are about what the directive itself says of the instance. Else it comes
+// from the global option.
+func (r *reader) warnings() []policy.Warning {
+	warnings := r.Redis.Warnings()
+	if r.Clerk.PublishableKey != "" {
+		warnings = append(warnings, r.Clerk.Warnings()...)
+	}
+	return warnings
 }
 
-func (someone) CreatedAt(context.Context, string) (time.Time, error) {
-	return time.Time{}, errors.ErrUnsupported
+// errors says of each thing that is wrong where it stands; where there is no
+// Caddyfile, just what is wrong.
+func (p places) errors(err error) []error {
+	var errs []error
+	if err == nil {
+		return nil
+	}
+	for _, problem := range problems(err) {
+		what := ""
+		if wrong, ok := errors.AsType[*policy.ConfigError](problem); ok {
+			what = wrong.Path
+		}
+		if _, placed := errors.AsType[placedError](problem); !placed && p.of(what) != "" {
+			problem = fmt.Errorf("%w, at %s", problem, p.of(what))
+		}
+		errs = append(errs, withoutSecrets(problem))
+	}
+	return errs
 }
 
-func (someone) Token(context.Context, *policy.Principal, string, time.Time) (string, policy.Reason, error) {
-	return "", policy.ReasonClerkUnavailable, errors.ErrUnsupported
+// locate is errors, for a handler that is being provisioned.
+func (p places) locate(err error) error {
+	errs := p.errors(err)
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }
 
-func (someone) Assertion(*policy.Principal, time.Time) (string, error) {
-	return "", errors.ErrUnsupported
+// placedError says itself where it stands.
+type placedError struct{ error }
+
+// kept are the places of what is warned of when the server starts, and of what can
+// be wrong then only: values that a placeholder stands for.
+func (p places) kept(config *setup.Config, warnings []policy.Warning) places {
+	kept := places{"": p[""]}
+	keep := func(path string) {
+		word := readable(&config.Config, path)
+		kept[word] = p.of(word)
+	}
+	for _, w := range warnings {
+		if !w.Note {
+			keep(w.Path)
+		}
+	}
+	for _, path := range placeholdersIn(config) {
+		keep(path)
+	}
+	return kept
+}
+
+// add fills in where stands what comes from elsewhere.
+func (p places) add(others places) {
+	for word, at := range others {
+		if _, own := p[word]; !own && p != nil {
+			p[word] = at
+		}
+	}
+}
+
+// instanceBlock reads the block of a directive beside clerk_auth, and checks what
+// it says of the instance as far as that is written out.
+func instanceBlock(d *caddyfile.Dispenser, of string, w words, config func() setup.Config) (places, error) {
+	p := places{"": place(d)}
+	if err := p.noting(w, "").block(d, of); err != nil {
+		return nil, err
+	}
+	own := config()
+	if err := p.locate(explain(&own, checkInstance(&own))); err != nil {
+		return nil, err
+	}
+	return p.kept(&own, nil), nil
+}
+
+// checkInstance finds what is wrong with what a directive says of the instance, as
+// far as it is written out.
+func checkInstance(config *setup.Config) error {
+	errs := []error{checkClerk(config.Clerk), config.Revocation.Validate()}
+	if written, err := json.Marshal(config.Redis); err != nil || !hasPlaceholder(string(written)) {
+		errs = append(errs, config.Redis.Validate())
+	}
+	return errors.Join(errs...)
+}
+
+// checkClerk finds what is wrong with a clerk section as far as it is written out.
+// What it does not say may come from elsewhere.
+func checkClerk(clerk session.Config) error {
+	var errs []error
+	unknown := map[string]bool{}
+	section := reflect.ValueOf(&clerk).Elem()
+	for i := range section.NumField() {
+		name, _, _ := strings.Cut(section.Type().Field(i).Tag.Get("json"), ",")
+		if value := section.Field(i); value.Kind() == reflect.String && (value.String() == "" || hasPlaceholder(value.String())) {
+			unknown["clerk."+name] = true
+			value.SetString("")
+		}
+	}
+	clerk.AuthorizedParties = slices.DeleteFunc(slices.Clone(clerk.AuthorizedParties), hasPlaceholder)
+	for _, problem := range problems(clerk.Validate()) {
+		wrong, ok := errors.AsType[*policy.ConfigError](problem)
+		if problem != nil && (!ok || !unknown[wrong.Path] && (wrong.Path != "clerk.satellite" || !unknown["clerk.domain"])) {
+			errs = append(errs, problem)
+		}
+	}
+	return errors.Join(errs...)
 }

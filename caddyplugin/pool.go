@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/internal/tally"
-	"github.com/clerkgate/clerkgate/ratelimit"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -34,12 +34,25 @@ type (
 	// storesKey is a hash of what the stores are made from.
 	storesKey [sha256.Size]byte
 	// memoryKey is the same for all: a limit counts for the whole process, by
-	// its name.
+	// its name, and what has ended has ended everywhere.
 	memoryKey struct{}
 )
 
 // leases are the keys that one handler took, each once.
 type leases []any
+
+// begin has what the handler took begin with the configuration: at once where
+// there is no server whose start could be waited for.
+func (l *leases) begin(ctx caddy.Context, s starter) error {
+	app, _, err := appOf(ctx)
+	if app == nil {
+		s.Start()
+		s.Await()
+		return err
+	}
+	app.starts = append(app.starts, s)
+	return nil
+}
 
 // take returns the value of a key, made if it is not there.
 func (l *leases) take(key any, construct caddy.Constructor) (any, error) {
@@ -62,7 +75,7 @@ func (l *leases) release() error {
 }
 
 // session returns the authenticator of a clerk section.
-func (l *leases) session(config session.Config) (*session.Authenticator, error) {
+func (l *leases) session(ctx caddy.Context, config session.Config) (*session.Authenticator, error) {
 	text, err := json.Marshal(config)
 	if err != nil {
 		return nil, fmt.Errorf("hashing the clerk section: %w", err)
@@ -72,13 +85,13 @@ func (l *leases) session(config session.Config) (*session.Authenticator, error) 
 		if err != nil {
 			return nil, err
 		}
-		authenticator.Start(context.Background()) // not the configuration's: Destruct ends it
-		return &pooledSession{authenticator}, nil
+		return &pooledSession{Authenticator: authenticator}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return value.(*pooledSession).Authenticator, nil
+	pooled := value.(*pooledSession)
+	return pooled.Authenticator, l.begin(ctx, pooled)
 }
 
 // upstream returns what makes tokens for upstreams, by a configuration.
@@ -116,9 +129,8 @@ func (l *leases) stores(ctx caddy.Context, config *setup.Config) (*setup.Stores,
 		if err != nil {
 			return nil, err
 		}
-		stores.Start(context.Background()) // not the configuration's: Destruct ends it
 		counts.Open(stores)
-		return &pooledStores{stores}, nil
+		return &pooledStores{Stores: stores}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -126,15 +138,14 @@ func (l *leases) stores(ctx caddy.Context, config *setup.Config) (*setup.Stores,
 	if err := counts.Register(ctx.GetMetricsRegistry(), adapter); err != nil {
 		return nil, err
 	}
-	stores := value.(*pooledStores).Stores
-	stores.Await() // Caddy serves as soon as this returns
-	return stores, nil
+	pooled := value.(*pooledStores)
+	return pooled.Stores, l.begin(ctx, pooled)
 }
 
-// memory returns the counts of this process.
-func (l *leases) memory() (*ratelimit.Memory, error) {
+// memory returns what this process knows.
+func (l *leases) memory() (*setup.Memory, error) {
 	value, err := l.take(memoryKey{}, func() (caddy.Destructor, error) {
-		return &pooledMemory{ratelimit.NewMemory(ratelimit.Options{})}, nil
+		return &pooledMemory{setup.NewMemory()}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -143,7 +154,18 @@ func (l *leases) memory() (*ratelimit.Memory, error) {
 }
 
 // pooledSession is an authenticator whose background ends with its last user.
-type pooledSession struct{ *session.Authenticator }
+type pooledSession struct {
+	*session.Authenticator
+	started sync.Once
+}
+
+// Start begins to fetch keys.
+func (s *pooledSession) Start() {
+	s.started.Do(func() { s.Authenticator.Start(context.Background()) }) // not the configuration's: Destruct ends it
+}
+
+// Await waits for nothing: without keys, requests that need one are refused.
+func (*pooledSession) Await() {}
 
 // Destruct stops fetching keys.
 func (s *pooledSession) Destruct() error {
@@ -158,7 +180,15 @@ type pooledUpstream struct{ *setup.Upstream }
 func (*pooledUpstream) Destruct() error { return nil }
 
 // pooledStores are stores whose background ends with their last user.
-type pooledStores struct{ *setup.Stores }
+type pooledStores struct {
+	*setup.Stores
+	started sync.Once
+}
+
+// Start begins to follow other instances.
+func (s *pooledStores) Start() {
+	s.started.Do(func() { s.Stores.Start(context.Background()) }) // not the configuration's: Destruct ends it
+}
 
 // Destruct stops following other instances.
 func (s *pooledStores) Destruct() error {
@@ -167,8 +197,8 @@ func (s *pooledStores) Destruct() error {
 	return nil
 }
 
-// pooledMemory is a limiter that nothing needs to end.
-type pooledMemory struct{ *ratelimit.Memory }
+// pooledMemory is what nothing needs to end.
+type pooledMemory struct{ *setup.Memory }
 
 // Destruct does nothing.
 func (*pooledMemory) Destruct() error { return nil }

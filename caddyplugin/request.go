@@ -19,6 +19,7 @@ import (
 func policyRequest(r *http.Request) *policy.Request {
 	return &policy.Request{
 		Method:  forwardedMethod(r),
+		Version: r.ProtoMajor,
 		Scheme:  scheme(r),
 		Host:    r.Host,
 		Target:  forwardedTarget(r),
@@ -36,7 +37,7 @@ func policyRequest(r *http.Request) *policy.Request {
 // telling what will be served; the policy refuses the empty target.
 func forwardedTarget(r *http.Request) string {
 	target := r.URL.RequestURI()
-	if target == r.RequestURI {
+	if target == r.RequestURI || isVirtual(r) {
 		return target
 	}
 	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && u.RequestURI() == target {
@@ -45,25 +46,37 @@ func forwardedTarget(r *http.Request) string {
 	return ""
 }
 
-// sentTarget is the target before earlier handlers rewrote it.
+// sentTarget is the target before earlier handlers rewrote it, written out as the
+// FastCGI transport does.
 func sentTarget(r *http.Request) string {
 	sent, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok {
+	if !ok || sent.URL == nil {
 		return ""
 	}
-	return sent.RequestURI
+	return sent.URL.RequestURI()
 }
 
-// forwardedMethod is GET for a WebSocket opened by extended CONNECT (RFC 8441,
-// RFC 9220), since that is what reverse_proxy makes of it.
+// isVirtual reports whether a request came over no connection, such as one for
+// httpInclude in a template. A server gives all others their request line.
+func isVirtual(r *http.Request) bool {
+	sent, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	return ok && sent.RequestURI == "" && r.RequestURI == ""
+}
+
+// forwardedMethod is GET for a WebSocket opened by extended CONNECT, since that is
+// what reverse_proxy makes of it.
 func forwardedMethod(r *http.Request) string {
-	if r.Method != http.MethodConnect || r.ProtoMajor < 2 {
-		return r.Method
-	}
-	if r.Header.Get(":protocol") == "websocket" || r.Proto == "websocket" {
+	if opensWebSocket(r) {
 		return http.MethodGet
 	}
 	return r.Method
+}
+
+// opensWebSocket reports whether reverse_proxy takes an extended CONNECT for a
+// WebSocket: over HTTP/2 (RFC 8441) and over HTTP/3 (RFC 9220).
+func opensWebSocket(r *http.Request) bool {
+	return r.Method == http.MethodConnect &&
+		(r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket")
 }
 
 // scheme is that of the connection, or what a proxy that the server trusts
@@ -81,9 +94,10 @@ func scheme(r *http.Request) string {
 }
 
 // fields lists the header fields, and the announced trailers by name, so that
-// the policy says which of those are ours as well.
+// the policy says which of those are ours as well. That a body of unknown length
+// follows, net/http keeps elsewhere.
 func fields(r *http.Request) []policy.Header {
-	n := len(r.Trailer)
+	n := len(r.Trailer) + 1
 	for _, values := range r.Header {
 		n += len(values)
 	}
@@ -93,20 +107,31 @@ func fields(r *http.Request) []policy.Header {
 			list = append(list, policy.Header{Name: name, Value: value})
 		}
 	}
+	if r.ContentLength < 0 {
+		list = append(list, policy.Header{Name: "Transfer-Encoding", Value: "chunked"})
+	}
 	for name := range r.Trailer {
 		list = append(list, policy.Header{Name: name})
 	}
 	return list
 }
 
-// peer is the address of the connection; invalid for a Unix socket.
+// peer is the address of the connection; invalid for a Unix socket, and for a
+// virtual request, which says that it is from this host while its fields are the
+// client's.
 func peer(r *http.Request) netip.Addr {
+	if isVirtual(r) {
+		return netip.Addr{}
+	}
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return addr.Addr()
 }
 
 // client is the address that Caddy has established from its trusted proxies.
 func client(r *http.Request) netip.Addr {
+	if isVirtual(r) {
+		return netip.Addr{}
+	}
 	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	addr, _ := netip.ParseAddr(text)
 	return addr

@@ -18,12 +18,12 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *policy.Decis
 	switch {
 	case d.GRPC != nil:
 		return answerGRPC(w, d)
-	case d.Outcome == policy.Redirect:
+	case d.Outcome == policy.Redirect, r.Context().Value(caddyhttp.ErrorCtxKey) != nil: // error routes have no others
 		return answer(w, r, d)
 	}
 	err := caddyhttp.Error(d.Status, refusal(d))
 	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if server == nil || server.Errors == nil || !takesError(server.Errors.Routes, server.Errors.WithError(r, err)) {
+	if server == nil || server.Errors == nil || !guardOf(server.Errors.Routes).takes(r, err) {
 		return answer(w, r, d)
 	}
 	editRequest(r, d)
@@ -34,11 +34,15 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *policy.Decis
 // answer writes the decision's own answer.
 func answer(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
 	replaceFields(w.Header(), d.ResponseHeaders, nil)
-	w.WriteHeader(d.Status)
-	if r.Method == http.MethodHead {
-		return nil
+	if len(d.Body) == 0 {
+		w.Header()["Content-Length"] = []string{"0"}
 	}
-	_, err := w.Write(d.Body)
+	w.WriteHeader(d.Status)
+	var err error
+	if r.Method != http.MethodHead && len(d.Body) > 0 {
+		_, err = w.Write(d.Body)
+	}
+	hideLocation(w, r, d.Status)
 	return err
 }
 

@@ -39,8 +39,17 @@ type Sessions struct {
 	// one.
 	Clerk session.Config `json:"clerk,omitzero"`
 
+	// Where the handler stands in the Caddyfile, and what can be wrong there only
+	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	Places places `json:"places,omitempty"`
+
 	page   *sessionpage.Handler
 	leases leases
+}
+
+// config is what the handler itself says of the instance.
+func (s *Sessions) config() setup.Config {
+	return setup.Config{Clerk: s.Clerk}
 }
 
 // CaddyModule returns the Caddy module information.
@@ -53,8 +62,10 @@ func (Sessions) CaddyModule() caddy.ModuleInfo {
 
 // Provision makes the page. Keys, verified tokens and counts are shared with the
 // handlers clerk_auth.
-func (s *Sessions) Provision(ctx caddy.Context) error {
-	document, err := instance(ctx, s.Clerk)
+func (s *Sessions) Provision(ctx caddy.Context) error { return s.Places.locate(s.provision(ctx)) }
+
+func (s *Sessions) provision(ctx caddy.Context) error {
+	document, err := instance(ctx, s.config(), s.Places)
 	if err != nil {
 		return err
 	}
@@ -70,13 +81,17 @@ func (s *Sessions) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return explain(document, err)
 	}
-	authenticator, err := s.leases.session(config)
+	authenticator, err := s.leases.session(ctx, config)
 	if err != nil {
 		return err
 	}
+	for _, warning := range document.Heeded(config.Warnings()) {
+		ctx.Logger().Warn(warning.String())
+	}
 	s.page, err = sessionpage.New(sessionpage.Options{
 		Prefix: texts[0], SignedOutURL: texts[1], AccountChooserURL: texts[2],
-		Clerk: config, Authenticator: authenticator, Limiter: stores.Limiter, Facts: policyRequest, Logger: ctx.Slogger(),
+		TrustedProxies: document.TrustedProxies,
+		Clerk:          config, Authenticator: authenticator, Limiter: stores.Limiter, Facts: policyRequest, Logger: ctx.Slogger(),
 		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
 		Revoker:  stores.Revocations, Revocations: stores.Revocations,
 	})
@@ -92,13 +107,8 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		return next.ServeHTTP(w, r)
 	}
 	s.page.ServeHTTP(w, r)
+	hideLocation(w, r, http.StatusTemporaryRedirect)
 	return nil
-}
-
-// instance is a document with a handler's clerk section and what the app adds,
-// and with Caddy's placeholders replaced.
-func instance(ctx caddy.Context, config session.Config) (*setup.Config, error) {
-	return (&Handler{Config: setup.Config{Clerk: config}}).document(ctx)
 }
 
 // replaceAll replaces global placeholders in texts.

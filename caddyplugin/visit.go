@@ -127,22 +127,15 @@ func identity(p *policy.Principal, name string) (any, bool) {
 	return nil, false
 }
 
-// claim walks the claims along a dotted path; what is not there is empty.
+// claim is a claim by its path; what is not there is empty.
 func claim(p *policy.Principal, path string) any {
 	if p == nil {
 		return ""
 	}
-	var value any = p.Claims
-	for step := range strings.SplitSeq(path, ".") {
-		object, ok := value.(map[string]any)
-		if !ok {
-			return ""
-		}
-		if value, ok = object[step]; !ok || value == nil {
-			return ""
-		}
+	if value := p.Claim(path); value != nil {
+		return value
 	}
-	return value
+	return ""
 }
 
 // log writes the decision: faults as errors, refusals at info, passes at debug.

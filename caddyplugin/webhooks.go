@@ -1,6 +1,7 @@
 package caddyplugin
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -10,6 +11,7 @@ import (
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/revocation"
+	"github.com/clerkgate/clerkgate/session"
 )
 
 func init() {
@@ -27,12 +29,24 @@ type Webhooks struct {
 	// The path that Clerk's endpoint names. Default: `/webhooks/clerk`.
 	Path string `json:"path,omitempty"`
 
-	// The instance, the store, and how long what ended is remembered. What it
-	// leaves out comes from the app `clerk`, where there is one.
-	App
+	// The instance, the store, and how long what ended is remembered. What they
+	// leave out comes from the clerk_auth of the site, or the app `clerk`.
+	Clerk      session.Config   `json:"clerk"`
+	Redis      setup.Redis      `json:"redis,omitzero"`
+	Revocation setup.Revocation `json:"revocation,omitzero"`
 
+	// Where the handler stands in the Caddyfile, and what can be wrong there only
+	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	Places places `json:"places,omitempty"`
+
+	app      *App
 	receiver *revocation.Receiver
 	leases   leases
+}
+
+// config is what the handler itself says of the instance.
+func (h *Webhooks) config() setup.Config {
+	return setup.Config{Clerk: h.Clerk, Redis: h.Redis, Revocation: h.Revocation}
 }
 
 // CaddyModule returns the Caddy module information.
@@ -45,8 +59,10 @@ func (Webhooks) CaddyModule() caddy.ModuleInfo {
 
 // Provision makes the receiver. What has ended is shared with the handlers
 // clerk_auth.
-func (h *Webhooks) Provision(ctx caddy.Context) error {
-	config, err := (&Handler{Config: setup.Config{Clerk: h.Clerk, Redis: h.Redis, Revocation: h.Revocation}}).document(ctx)
+func (h *Webhooks) Provision(ctx caddy.Context) error { return h.Places.locate(h.provision(ctx)) }
+
+func (h *Webhooks) provision(ctx caddy.Context) error {
+	config, err := instance(ctx, h.config(), h.Places)
 	if err != nil {
 		return err
 	}
@@ -63,9 +79,29 @@ func (h *Webhooks) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return explain(config, err)
 	}
-	h.receiver, err = stores.Receiver(config)
-	return err
+	if err := config.CheckReceiver(); err != nil {
+		return explain(config, err)
+	}
+	if h.app, _, err = appOf(ctx); err != nil {
+		return err
+	}
+	return h.leases.begin(ctx, &receiving{h, stores, config})
 }
+
+// receiving makes the receiver once the configuration goes into service: from then
+// on the stores judge by what comes.
+type receiving struct {
+	handler *Webhooks
+	stores  *setup.Stores
+	config  *setup.Config
+}
+
+// Start makes the receiver, if nothing is wrong: without it, deliveries are
+// refused, and Clerk sends them again.
+func (r *receiving) Start() { r.handler.receiver, _ = r.stores.Receiver(r.config) }
+
+// Await waits for nothing.
+func (*receiving) Await() {}
 
 // Cleanup gives back what Provision took from the pools.
 func (h *Webhooks) Cleanup() error { return h.leases.release() }
@@ -74,6 +110,9 @@ func (h *Webhooks) Cleanup() error { return h.leases.release() }
 func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.URL.EscapedPath() != h.Path {
 		return next.ServeHTTP(w, r)
+	}
+	if h.app.wait(r.Context()); h.receiver == nil {
+		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("webhooks cannot be taken"))
 	}
 	h.receiver.ServeHTTP(w, r)
 	return nil
@@ -84,7 +123,7 @@ func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 //	clerk_webhooks [<path>] {
 //		<key> <values...>     # the words of the global option clerk
 //	}
-func (h *Webhooks) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (h *Webhooks) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	d.Next()
 	switch args := d.RemainingArgs(); {
 	case len(args) > 1:
@@ -94,7 +133,8 @@ func (h *Webhooks) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	case len(args) == 1:
 		h.Path = args[0]
 	}
-	return h.words().block(d, "clerk_webhooks")
+	h.Places, err = instanceBlock(d, "clerk_webhooks", instanceWords(&h.Clerk, &h.Redis, &h.Revocation), h.config)
+	return err
 }
 
 // Interface guards

@@ -71,10 +71,12 @@ func TestWebhooksCountForHandlersThatDoNotHaveTheSecret(t *testing.T) {
 	// stores are those of this run alone, and others of this run.
 	stores := fmt.Sprintf("revocation {\n max_entries %d\n }", 1000+rand.IntN(9000))
 	lines := `	clerk_webhooks /hooks/a {
+		publishable_key ` + clerk.PublishableKey() + `
 		webhook_secret ` + webhookSecret + `
 		` + stores + `
 	}
 	clerk_webhooks /hooks/b {
+		publishable_key ` + clerk.PublishableKey() + `
 		webhook_secret ` + webhookSecret + `
 		` + stores + `
 	}
@@ -127,11 +129,14 @@ func TestWebhooksCountForHandlersThatDoNotHaveTheSecret(t *testing.T) {
 	}
 	want("the same delivery after a reload", 1)
 
-	// Other settings mean other stores, which know nothing yet; counters go on.
+	// Other settings mean other stores, which know all the same; counters go on.
 	others := strings.Replace(stores, "max_entries ", "max_entries 9", 1)
 	s.reload(strings.ReplaceAll(lines, stores, others))
 	s.reload("\tclerk_auth {\n" + instance + "\n" + others + "\n}\n")
-	want("other stores", 0)
+	want("other stores", 1)
+	if response, _ := s.get("/", cookie); response.StatusCode == http.StatusOK {
+		t.Error("a reload with other settings lets the session go on")
+	}
 }
 
 // Without Redis and webhooks nothing is known of sessions that ended, so tokens
@@ -162,13 +167,64 @@ func TestOldTokensCountUntilSomeHandlerTakesWebhooks(t *testing.T) {
 	if reason := stores.Revocations.Revoked(old, time.Now()); reason != "" {
 		t.Errorf("%s by a configuration that was rejected", reason)
 	}
-	takes := &Webhooks{App: App{Revocation: judges.Revocation}}
-	takes.Clerk.WebhookSecret = webhookSecret
+	takes := &Webhooks{Revocation: judges.Revocation}
+	takes.Clerk.PublishableKey, takes.Clerk.WebhookSecret = judges.Clerk.PublishableKey, webhookSecret
 	if err := takes.Provision(contextOf(t)); err != nil {
 		t.Fatal(err)
 	}
 	defer takes.Cleanup()
 	if reason := stores.Revocations.Revoked(old, time.Now()); reason == "" {
 		t.Error("what a webhook said may have been forgotten, and the token counts")
+	}
+}
+
+// What one instance says is nothing to the tokens of another, also where their ids
+// are the same.
+func TestWebhooksOfAnotherInstanceChangeNothing(t *testing.T) {
+	a, b := clerktest.Start(t, clerktest.Options{Live: true, Host: "clerk.a.example"}), clerktest.Start(t, clerktest.Options{Live: true, Host: "clerk.b.example"})
+	of := func(clerk *clerktest.Instance) string {
+		return "publishable_key " + clerk.PublishableKey() + "\n webhook_secret " + webhookSecret + "\n jwt_key `" + clerk.PublicKeyPEM() + "`\n"
+	}
+	s := startSite(t, `	clerk_webhooks /hooks/a {
+		`+of(a)+`
+	}
+	clerk_webhooks /hooks/b {
+		`+of(b)+`
+	}
+	clerk_auth {
+		`+of(b)+`
+	}
+	respond "hello"
+`)
+	bob, err := b.SignIn("user_ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := "Authorization: Bearer " + b.Mint(bob, clerktest.Token{}) + "\r\n"
+	for i, what := range []string{`"role.updated","data":{"id":"role_1"}`, `"session.revoked","data":{"id":"` + bob.ID + `"}`, `"user.deleted","data":{"id":"user_ada"}`} {
+		event := fmt.Sprintf(`{"timestamp":%d,"type":%s}`, time.Now().UnixMilli(), what)
+		if status := s.deliver("/hooks/a", fmt.Sprint("msg_a", i), event); status != http.StatusNoContent {
+			t.Errorf("%s: %d", event, status)
+		}
+		if response, body := s.get("/", token); response.StatusCode != http.StatusOK {
+			t.Errorf("%s of another instance: %d %s", event, response.StatusCode, body)
+		}
+	}
+	event := fmt.Sprintf(`{"timestamp":%d,"type":"session.revoked","data":{"id":%q}}`, time.Now().UnixMilli(), bob.ID)
+	if status := s.deliver("/hooks/b", "msg_b", event); status != http.StatusNoContent {
+		t.Errorf("%d", status)
+	}
+	if response, _ := s.get("/", token); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("%d after the session's own instance ended it", response.StatusCode)
+	}
+}
+
+// It is not for us to guess whose webhooks they are.
+func TestWebhooksOfNobodyAreRefused(t *testing.T) {
+	h := &Webhooks{}
+	h.Clerk.WebhookSecret = webhookSecret
+	defer h.Cleanup()
+	if err := h.Provision(contextOf(t)); err == nil || !strings.Contains(err.Error(), "publishable_key") {
+		t.Errorf("%v", err)
 	}
 }

@@ -32,7 +32,7 @@ func (w words) block(d *caddyfile.Dispenser, of string) error {
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := w.line(d, of, seen); err != nil {
-			return err
+			return withoutSecrets(err)
 		}
 	}
 	return nil
@@ -115,7 +115,7 @@ func argument(d *caddyfile.Dispenser) (string, error) {
 	case err != nil:
 		return "", err
 	case len(values) > 1:
-		return "", d.Errf("%s takes one value, not %d", name, len(values))
+		return "", d.Errf("%s takes one value, not %d; put quotes around a value with spaces or lines, or around its {$NAME}", name, len(values))
 	}
 	return values[0], nil
 }
@@ -126,7 +126,7 @@ func arguments(d *caddyfile.Dispenser) ([]string, error) {
 	values := d.RemainingArgs()
 	switch {
 	case len(values) == 0:
-		return nil, d.ArgErr()
+		return nil, d.Errf("%s has no value; if it is written {$NAME}, that variable is not set or empty", name)
 	case slices.Contains(values, ""):
 		return nil, d.Errf("a value of %s is empty", name)
 	}

@@ -43,7 +43,10 @@ func Ask(ctx context.Context, address string, r *policy.Request) (Answer, error)
 
 // askedCheck is the check that Envoy would send.
 func askedCheck(r *policy.Request) *authv3.CheckRequest {
-	headers := &corev3.HeaderMap{}
+	headers := &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
+		{Key: ":method", RawValue: []byte(r.Method)}, {Key: ":path", RawValue: []byte(r.Target)},
+		{Key: ":authority", RawValue: []byte(r.Host)}, {Key: ":scheme", RawValue: []byte(r.Scheme)},
+	}}
 	for _, h := range r.Headers {
 		headers.Headers = append(headers.Headers, &corev3.HeaderValue{Key: strings.ToLower(h.Name), RawValue: []byte(h.Value)})
 	}

@@ -1,8 +1,10 @@
 package extauthz
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,8 +22,15 @@ func TestCorpus(t *testing.T) {
 	t.Parallel()
 	for _, c := range corpus.Load(t, "../policy/testdata/decisions") {
 		for name, encode := range encodings {
+			if c.Request.Sent != "" {
+				continue // Envoy asks before it rewrites
+			}
 			if name == "joined" && repeats(c.Request.Headers) {
 				continue // what becomes of repeated fields then is for TestHeadersAreReadFromEitherForm
+			}
+			if upgrades(c.Request.Headers) && c.Want.Upstream["Upgrade"] == "" && c.Want.Status == http.StatusOK {
+				// Envoy goes on with an upgrade whose fields are removed.
+				c.Want = corpus.Want{Status: http.StatusBadRequest, Reason: policy.ReasonUpgradeRefused, Rule: c.Want.Rule}
 			}
 			t.Run(c.Name+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -63,6 +72,10 @@ func encodeJoined(http *authv3.AttributeContext_HttpRequest, headers []policy.He
 	}
 }
 
+func upgrades(headers []policy.Header) bool {
+	return slices.ContainsFunc(headers, func(h policy.Header) bool { return strings.EqualFold(h.Name, "Upgrade") })
+}
+
 func repeats(headers []policy.Header) bool {
 	seen := map[string]bool{}
 	for _, h := range headers {
@@ -78,7 +91,7 @@ func repeats(headers []policy.Header) bool {
 // checkOf is the check Envoy would send for a request.
 func checkOf(r *policy.Request, encode encoding) *authv3.CheckRequest {
 	http := &authv3.AttributeContext_HttpRequest{
-		Id: "1234", Method: r.Method, Path: r.Target, Host: r.Host, Scheme: r.Scheme, Protocol: "HTTP/2",
+		Id: "1234", Method: r.Method, Path: r.Target, Host: r.Host, Scheme: r.Scheme, Protocol: fmt.Sprintf("HTTP/%d", r.Version),
 	}
 	pseudo := []policy.Header{{Name: ":method", Value: r.Method}, {Name: ":path", Value: r.Target}, {Name: ":authority", Value: r.Host}, {Name: ":scheme", Value: r.Scheme}}
 	encode(http, append(pseudo, r.Headers...))

@@ -25,6 +25,8 @@ type edge struct {
 	Timeout string
 	// Manager and Filter are further settings, in YAML's flow style.
 	Manager, Filter string
+	// Buffer is how many bytes Envoy holds. Default: its own, 1 MiB.
+	Buffer int
 }
 
 // cluster is one authorization server, by its addresses.

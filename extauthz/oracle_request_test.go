@@ -2,10 +2,12 @@ package extauthz
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -30,17 +32,46 @@ func oracle(data []byte) (request *policy.Request, reason policy.Reason, isCheck
 	switch {
 	case http == nil, http.GetPath() == "":
 		return nil, policy.ReasonTargetMalformed, true
-	case len(http.GetHeaderMap().GetHeaders()) == 0 && len(http.GetHeaders()) == 0:
-		return nil, policy.ReasonHeaderMalformed, true
+	case !oracleWhole(http):
+		return nil, policy.ReasonProxyMisconfigured, true
 	}
 	peer, err := netip.ParseAddr(attributes.GetSource().GetAddress().GetSocketAddress().GetAddress())
 	if err != nil {
 		peer = netip.Addr{}
 	}
 	return &policy.Request{
-		Method: http.GetMethod(), Scheme: http.GetScheme(), Host: http.GetHost(), Target: http.GetPath(),
-		Headers: oracleHeaders(http), Peer: peer, RuleName: attributes.GetContextExtensions()[ruleKey],
+		Method: http.GetMethod(), Version: oracleVersion(http.GetProtocol()), Scheme: http.GetScheme(), Host: http.GetHost(), Target: http.GetPath(),
+		Headers: oracleHeaders(http), Peer: peer, UpgradeStands: true, Unseen: !tellsScheme(http), RuleName: attributes.GetContextExtensions()[ruleKey],
 	}, "", true
+}
+
+// tellsScheme reports whether a check has the field that Envoy always sends, in the
+// form that is read.
+func tellsScheme(http *authv3.AttributeContext_HttpRequest) bool {
+	return slices.ContainsFunc(oracleHeaders(http), func(h policy.Header) bool { return h.Name == "x-forwarded-proto" })
+}
+
+// oracleVersion is the digit after HTTP/.
+func oracleVersion(protocol string) int {
+	version := regexp.MustCompile(`^HTTP/([0-9])`).FindStringSubmatch(protocol)
+	if version == nil {
+		return 0
+	}
+	return int(version[1][0] - '0')
+}
+
+// oracleWhole reports whether the pseudo headers are in the form that counts.
+func oracleWhole(http *authv3.AttributeContext_HttpRequest) bool {
+	found := map[string]bool{}
+	for _, h := range http.GetHeaderMap().GetHeaders() {
+		found[h.GetKey()] = true
+	}
+	if len(found) == 0 {
+		for name := range http.GetHeaders() {
+			found[name] = true
+		}
+	}
+	return found[":method"] && found[":path"]
 }
 
 func oracleHeaders(http *authv3.AttributeContext_HttpRequest) []policy.Header {
@@ -73,7 +104,7 @@ func readAsOracle(t *testing.T, data []byte) *check {
 	if (c.err == nil) != isCheck {
 		t.Fatalf("read with error %v; the generated types take it: %v", c.err, isCheck)
 	}
-	got, reason := c.policyRequest()
+	got, reason, _ := c.policyRequest()
 	if reason != wantReason {
 		t.Fatalf("refused for %q, want %q", reason, wantReason)
 	}
@@ -108,13 +139,20 @@ func translate(t *testing.T, check *authv3.CheckRequest) (*policy.Request, polic
 	if err != nil {
 		t.Fatal(err)
 	}
-	return readAsOracle(t, data).policyRequest()
+	r, reason, _ := readAsOracle(t, data).policyRequest()
+	return r, reason
 }
 
 // headers are those that translate reads.
 func headers(t *testing.T, http *authv3.AttributeContext_HttpRequest) []policy.Header {
 	t.Helper()
 	http.Path = "/"
+	if http.Headers != nil {
+		http.Headers[":method"], http.Headers[":path"] = "GET", "/"
+	}
+	if list := http.GetHeaderMap(); list != nil && len(list.Headers) > 0 {
+		list.Headers = append(list.Headers, &corev3.HeaderValue{Key: ":path", RawValue: []byte("/")}, &corev3.HeaderValue{Key: ":method", RawValue: []byte("GET")})
+	}
 	r, reason := translate(t, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{Http: http}}})
 	if reason != "" {
 		t.Fatalf("refused: %s", reason)

@@ -18,6 +18,12 @@ const maxLoggedPath = 512
 func (x *exchange) report(ctx context.Context, d *policy.Decision) {
 	took := time.Since(x.began)
 	x.server.options.Decisions.Observe(d, took)
+	if d.Reason == policy.ReasonProxyMisconfigured && d.Cause != nil {
+		x.server.warned.Do(func() {
+			x.server.options.Logger.LogAttrs(ctx, slog.LevelError, d.Cause.Error()) // once a minute, whatever is logged below
+		})
+	}
+	x.server.hints.Tell(d, x.forwardedFor, func(text string) { x.server.options.Logger.WarnContext(ctx, text) })
 	level, message := slog.LevelInfo, "refused"
 	switch {
 	case d.Reason == policy.ReasonPanic:
@@ -30,6 +36,16 @@ func (x *exchange) report(ctx context.Context, d *policy.Decision) {
 	if logger := x.server.options.Logger; logger.Enabled(ctx, level) {
 		logger.LogAttrs(ctx, level, message, x.attrs(d, took)...)
 	}
+}
+
+// forwardedFor is the request's field X-Forwarded-For.
+func (x *exchange) forwardedFor() string {
+	for _, h := range x.check.request.Headers {
+		if strings.EqualFold(h.Name, "X-Forwarded-For") {
+			return h.Value
+		}
+	}
+	return ""
 }
 
 func (x *exchange) attrs(d *policy.Decision, took time.Duration) []slog.Attr {

@@ -1,6 +1,8 @@
 package extauthz
 
 import (
+	"bytes"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,11 +30,13 @@ type check struct {
 	// raw and joined are the headers in the two forms that Envoy sends, pseudo
 	// headers included.
 	raw, joined []policy.Header
+	// whole: the pseudo headers are among them, so that no header was held back.
+	whole bool
 
 	// texts holds all strings, in one piece of memory.
 	texts strings.Builder
-	// key, value and bytes are those of the header or entry being read.
-	key, value, bytes []byte
+	// key, value and octets are those of the header or entry being read.
+	key, value, octets []byte
 }
 
 // newCheckReader returns how to read a CheckRequest.
@@ -45,9 +49,10 @@ func newCheckReader() *message {
 		extra  = "attributes.context_extensions"
 	)
 	return newMessage((&authv3.CheckRequest{}).ProtoReflect().Descriptor(), map[string]take{
-		http + "method": func(c *check, v []byte) { c.request.Method = c.text(v) },
-		http + "scheme": func(c *check, v []byte) { c.request.Scheme = c.text(v) },
-		http + "host":   func(c *check, v []byte) { c.request.Host = c.text(v) },
+		http + "method":   func(c *check, v []byte) { c.request.Method = c.text(v) },
+		http + "scheme":   func(c *check, v []byte) { c.request.Scheme = c.text(v) },
+		http + "protocol": (*check).takeVersion,
+		http + "host":     func(c *check, v []byte) { c.request.Host = c.text(v) },
 		// Path and query as they are: no URL parser reads them as the upstream does.
 		http + "path": func(c *check, v []byte) { c.request.Target = c.text(v) },
 
@@ -72,37 +77,61 @@ func newCheckReader() *message {
 
 // read reads an encoded CheckRequest. Nothing of data is kept.
 func (c *check) read(m *message, data []byte) {
+	if len(data) > maxCheck {
+		c.err = errTooLarge
+		return
+	}
 	c.texts.Grow(len(data))
 	if err := m.read(data, protowire.DefaultRecursionLimit, c); err != nil {
 		*c = check{err: err}
 		return
 	}
 	c.request.Headers = c.headers()
+	c.request.UpgradeStands = true // Envoy looks at Upgrade before it asks
 }
 
-// policyRequest is the request to judge. A reason means that there is none that
+// What a proxy does wrong that no client can bring about.
+var (
+	errTooLarge = errors.New("the check is larger than 1 MiB; remove with_request_body from Envoy's filter, since no body is judged")
+	errHidden   = errors.New("allowed_headers hides headers from clerkgate; remove it")
+)
+
+// policyRequest is the request to judge. An error means that there is none that
 // could be judged, whatever the policy says: bytes that are no check, a check of
-// the network filter, a CONNECT without a path, or one without headers.
-func (c *check) policyRequest() (*policy.Request, policy.Reason) {
+// the network filter, a CONNECT without a path, or one that lacks headers which
+// the upstream will see.
+func (c *check) policyRequest() (*policy.Request, policy.Reason, error) {
 	switch {
+	case c.err == errTooLarge:
+		return nil, policy.ReasonProxyMisconfigured, c.err
 	case c.err != nil, c.request.Target == "":
-		return nil, policy.ReasonTargetMalformed
-	case len(c.raw) == 0 && len(c.joined) == 0:
-		return nil, policy.ReasonHeaderMalformed
+		return nil, policy.ReasonTargetMalformed, c.err
+	case !c.whole:
+		return nil, policy.ReasonProxyMisconfigured, errHidden
 	}
-	return &c.request, ""
+	return &c.request, "", nil
 }
 
 // headers are those of either form: header_map with encode_raw_headers, in order
 // and unchanged; else the map, where repeated fields are one, joined by commas,
 // and stay so. Pseudo headers are left out: the attributes say the same and are
-// always there.
+// always there. Envoy sends them as it sends all others, and no client can, so
+// where they are missing others are as well. So they may be where that field is
+// missing which it sets on every request.
 func (c *check) headers() []policy.Header {
 	list := c.raw
 	if len(list) == 0 {
 		list = ordered(c.joined)
 	}
-	return slices.DeleteFunc(list, func(h policy.Header) bool { return strings.HasPrefix(h.Name, ":") })
+	var method, path, scheme bool
+	list = slices.DeleteFunc(list, func(h policy.Header) bool {
+		method = method || h.Name == ":method"
+		path = path || h.Name == ":path"
+		scheme = scheme || h.Name == "x-forwarded-proto"
+		return strings.HasPrefix(h.Name, ":")
+	})
+	c.whole, c.request.Unseen = method && path, !scheme
+	return list
 }
 
 // ordered sorts the entries of a map, which has no order, so that a decision
@@ -122,13 +151,13 @@ func (c *check) text(v []byte) string {
 
 func (c *check) takeKey(v []byte)   { c.key = v }
 func (c *check) takeValue(v []byte) { c.value = v }
-func (c *check) takeBytes(v []byte) { c.bytes = v }
+func (c *check) takeBytes(v []byte) { c.octets = v }
 
 // takeRaw ends a header of header_map. Envoy sends its value in raw_value.
 func (c *check) takeRaw([]byte) {
 	value := c.value
-	if len(c.bytes) > 0 {
-		value = c.bytes
+	if len(c.octets) > 0 {
+		value = c.octets
 	}
 	c.raw = c.appendHeader(c.raw, value)
 }
@@ -154,7 +183,15 @@ func (c *check) takeExtension([]byte) {
 }
 
 // endEntry forgets the entry, so that the next one has only what it says.
-func (c *check) endEntry() { c.key, c.value, c.bytes = nil, nil, nil }
+func (c *check) endEntry() { c.key, c.value, c.octets = nil, nil, nil }
+
+// takeVersion reads HTTP/1.1, HTTP/2 and so on.
+func (c *check) takeVersion(v []byte) {
+	c.request.Version = 0
+	if digits, ok := bytes.CutPrefix(v, []byte("HTTP/")); ok && len(digits) > 0 && '0' <= digits[0] && digits[0] <= '9' {
+		c.request.Version = int(digits[0] - '0')
+	}
+}
 
 // takePeer reads the other end of the connection to Envoy.
 func (c *check) takePeer(v []byte) {

@@ -49,13 +49,17 @@ func TestEveryAttributeIsCopiedAsItIsOrLeftOut(t *testing.T) {
 		{"a path with bad and encoded bytes", func(_ attributes, r request) { r.Path = "/%zz%2f..%5c;\\?%00" }, func(r *policy.Request) { r.Target = "/%zz%2f..%5c;\\?%00" }},
 		{"the path of a request to a proxy", func(_ attributes, r request) { r.Path = "http://h/x" }, func(r *policy.Request) { r.Target = "http://h/x" }},
 		{"the query attribute, which Envoy leaves empty", func(_ attributes, r request) { r.Query, r.Fragment = "q=1", "f" }, func(*policy.Request) {}},
-		{"id, size, protocol, body and time", func(_ attributes, r request) {
-			r.Id, r.Size, r.Protocol, r.Body, r.RawBody = "7", -1, "HTTP/3", "b", []byte("r")
+		{"id, size, body and time", func(_ attributes, r request) {
+			r.Id, r.Size, r.Body, r.RawBody = "7", -1, "b", []byte("r")
 		}, func(*policy.Request) {}},
+		{"another protocol", func(_ attributes, r request) { r.Protocol = "HTTP/1.1" }, func(r *policy.Request) { r.Version = 1 }},
+		{"a protocol that is none", func(_ attributes, r request) { r.Protocol = "HTTP/" }, func(r *policy.Request) { r.Version = 0 }},
+		{"a header that Envoy sets on every request", func(_ attributes, r request) { r.Headers["x-forwarded-proto"] = "https" }, func(r *policy.Request) {
+			r.Unseen, r.Headers = false, append(r.Headers, policy.Header{Name: "x-forwarded-proto", Value: "https"})
+		}},
 		{"pseudo headers that say otherwise", func(_ attributes, r request) {
 			r.Headers[":path"], r.Headers[":method"], r.Headers[":authority"], r.Headers[":scheme"] = "/other", "POST", "other", "http"
 		}, func(*policy.Request) {}},
-		{"no pseudo headers, as with allowed_headers", func(_ attributes, r request) { r.Headers = map[string]string{"accept": "*/*"} }, func(*policy.Request) {}},
 		{"the rule named by the route", func(a attributes, _ request) {
 			a.ContextExtensions = map[string]string{ruleKey: "admin", "vhost": "app"}
 		}, func(r *policy.Request) { r.RuleName = "admin" }},
@@ -84,7 +88,7 @@ func TestEveryAttributeIsCopiedAsItIsOrLeftOut(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			want := policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c",
+			want := policy.Request{Method: "GET", Version: 2, Unseen: true, UpgradeStands: true, Scheme: "https", Host: "app.example.com", Target: "/a?b=c",
 				Headers: []policy.Header{{Name: "accept", Value: "*/*"}}, Peer: netip.MustParseAddr("198.51.100.7")}
 			test.want(&want)
 			got, reason := translate(t, httpCheck(test.change))
@@ -156,7 +160,22 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 		}), policy.ReasonTargetMalformed},
 		{"no headers in either form", httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
 			r.Headers, r.HeaderMap = nil, &corev3.HeaderMap{}
-		}), policy.ReasonHeaderMalformed},
+		}), policy.ReasonProxyMisconfigured},
+		{"only what allowed_headers let through", httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
+			r.Headers = map[string]string{"accept": "*/*", "cookie": "a=1"}
+		}), policy.ReasonProxyMisconfigured},
+		{"the same in the raw form", httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
+			r.Headers, r.HeaderMap = nil, &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "cookie", RawValue: []byte("a=1")}}}
+		}), policy.ReasonProxyMisconfigured},
+		{"all but one", httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
+			delete(r.Headers, ":path")
+		}), policy.ReasonProxyMisconfigured},
+		{"the form that does not count", httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
+			r.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "cookie", RawValue: []byte("a=1")}}}
+		}), policy.ReasonProxyMisconfigured},
+		{"a body", httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
+			r.RawBody = make([]byte, maxCheck)
+		}), policy.ReasonProxyMisconfigured},
 	}
 	open := newPolicy(t, policy.Config{Mode: "shadow", Default: policy.Default{Access: policy.Public}}, bearers{})
 	for _, test := range tests {
@@ -172,8 +191,8 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 			if got := response.GetDynamicMetadata().GetFields()["reason"].GetStringValue(); got != string(test.want) {
 				t.Errorf("reason %s, want %s", got, test.want)
 			}
-			if got := int(response.GetDeniedResponse().GetStatus().GetCode()); got != 400 {
-				t.Errorf("status %d, want 400", got)
+			if got := int(response.GetDeniedResponse().GetStatus().GetCode()); got != test.want.Status() {
+				t.Errorf("status %d, want %d", got, test.want.Status())
 			}
 			if body := response.GetDeniedResponse().GetBody(); !strings.Contains(body, test.want.Detail()) {
 				t.Errorf("body %q", body)

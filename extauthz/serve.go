@@ -23,8 +23,10 @@ const (
 	// defaultStreams is more than Envoy's example configuration opens on one
 	// connection, so that Envoy's bound is the one that counts.
 	defaultStreams = 4096
-	// maxCheck holds the headers of any request Envoy takes, and no body.
+	// maxCheck holds the headers of any request Envoy takes, and no body. What is
+	// larger is refused, so that its log says why, up to what is still read.
 	maxCheck          = 1 << 20
+	maxMessage        = 8 << 20
 	maxMetadata       = 16 << 10
 	handshakeTimeout  = 5 * time.Second
 	defaultAge        = 30 * time.Minute
@@ -66,7 +68,7 @@ func NewGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxConcurrentStreams(o.MaxConcurrentStreams),
-		grpc.MaxRecvMsgSize(maxCheck),
+		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.WaitForHandlers(true),

@@ -188,9 +188,16 @@ func TestReflectionIsOffUnlessAskedFor(t *testing.T) {
 func TestAnOversizedCheckIsNotRead(t *testing.T) {
 	t.Parallel()
 	client := dial(t, newServer(t, fixed(policy.Decision{Outcome: policy.Allow}), Options{}))
-	_, err := client.Check(t.Context(), httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
-		r.Body = strings.Repeat("a", maxCheck)
-	}))
+	sized := func(n int) *authv3.CheckRequest {
+		return httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
+			r.Body = strings.Repeat("a", n)
+		})
+	}
+	response, err := client.Check(t.Context(), sized(maxCheck))
+	if err != nil || response.GetDeniedResponse().GetStatus().GetCode() != 503 {
+		t.Errorf("%v, %v, want a refusal with 503", response, err)
+	}
+	_, err = client.Check(t.Context(), sized(maxMessage))
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("error %v, want RESOURCE_EXHAUSTED", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 
 	"github.com/clerkgate/clerkgate/internal/observe"
@@ -53,6 +54,9 @@ type Options struct {
 type Server struct {
 	decider atomic.Pointer[Decider]
 	options Options
+	// warned is asked before operators are told of what their proxy does wrong.
+	warned rate.Sometimes
+	hints  observe.Hints
 }
 
 // New returns a server that answers by p. It returns an error where there is no
@@ -70,7 +74,7 @@ func New(p Decider, o Options) (*Server, error) {
 	if o.Timeout <= reserve {
 		return nil, fmt.Errorf("extauthz: a timeout of %v leaves no time to decide; it must be more than %v", o.Timeout, reserve)
 	}
-	s := &Server{options: o}
+	s := &Server{options: o, warned: rate.Sometimes{Interval: time.Minute}}
 	s.SetPolicy(p)
 	return s, nil
 }
@@ -133,10 +137,10 @@ func (x *exchange) judge(ctx context.Context) (d policy.Decision, response encod
 }
 
 func (x *exchange) decide(ctx context.Context) policy.Decision {
-	request, reason := x.check.policyRequest()
+	request, reason, cause := x.check.policyRequest()
 	if reason != "" {
 		d := refusal(reason)
-		d.Cause = x.check.err
+		d.Cause = cause
 		return d
 	}
 	return (*x.server.decider.Load()).Decide(ctx, request)

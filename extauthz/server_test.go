@@ -285,7 +285,7 @@ func TestSecretsStayInTheRequest(t *testing.T) {
 	check := httpCheck(func(_ *authv3.AttributeContext, r *authv3.AttributeContext_HttpRequest) {
 		r.Path = "/a?__clerk_handshake=" + canary
 		r.Headers = nil
-		r.HeaderMap = &corev3.HeaderMap{}
+		r.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: ":method", RawValue: []byte("GET")}, {Key: ":path", RawValue: []byte(r.Path)}}}
 		for _, name := range []string{"authorization", "cookie", "x-user-id", "x-api-key", "proxy-authorization", "referer"} {
 			r.HeaderMap.Headers = append(r.HeaderMap.Headers, &corev3.HeaderValue{Key: name, RawValue: []byte("Bearer " + canary)})
 		}

@@ -5,9 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
+
+	"github.com/clerkgate/clerkgate/internal/document"
 )
 
 // TLSFiles name the key material of the server, in PEM.
@@ -30,6 +31,9 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	if f.ClientCA == "" && len(f.ClientSANs) > 0 {
 		return nil, errors.New("client names are given, but no client CA to believe them from")
 	}
+	if f.Cert == "" || f.Key == "" {
+		return nil, errors.New("reading the server's certificate: it takes a certificate and its key, both")
+	}
 	first, err := f.load()
 	if err != nil {
 		return nil, err
@@ -47,7 +51,7 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 }
 
 func (f TLSFiles) load() (*tls.Config, error) {
-	certificate, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	certificate, err := f.certificate()
 	if err != nil {
 		return nil, fmt.Errorf("reading the server's certificate: %w", err)
 	}
@@ -61,7 +65,7 @@ func (f TLSFiles) load() (*tls.Config, error) {
 	if f.ClientCA == "" {
 		return config, nil
 	}
-	pem, err := os.ReadFile(f.ClientCA)
+	pem, err := document.ReadFile(f.ClientCA)
 	if err != nil {
 		return nil, fmt.Errorf("reading the client CA: %w", err)
 	}
@@ -74,6 +78,18 @@ func (f TLSFiles) load() (*tls.Config, error) {
 		config.VerifyConnection = f.verifyClient
 	}
 	return config, nil
+}
+
+func (f TLSFiles) certificate() (tls.Certificate, error) {
+	chain, err := document.ReadFile(f.Cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := document.ReadFile(f.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(chain, key)
 }
 
 // verifyClient is asked after the chain has been verified.

@@ -1,29 +1,38 @@
 package policy
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // decision turns the verdict into what the proxy is to do.
 func (e *evaluation) decision(v verdict) Decision {
-	if v.passes {
+	watches := e.policy.shadow || e.rule != nil && e.rule.shadow
+	switch {
+	case (v.passes || watches) && e.leavesTunnel():
+		return e.refused(ReasonUpgradeRefused)
+	case v.passes:
 		return e.passed(v.reason)
+	case !watches:
+		return e.refused(v.reason)
 	}
 	refused := e.refused(v.reason)
-	if e.policy.shadow || e.rule != nil && e.rule.shadow {
-		d := e.passed(ReasonShadow)
-		d.Shadow = &refused
-		return d
-	}
-	return refused
+	d := e.passed(ReasonShadow)
+	d.Shadow = &refused
+	return d
 }
 
 // passed forwards the request with the identity that was established.
 func (e *evaluation) passed(reason Reason) Decision {
 	d := e.common(reason)
 	d.Outcome = Allow
-	d.SetHeaders, d.RemoveHeaders = e.policy.headers.edits(e.principal, e.ownedSent())
+	if e.request.Unseen {
+		d.SetHeaders, d.RemoveHeaders = e.policy.headers.editsUnseen(e.principal, e.notForwarded(true), e.facts.isWebSocket(e.request.Method))
+	} else {
+		d.SetHeaders, d.RemoveHeaders = e.policy.headers.edits(e.principal, e.notForwarded(true))
+	}
 	if reason != ReasonShadow {
 		d.ResponseHeaders = e.state.Headers
 		e.forward(&d)
@@ -35,19 +44,30 @@ func (e *evaluation) passed(reason Reason) Decision {
 	return d
 }
 
-// ownedSent lists the fields of the request that are ours. Where the request
-// was refused before they were all read, it reads them again.
-func (e *evaluation) ownedSent() []string {
-	if e.target != nil {
-		return e.facts.owned
+// notForwarded lists the fields of the request that do not go on: those that
+// clients may not send, and an Upgrade, unless it passes and is to a WebSocket.
+// Where the request was refused before its fields were all read, they are read
+// again.
+func (e *evaluation) notForwarded(passes bool) []string {
+	switch {
+	case e.target == nil:
+		return e.policy.headers.droppedOf(e.request.Headers)
+	case e.facts.upgrades == 0, passes && e.facts.isWebSocket(e.request.Method):
+		return e.facts.dropped
 	}
-	var owned []string
-	for _, h := range e.request.Headers {
-		if h.Name != "" && e.policy.headers.isOwned(h.Name) {
-			owned = append(owned, h.Name)
-		}
+	return append(slices.Clip(e.facts.dropped), upgradeHeader, connectionHeader) // which says that there is an Upgrade
+}
+
+// leavesTunnel reports whether the proxy would go on with a change of protocol
+// although its fields are removed.
+func (e *evaluation) leavesTunnel() bool {
+	if !e.request.UpgradeStands {
+		return false
 	}
-	return owned
+	if e.target == nil { // the request was refused before all fields were read
+		return slices.ContainsFunc(e.request.Headers, func(h Header) bool { return strings.EqualFold(h.Name, upgradeHeader) })
+	}
+	return e.facts.upgrades > 0 && !e.facts.isWebSocket(e.request.Method)
 }
 
 // common fills in what every decision has.
@@ -63,7 +83,7 @@ func (e *evaluation) common(reason Reason) Decision {
 func (e *evaluation) refused(reason Reason) Decision {
 	reason = refusal(reason, ReasonNoDecision)
 	d := e.common(reason)
-	_, d.RemoveHeaders = e.policy.headers.edits(nil, e.ownedSent())
+	_, d.RemoveHeaders = e.policy.headers.edits(nil, e.notForwarded(false))
 	if d.Status >= http.StatusInternalServerError {
 		d.Outcome = Error
 	}
@@ -83,6 +103,9 @@ func (e *evaluation) refused(reason Reason) Decision {
 			d.add("Location", to)
 		}
 		return d
+	}
+	if d.Cause == nil && d.Status == http.StatusUnauthorized {
+		d.Cause = e.strangeHost()
 	}
 	d.ResponseHeaders = append(d.ResponseHeaders, limitFields(e.limits, reason == ReasonRateLimited)...)
 	switch d.Status {
@@ -108,7 +131,7 @@ func (e *evaluation) answer(d *Decision, reason Reason) {
 	case b == nil:
 		b = e.policy.bodies[ReasonPanic]
 	}
-	if e.facts.isGRPC() {
+	if e.facts.isGRPC(e.request) {
 		d.GRPC = &GRPCStatus{Code: grpcCodes[d.Status], Message: reason.Detail()}
 		return
 	}
@@ -123,12 +146,15 @@ func (e *evaluation) redirect(reason Reason) string {
 	if to := locationOf(e.state.Headers); to != "" {
 		return to
 	}
-	if e.rule == nil || e.target == nil || e.facts.isGRPC() || !e.facts.isNavigation(e.request.Method) {
+	if e.rule == nil || e.target == nil || e.facts.isGRPC(e.request) || !e.facts.isNavigation(e.request.Method) {
 		return ""
 	}
 	switch reason.Status() {
 	case http.StatusUnauthorized:
-		if to, ok := e.policy.signIn.location(e.sent(), e.scheme, reason == ReasonSessionPending); ok && e.rule.accept.Has(SessionToken) {
+		if e.policy.signIn.isPage(e.sent) {
+			return "" // or the browser would be sent from there to there
+		}
+		if to, ok := e.policy.signIn.location(e.sent, e.scheme, reason == ReasonSessionPending); ok && e.rule.accept.Has(SessionToken) {
 			return to
 		}
 	case http.StatusForbidden:
@@ -137,6 +163,27 @@ func (e *evaluation) redirect(reason Reason) string {
 		}
 	}
 	return ""
+}
+
+// strangeHost is the cause where a browser would be sent to sign in from a host of
+// the site.
+func (e *evaluation) strangeHost() error {
+	if e.rule == nil || e.target == nil || !e.rule.accept.Has(SessionToken) || e.facts.isGRPC(e.request) || !e.facts.isNavigation(e.request.Method) {
+		return nil
+	}
+	if _, ok := e.policy.signIn.originOf(e.sent, e.scheme); ok {
+		return nil
+	}
+	return StrangeHost{Host: e.request.Host}
+}
+
+// StrangeHost is the cause of a refusal that no browser is redirected by, where the
+// host of the page is none of the site's.
+type StrangeHost struct{ Host string }
+
+// Error implements [error].
+func (s StrangeHost) Error() string {
+	return fmt.Sprintf("the browser is sent nowhere, for the page's host %.255q is not among authorized_parties", s.Host)
 }
 
 func (e *evaluation) authStatus() string {

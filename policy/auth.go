@@ -100,8 +100,8 @@ type Forward struct {
 // Authenticator establishes who is asking. Implementations are safe for
 // concurrent use, never look at a rule, and report every failure as a state.
 type Authenticator interface {
-	// Authenticate reads the credentials of r, as of now. The scheme and the
-	// target of r are the client's, also where a proxy changed them. It makes no network
+	// Authenticate reads the credentials of r, as of now. The scheme, the target
+	// and the address of r are the client's, also where a proxy changed them. It makes no network
 	// call for a token of a type that accept does not hold.
 	Authenticate(ctx context.Context, r *Request, accept TokenTypes, now time.Time) AuthState
 }

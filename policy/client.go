@@ -112,3 +112,13 @@ func parseForwarded(entry string) (netip.Addr, bool) {
 	}
 	return netip.Addr{}, false
 }
+
+// believes reports whether the request comes from a proxy that may say which host
+// it was asked for: a trusted one, or without any of ours one by which the proxy
+// went to tell the client from its peer.
+func (p *Policy) believes(r *Request) bool {
+	if len(p.trusted) > 0 {
+		return p.trusted.contain(r.Peer.Unmap())
+	}
+	return r.Client.IsValid() && r.Client.Unmap() != r.Peer.Unmap()
+}

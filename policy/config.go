@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/clerkgate/clerkgate/internal/redact"
 )
 
 // Config is the policy part of the configuration document: what users write.
@@ -17,6 +19,14 @@ type Config struct {
 	// Preflight is "pass" or "judge": whether a CORS preflight, which can carry
 	// no credentials, passes a rule that wants some. Default: pass.
 	Preflight string `json:"preflight,omitempty"`
+	// BasePath is the path that the application is mounted at, where it takes it off
+	// before it routes: basePath of Next.js. Patterns are written without it.
+	// Default: none.
+	BasePath string `json:"base_path,omitempty" document:"nonempty"`
+	// Locales are the locales that the application takes off the front of a path:
+	// i18n.locales of the pages router of Next.js. Patterns are written without
+	// them. Default: none.
+	Locales StringList `json:"locales,omitempty" document:"nonempty"`
 	// IdentityHeaders maps each header the upstream receives to where its value
 	// comes from: user_id, session_id, org_id, org_slug, org_role,
 	// org_permissions, token_type, actor, or claims.<path>. Default: the first
@@ -38,6 +48,9 @@ type Config struct {
 	Rules []Rule `json:"rules,omitempty"`
 	// Default decides what no rule meets. Default: protected.
 	Default Default `json:"default,omitzero"`
+	// IgnoreWarnings are the IDs of warnings that are not to be given:
+	// default-public.
+	IgnoreWarnings StringList `json:"ignore_warnings,omitempty" document:"nonempty"`
 }
 
 // Mode says whether decisions are enforced.
@@ -89,6 +102,10 @@ type Rule struct {
 	StripCredentials *bool `json:"strip_credentials,omitempty"`
 	// Mode is "shadow" to let requests pass that the rule would refuse.
 	Mode Mode `json:"mode,omitempty"`
+	// EncodedSlashes is "allow" for upstreams that take %2F in a path for a
+	// character, such as /projects/group%2Fproject. The path is then judged in both
+	// readings, and every rule that either meets has to allow it. Default: refuse.
+	EncodedSlashes string `json:"encoded_slashes,omitempty" document:"nonempty"`
 }
 
 // Match is met when every key of it is. A rule that guards is met if any
@@ -106,7 +123,8 @@ type Match struct {
 	// Host are host names; *.example.com stands for any name below it. A name
 	// without a port opens only the default port and guards every port.
 	Host StringList `json:"host,omitempty" document:"nonempty"`
-	// Method are request methods, case-sensitive.
+	// Method are request methods, in capitals where they are registered ones. A
+	// rule that guards GET guards HEAD as well.
 	Method StringList `json:"method,omitempty" document:"nonempty"`
 }
 
@@ -214,8 +232,8 @@ type Limit struct {
 }
 
 // Cost is what a request counts for by its method; "any" stands for the methods
-// that are not named, which otherwise count for 1. It may be written as a single
-// number. What costs 0 is not counted.
+// that are not named, which otherwise count for 1, and HEAD counts as GET unless
+// it is named. It may be written as a single number. What costs 0 is not counted.
 type Cost map[string]int
 
 // Stage is when a limit is taken.
@@ -231,6 +249,8 @@ const (
 type Default struct {
 	// Access is protected, public or deny. Default: protected.
 	Access Access `json:"access,omitempty" document:"nonempty"`
+	// Limits names the rate limits to apply to what no rule meets, in order.
+	Limits StringList `json:"limits,omitempty" document:"nonempty"`
 }
 
 // ConfigError is one thing wrong with a Config.
@@ -242,9 +262,10 @@ type ConfigError struct {
 	Suggestion string
 }
 
-// Error returns the path and what is wrong there.
+// Error returns the path and what is wrong there, without secrets that were
+// written into the wrong place.
 func (e *ConfigError) Error() string {
-	s := e.Msg
+	s := e.ConfigMessage()
 	if e.Path != "" {
 		s = e.Path + ": " + s
 	}
@@ -257,7 +278,7 @@ func (e *ConfigError) Error() string {
 // ConfigPath, ConfigMessage and ConfigSuggestion let a loader that knows the
 // positions of paths point at the line.
 func (e *ConfigError) ConfigPath() string       { return e.Path }
-func (e *ConfigError) ConfigMessage() string    { return e.Msg }
+func (e *ConfigError) ConfigMessage() string    { return redact.Text(e.Msg) }
 func (e *ConfigError) ConfigSuggestion() string { return e.Suggestion }
 
 // Reverification asks how recently factors were verified, in Clerk's terms.

@@ -3,6 +3,8 @@ package policy
 import (
 	"net/http"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/internal/pathpattern"
 )
 
 // evaluation is one decision in the making.
@@ -12,17 +14,25 @@ type evaluation struct {
 	facts  facts
 	// readTarget is where subject.target points.
 	readTarget target
-	scheme     string
-	state      AuthState
-	// also are the other guarding rules that a reading of the target meets.
-	also   []*rule
-	limits []LimitResult
+	// sent is the target that redirects lead back to: the one that the client sent.
+	sent   *target
+	scheme string
+	state  AuthState
+	// also are the other guarding rules that a reading of the target meets, and
+	// alsoParams the path parameters of each where some rule uses them.
+	also       []*rule
+	alsoParams []pathpattern.Params
+	// counted are rules whose limits count as well.
+	counted []counted
+	limits  []LimitResult
 	// minted are the headers made for this request.
 	minted []Header
 	// refusedLimit is the limit that refused.
 	refusedLimit string
 	cause        error
 	trace        *Trace
+	// judged says which paths are to be judged; nil for all.
+	judged func(path string) bool
 }
 
 // verdict is the outcome of judging. The zero verdict refuses.
@@ -39,11 +49,11 @@ func refuse(reason Reason) verdict { return verdict{false, reason} }
 // what the fields say.
 func (e *evaluation) readRequest() Reason {
 	p, r := e.policy, e.request
-	if !validHeaderName(r.Method) {
-		return ReasonMethodMalformed
+	reason := checkMethod(r.Method)
+	if reason != "" {
+		return reason
 	}
-	var reason Reason
-	if e.facts, reason = readHeaders(r.Headers, p.headers); reason != "" {
+	if reason := e.facts.readHeaders(r.Headers, p.headers, p.believes(r)); reason != "" {
 		return reason
 	}
 	e.scheme = r.Scheme
@@ -53,17 +63,38 @@ func (e *evaluation) readRequest() Reason {
 	if e.client = p.trusted.client(r.Peer, e.facts.forwardedFor); len(p.trusted) == 0 && r.Client.IsValid() {
 		e.client = ClientAddr{r.Client.Unmap().WithZone("")}
 	}
-	if e.readTarget, reason = parseTarget(r.Target, r.Host, e.scheme); reason != "" {
+	if e.readTarget, reason = p.parseTarget(r.Target, r.Host, e.scheme); reason != "" {
 		return reason
 	}
-	e.target = &e.readTarget
+	e.target, e.sent = &e.readTarget, &e.readTarget
+	if reason := e.readSent(); reason != "" {
+		e.target = nil
+		return reason
+	}
 	e.trace.add("target", e.target.readings[0], "")
 	return ""
 }
 
-// selectRule finds the rules, and the path parameters where they are read. A
-// rule named by the proxy's route may take the place of those that match, but
-// not open what they guard.
+// readSent reads the target that the client sent, where the proxy forwards another.
+// There are upstreams that go by either, so that the readings of one are those of
+// the other.
+func (e *evaluation) readSent() Reason {
+	if e.request.Sent == "" || e.request.Sent == e.request.Target {
+		return ""
+	}
+	sent, reason := e.policy.parseTarget(e.request.Sent, e.request.Host, e.scheme)
+	if reason != "" {
+		return reason
+	}
+	e.sent, e.target.sentQuery = &sent, &sent.query
+	e.target.slashes = e.target.slashes || sent.slashes
+	e.target.readings = e.target.readings.with(sent.readings)
+	e.target.whole = e.target.whole.with(sent.whole)
+	return ""
+}
+
+// selectRule finds the rules, and the path parameters where they are read. A rule
+// named by the proxy's route is one more.
 func (e *evaluation) selectRule() Reason {
 	selected, err := e.policy.match(e.request.Method, e.target)
 	if err != nil {
@@ -75,44 +106,73 @@ func (e *evaluation) selectRule() Reason {
 		if !ok {
 			return ReasonUnknownRule
 		}
-		if named.guards() || !selected.rule.guards() {
-			selected = selection{rule: named}
+		if selected.rule.limited() {
+			selected.count(selected.rule, e.target.readings[0])
 		}
+		selected.add(named)
 	}
-	e.rule, e.also = selected.rule, selected.also
-	return e.everyRule(func(r *rule) Reason {
-		e.trace.add("rule", r.name, string(r.access))
-		return e.readParams(r)
-	})
-}
-
-// readParams reads the path parameters of a rule that uses them. Readings that
-// disagree, and rules that do, are too ambiguous to judge by them.
-func (e *evaluation) readParams(r *rule) Reason {
-	if !r.usesParams {
-		return ""
-	}
-	params, same := r.matcher.params(e.target)
-	if !same || r != e.rule {
+	if e.target.slashes && !selected.takesSlashes() {
 		return ReasonTargetAmbiguous
 	}
-	e.params = params
+	e.rule, e.also, e.counted = selected.rule, selected.also, selected.counted
+	return e.readParams()
+}
+
+// readParams reads the path parameters of the rules that use them. Readings that
+// disagree are too ambiguous to judge by them.
+func (e *evaluation) readParams() Reason {
+	for i := -1; i < len(e.also); i++ {
+		r := e.rule
+		if i >= 0 {
+			r = e.also[i]
+		}
+		e.trace.add("rule", r.name, string(r.access))
+		if !r.usesParams {
+			continue
+		}
+		params, same := r.matcher.params(e.target)
+		switch {
+		case !same:
+			return ReasonTargetAmbiguous
+		case i < 0:
+			e.params = params
+		default:
+			if e.alsoParams == nil {
+				e.alsoParams = make([]pathpattern.Params, len(e.also))
+			}
+			e.alsoParams[i] = params
+		}
+	}
 	return ""
 }
 
-// everyRule takes a step for every rule that was selected. The one that refuses
-// is the one reported.
+// everyRule takes a step for every rule that was selected, with its path
+// parameters. The one that refuses is the one reported.
 func (e *evaluation) everyRule(step func(*rule) Reason) Reason {
 	if reason := step(e.rule); reason != "" {
 		return reason
 	}
-	for _, r := range e.also {
+	own := e.params
+	defer func() { e.params = own }()
+	for i, r := range e.also {
+		if e.params = nil; e.alsoParams != nil {
+			e.params = e.alsoParams[i]
+		}
 		if reason := step(r); reason != "" {
 			e.rule = r
 			return reason
 		}
 	}
 	return ""
+}
+
+// bypass lets a request pass unjudged, but for the limits of what else it may be
+// taken for.
+func (e *evaluation) bypass() verdict {
+	if reason := e.takeLimits(func(r *rule) []*limit { return r.late }); reason != "" {
+		return refuse(reason)
+	}
+	return pass(ReasonBypass)
 }
 
 // accepts reports whether every rule takes tokens of a type.
@@ -142,27 +202,19 @@ func (e *evaluation) authenticate() Reason {
 	return reason
 }
 
-// asMade is the request as the client made it: by its scheme and its target.
+// asMade is the request as the client made it: by its scheme, its target and its
+// address.
 func (e *evaluation) asMade() *Request {
-	sent := e.sent()
-	if e.scheme == e.request.Scheme && sent == e.target {
+	address := e.request.Client
+	if !address.IsValid() {
+		address = e.request.Peer
+	}
+	if e.scheme == e.request.Scheme && e.sent == e.target && e.client.Addr == address.Unmap().WithZone("") {
 		return e.request
 	}
 	made := *e.request
-	made.Scheme, made.Target = e.scheme, sent.raw
+	made.Scheme, made.Target, made.Client = e.scheme, e.sent.raw, e.client.Addr
 	return &made
-}
-
-// sent is the target that redirects lead back to.
-func (e *evaluation) sent() *target {
-	if e.request.Sent == "" || e.request.Sent == e.request.Target {
-		return e.target
-	}
-	sent, reason := parseTarget(e.request.Sent, e.request.Host, e.scheme)
-	if reason != "" {
-		return e.target
-	}
-	return &sent
 }
 
 // signedOut returns why nobody is signed in, or "".

@@ -2,17 +2,24 @@ package policy
 
 import "strings"
 
+// A change of protocol is asked for in two fields (RFC 9110 § 7.8).
+const (
+	upgradeHeader    = "Upgrade"
+	connectionHeader = "Connection"
+)
+
 // maxHeaders bounds how many fields a request may have.
 const maxHeaders = 256
 
 // facts are what the core reads from the request's fields, gathered in one
 // pass.
 type facts struct {
-	// owned are the names the client sent that are ours, as it spelt them.
-	owned []string
+	// dropped are the names the client sent that do not go on, as it spelt them.
+	dropped []string
 
 	authorization  string
 	forwardedFor   []string
+	forwardedOnce  [1]string // what forwardedFor is made of
 	forwardedProto string
 	accept         string
 	contentType    string
@@ -21,56 +28,71 @@ type facts struct {
 	origin         string
 	requestMethod  string
 	requestedWith  string
-	upgrade        string
+	// credentials and body are whether the request carries any.
+	credentials, body bool
+	upgrade           string
+	// upgrades is how many Upgrade fields there are.
+	upgrades int
 }
 
 // readHeaders gathers the facts and refuses fields that are ambiguous or that
-// reach for ours.
-func readHeaders(headers []Header, rules *headerRules) (facts, Reason) {
-	var f facts
+// reach for ours. trusted says that a proxy that is believed sent them.
+func (f *facts) readHeaders(headers []Header, rules *headerRules, trusted bool) Reason {
+	f.forwardedFor = f.forwardedOnce[:0]
 	if len(headers) > maxHeaders {
-		return f, ReasonHeadersTooMany
+		return ReasonHeadersTooMany
 	}
 	for i := range headers {
 		name, value := headers[i].Name, headers[i].Value
 		if !plainField(name, value) {
-			return f, ReasonHeaderMalformed
+			return ReasonHeaderMalformed
 		}
-		if rules.isOwned(name) {
-			f.owned = append(f.owned, name)
+		if rules.isDropped(name) || !trusted && namesForwardedHost(name) {
+			f.dropped = append(f.dropped, name)
 			continue
 		}
 		if reason := f.read(name, value, rules); reason != "" {
-			return f, reason
+			return reason
 		}
 	}
-	return f, ""
+	return ""
 }
 
-// plainField reports whether a field can be one field only, to whoever reads it
-// next: its name visible ASCII, its value without line breaks and NUL (RFC 9110
-// § 5.5).
-func plainField(name, value string) bool {
-	for i := range len(name) {
-		if name[i] <= ' ' || name[i] >= 0x7f {
-			return false
-		}
+// namesForwardedHost reports whether a field, in any spelling, tells of the host
+// that a proxy before this one was asked for. Rack, and others where told to, go by
+// it in place of Host.
+func namesForwardedHost(name string) bool {
+	switch len(name) {
+	case len("X-Forwarded-Host"):
+		return sameFolded(name, "X-Forwarded-Host")
+	case len("Forwarded"):
+		return sameFolded(name, "Forwarded")
 	}
-	return name != "" && strings.IndexByte(value, '\n') < 0 && strings.IndexByte(value, '\r') < 0 && strings.IndexByte(value, 0) < 0
+	return false
 }
 
 // read files one field. The length of a name tells most of them apart.
 func (f *facts) read(name, value string, rules *headerRules) Reason {
 	switch len(name) {
-	case len("Accept"): // and Origin
-		setIf(&f.accept, name, "Accept", value)
-		setIf(&f.origin, name, "Origin", value)
-	case len("Upgrade"):
-		setIf(&f.upgrade, name, "Upgrade", value)
-	case len("Connection"):
-		if strings.EqualFold(name, "Connection") && namesOwned(value, rules) {
+	case len("Accept"): // and Origin, Cookie
+		switch name[0] | ' ' {
+		case 'a':
+			setIf(&f.accept, name, "Accept", value)
+		case 'c':
+			f.credentials = f.credentials || strings.EqualFold(name, "Cookie")
+		case 'o':
+			setIf(&f.origin, name, "Origin", value)
+		}
+	case len(upgradeHeader):
+		if strings.EqualFold(name, upgradeHeader) {
+			f.upgrade, f.upgrades = value, f.upgrades+1
+		}
+	case len(connectionHeader):
+		if strings.EqualFold(name, connectionHeader) && namesSettable(value, rules) {
 			return ReasonConnectionMalformed
 		}
+	case len("Proxy-Authorization"):
+		f.credentials = f.credentials || strings.EqualFold(name, "Proxy-Authorization")
 	case len("Content-Type"):
 		setIf(&f.contentType, name, "Content-Type", value)
 	case len("Authorization"):
@@ -81,9 +103,10 @@ func (f *facts) read(name, value string, rules *headerRules) Reason {
 			if !oneToken(value) {
 				return ReasonAuthorizationForm
 			}
-			f.authorization = value
+			f.authorization, f.credentials = value, true
 		}
-	case len("Sec-Fetch-Dest"): // and Sec-Fetch-Mode
+	case len("Sec-Fetch-Dest"): // and Sec-Fetch-Mode, Content-Length
+		f.body = f.body || strings.EqualFold(name, "Content-Length") && strings.Trim(value, " \t") != "0"
 		setIf(&f.fetchDest, name, "Sec-Fetch-Dest", value)
 		setIf(&f.fetchMode, name, "Sec-Fetch-Mode", value)
 	case len("X-Forwarded-For"):
@@ -92,7 +115,8 @@ func (f *facts) read(name, value string, rules *headerRules) Reason {
 		}
 	case len("X-Requested-With"):
 		setIf(&f.requestedWith, name, "X-Requested-With", value)
-	case len("X-Forwarded-Proto"):
+	case len("X-Forwarded-Proto"): // and Transfer-Encoding
+		f.body = f.body || strings.EqualFold(name, "Transfer-Encoding")
 		setIf(&f.forwardedProto, name, "X-Forwarded-Proto", value)
 	case len("Access-Control-Request-Method"):
 		setIf(&f.requestMethod, name, "Access-Control-Request-Method", value)
@@ -115,34 +139,45 @@ func setIf(fact *string, name, want, value string) {
 	}
 }
 
-// namesOwned reports whether a Connection field asks proxies to drop one of our
-// headers (RFC 9110 § 7.6.1).
-func namesOwned(connection string, rules *headerRules) bool {
+// namesSettable reports whether a Connection field asks proxies to drop a header
+// that we may set (RFC 9110 § 7.6.1).
+func namesSettable(connection string, rules *headerRules) bool {
 	for token := range strings.SplitSeq(connection, ",") {
-		if token = strings.Trim(token, " \t\""); token != "" && rules.isOwned(token) {
+		if token = strings.Trim(token, " \t\""); rules.maySet(token) {
 			return true
 		}
 	}
 	return false
 }
 
-// isGRPC reports whether the caller speaks gRPC.
-func (f *facts) isGRPC() bool {
+// isGRPC reports whether the caller speaks gRPC, which is POST over HTTP/2 or
+// later, and so reads its status from a field of an answer with 200.
+func (f *facts) isGRPC(r *Request) bool {
+	if r.Method != "POST" || r.Version < 2 {
+		return false
+	}
 	kind, ok := strings.CutPrefix(f.contentType, "application/grpc")
 	return ok && (kind == "" || kind[0] == '+' || kind[0] == ';') // not grpc-web, which browsers speak over plain HTTP
 }
 
+// isWebSocket reports whether the request opens a WebSocket (RFC 6455 § 4.1), and
+// nothing else besides, and has no body that could be read as something else. No other change of protocol goes on: what a client sends
+// over a connection that speaks another one is judged by nobody.
+func (f *facts) isWebSocket(method string) bool {
+	return method == "GET" && f.upgrades == 1 && !f.body && strings.EqualFold(f.upgrade, "websocket")
+}
+
 // isPreflight reports whether the request is a CORS preflight (Fetch standard,
-// CORS-preflight fetch).
+// CORS-preflight fetch), which has neither credentials nor a body.
 func (f *facts) isPreflight(method string) bool {
-	return method == "OPTIONS" && f.origin != "" && f.requestMethod != ""
+	return method == "OPTIONS" && f.origin != "" && f.requestMethod != "" && !f.credentials && !f.body
 }
 
 // isNavigation reports whether a browser is loading the request as a page of
 // its own, so that a redirect to sign-in makes sense. What clients say here
 // chooses between a redirect and a status, never between passing and not.
 func (f *facts) isNavigation(method string) bool {
-	if method != "GET" && method != "HEAD" || f.authorization != "" || f.upgrade != "" || f.requestedWith != "" {
+	if method != "GET" && method != "HEAD" || f.authorization != "" || f.upgrades > 0 || f.requestedWith != "" {
 		return false
 	}
 	if f.fetchMode != "" && f.fetchMode != "navigate" {

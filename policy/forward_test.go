@@ -73,9 +73,9 @@ func TestRedirectsLeadBackToWhatWasSent(t *testing.T) {
 		"":                  "https://app.example.com/rewritten?x=1",
 		"/page?y=2":         "https://app.example.com/page?y=2",
 		"/rewritten?x=1":    "https://app.example.com/rewritten?x=1",
-		"/a/../b":           "https://app.example.com/rewritten?x=1",
+		"/a/../b":           "", // refused: an upstream may see it
 		"//evil.com/x":      "https://app.example.com//evil.com/x",
-		"https://evil.com/": "https://app.example.com/rewritten?x=1",
+		"https://evil.com/": "",
 	} {
 		deps := goodDeps()
 		deps.Authenticator = as(nil)

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"math"
-	"strings"
 	"time"
 )
 
@@ -22,7 +21,10 @@ func compileFreshness(path string, f *Freshness, sessions Sessions) (freshness, 
 	var errs []error
 	fresh := freshness{maxTokenAge: f.MaxTokenAge.Std(), maxSessionAge: f.MaxSessionAge.Std(), sessions: sessions}
 	if f.SessionCreatedClaim != "" {
-		fresh.createdClaim = strings.Split(f.SessionCreatedClaim, ".")
+		var err error
+		if fresh.createdClaim, err = claimSteps(f.SessionCreatedClaim); err != nil {
+			errs = append(errs, atPath(path+".session_created_claim", err))
+		}
 		if fresh.maxSessionAge == 0 {
 			errs = append(errs, &ConfigError{Path: path + ".session_created_claim", Msg: "a claim for the age of the session needs max_session_age"})
 		}

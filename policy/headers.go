@@ -25,25 +25,21 @@ var defaultIdentityHeaders = map[string]string{
 	"X-Auth-Type":       "token_type",
 }
 
-// overrideHeaders are the fields by which upstreams and frameworks let a
-// request claim another path, method, host or identity than the one judged, or
-// skip their own checks. They are never forwarded. Folded form.
-var overrideHeaders = []string{
-	"x-original-url", "x-original-uri", "x-original-path", "x-original-request-uri",
-	"x-original-request-url", "x-original-method", "x-original-host",
-	"x-forwarded-uri", "x-forwarded-url", "x-forwarded-path", "x-forwarded-prefix",
-	"x-forwarded-request-uri", "x-forwarded-script-name", "x-forwarded-method",
-	"x-request-uri", "x-request-url", "x-request-method", "request-uri",
-	"x-http-method-override", "x-http-method", "x-http-verb", "x-http-override",
-	"x-method-override", "x-method", "x-http-path-override", "x-http-destinationurl",
-	"x-http-host-override", "x-host", "x-url-rewrite", "x-proxy-url", "x-script-name",
-	"x-accel-redirect", "x-waws-unencoded-url", "x-envoy-original-path",
-	"x-envoy-original-url", "x-envoy-auth-failure-mode-allowed", "x-nextjs-rewrite",
-	"x-matched-path", "x-now-route-matches",
+// NeverForwarded reports whether a field, in any spelling, names another path,
+// method, host or identity to somebody who reads it: those that are dropped from
+// every request, and what upstreams take for an identity by default.
+func NeverForwarded(name string) bool {
+	folded := foldName(name)
+	if isOverride(folded) || slices.ContainsFunc(identities, func(o override) bool { return o.name == folded }) {
+		return true
+	}
+	for identity := range defaultIdentityHeaders {
+		if folded == foldName(identity) {
+			return true
+		}
+	}
+	return false
 }
-
-// overridePrefixes are whole families of such fields.
-var overridePrefixes = []string{"x-middleware-", "x-clerk-", "x-rewrite-", "x-override-", "x-invoke-"}
 
 // identitySource reads the value of one identity header; "" means absent.
 type identitySource func(p *Principal) string
@@ -57,16 +53,20 @@ type identityHeader struct {
 // headerRules hold the header edits prepared for every request.
 type headerRules struct {
 	identity []identityHeader
-	// owned are the folded names that clients may not send.
-	owned map[string]bool
-	// first are the folded first bytes of owned names: most fields of a request
-	// are told apart by it.
-	first [256]bool
+	// dropped are the folded names that clients may not send.
+	dropped map[string]bool
+	// settable are the folded names of what a decision may set.
+	settable map[string]bool
+	// first are the lengths of dropped names, a bit for each, by their folded first
+	// byte: most fields of a request are told apart by it.
+	first [256]uint64
 	// minted are the headers, in wire form, that some requests receive beside
 	// those of the identity.
 	minted []string
 	// names are all of both: what is removed where there is no principal.
 	names []string
+	// unseen is what is removed besides where the proxy may keep fields from us.
+	unseen []string
 }
 
 // identityHeaders are the edits for one principal under one policy.
@@ -81,7 +81,7 @@ func compileHeaders(config map[string]string) (*headerRules, []error) {
 	if config == nil {
 		config = defaultIdentityHeaders
 	}
-	rules := &headerRules{owned: map[string]bool{}}
+	rules := &headerRules{dropped: map[string]bool{}, settable: map[string]bool{"authorization": true, "cookie": true}}
 	var errs []error
 	for name, from := range config {
 		path := fmt.Sprintf("identity_headers[%q]", name)
@@ -91,14 +91,14 @@ func compileHeaders(config map[string]string) (*headerRules, []error) {
 			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q is not a header name", name), Suggestion: "write letters, digits and dashes, such as X-User-Id"})
 		case reservedHeader(folded):
 			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q has a meaning of its own in HTTP and cannot carry an identity", name)})
-		case rules.owned[folded]:
+		case rules.settable[folded]:
 			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q folds to the same name as another identity header", name)})
 		default:
 			source, err := compileIdentitySource(from)
 			if err != nil {
-				errs = append(errs, &ConfigError{Path: path, Msg: err.Error()})
+				errs = append(errs, atPath(path, err))
 			}
-			rules.owned[folded] = true
+			rules.dropped[folded], rules.settable[folded] = true, true
 			rules.identity = append(rules.identity, identityHeader{http.CanonicalHeaderKey(name), source})
 		}
 	}
@@ -107,13 +107,13 @@ func compileHeaders(config map[string]string) (*headerRules, []error) {
 	for i, h := range rules.identity {
 		rules.names[i] = h.name
 	}
-	for _, name := range overrideHeaders {
-		rules.owned[name] = true
+	for _, o := range slices.Concat(overrides, identities) {
+		rules.dropped[o.name] = true
 	}
-	for name := range rules.owned {
-		rules.first[name[0]] = true
+	for name := range rules.dropped {
+		rules.first[name[0]] |= lengthBit(name)
 	}
-	rules.first['x'] = true // the override prefixes
+	rules.first['x'] = ^uint64(0) // the override prefixes
 	return rules, errs
 }
 
@@ -137,7 +137,10 @@ func compileIdentitySource(from string) (identitySource, error) {
 		return source, nil
 	}
 	if path, ok := strings.CutPrefix(from, "claims."); ok && path != "" {
-		steps := strings.Split(path, ".")
+		steps, err := claimSteps(path)
+		if err != nil {
+			return nil, err
+		}
 		return func(p *Principal) string {
 			value, _ := claimAt(p.Claims, steps)
 			return claimText(value)
@@ -185,48 +188,79 @@ func (rules *headerRules) prepare(p *Principal) *identityHeaders {
 	return prepared
 }
 
-// isOwned reports whether a client may not send a field of that name, however
+// isDropped reports whether a client may not send a field of that name, however
 // it is spelt.
-func (rules *headerRules) isOwned(name string) bool {
-	if !rules.first[foldByte(name[0])] {
+func (rules *headerRules) isDropped(name string) bool {
+	if rules.first[foldByte(name[0])]&lengthBit(name) == 0 {
 		return false
 	}
-	var buf [64]byte
-	if len(name) > len(buf) {
-		return rules.isOwnedFolded(foldName(name))
-	}
-	folded := buf[:len(name)]
-	for i := range len(name) {
-		folded[i] = foldByte(name[i])
-	}
-	if rules.owned[string(folded)] {
-		return true
-	}
-	return folded[0] == 'x' && hasOverridePrefix(string(folded))
+	var room [ordinaryName]byte
+	folded := appendFolded(room[:0], name)
+	return rules.dropped[string(folded)] || folded[0] == 'x' && hasOverridePrefix(string(folded))
 }
 
-func (rules *headerRules) isOwnedFolded(folded string) bool {
-	return rules.owned[folded] || hasOverridePrefix(folded)
+// lengthBit is the bit of a name's length; one for all from 63 on.
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
+
+// maySet reports whether a decision may set a header of that name, however it is
+// spelt.
+func (rules *headerRules) maySet(name string) bool {
+	var room [ordinaryName]byte
+	return rules.settable[string(appendFolded(room[:0], name))]
 }
 
-func hasOverridePrefix(folded string) bool {
-	for _, prefix := range overridePrefixes {
-		if strings.HasPrefix(folded, prefix) {
-			return true
+// ordinaryName is the length up to which a name is folded without memory.
+const ordinaryName = 64
+
+// editsUnseen is edits for a request of which the proxy may have kept fields from
+// us: all that nobody may send is removed by its name.
+func (rules *headerRules) editsUnseen(p *Principal, sent []string, webSocket bool) (set []Header, remove []string) {
+	set, remove = rules.edits(p, sent)
+	remove = slices.Clone(remove)
+	for _, name := range rules.unseen {
+		if !setsName(set, name) && !(webSocket && (name == upgradeHeader || name == connectionHeader)) {
+			remove = append(remove, name)
 		}
 	}
-	return false
+	return set, remove
+}
+
+// droppedOf lists the fields that clients may not send, and every Upgrade.
+func (rules *headerRules) droppedOf(headers []Header) []string {
+	var names []string
+	for _, h := range headers {
+		if h.Name != "" && (rules.isDropped(h.Name) || strings.EqualFold(h.Name, upgradeHeader)) {
+			names = append(names, h.Name)
+		}
+	}
+	return names
 }
 
 // foldName maps a header name to the form in which upstreams of the CGI family
 // would confuse it with others: lower case, everything that is not a letter or
 // a digit a dash.
-func foldName(name string) string {
-	folded := []byte(name)
-	for i, c := range folded {
-		folded[i] = foldByte(c)
+func foldName(name string) string { return string(appendFolded(nil, name)) }
+
+func appendFolded(b []byte, name string) []byte {
+	start := len(b)
+	b = append(b, name...)
+	for i, c := range b[start:] {
+		b[start+i] = foldByte(c)
 	}
-	return string(folded)
+	return b
+}
+
+// sameFolded reports whether two names fold to one.
+func sameFolded(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if foldByte(a[i]) != foldByte(b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func foldByte(c byte) byte {
@@ -260,7 +294,7 @@ func reservedHeader(folded string) bool {
 		"te", "trailer", "upgrade", "expect", "accept", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto":
 		return true
 	}
-	return slices.Contains(overrideHeaders, folded) || hasOverridePrefix(folded) || strings.HasPrefix(folded, "sec-")
+	return isOverride(folded) || strings.HasPrefix(folded, "sec-")
 }
 
 // fieldValue makes text fit for a header field, and reports whether it is

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -59,10 +60,18 @@ type LimitCheck struct {
 	// Name is the limit's name in the policy. Keys of different names never
 	// meet.
 	Name string
+	// Definition tells limits of one name apart that say different things: what
+	// they count is counted apart. It is a hash, the same for each limit that says
+	// the same, on every instance and after every reload.
+	Definition uint64
 	// Key is what is counted. It is unambiguous and of bounded length, whatever
 	// text clients chose to send.
 	Key   string
 	Quota Quota
+	// Strangers is the client's network where strangers can name keys as they like:
+	// by a header, a path or an address. A store bounds how many a network names.
+	// The zero prefix: only who signed in can name another key.
+	Strangers netip.Prefix
 	// Cost is how many requests this one counts for; at least 1.
 	Cost int
 	// Consistency and OnStoreError matter where instances share a store. Empty

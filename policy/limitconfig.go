@@ -2,6 +2,8 @@ package policy
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,8 +52,17 @@ func compileLimit(name string, config Limit) (*limit, []error) {
 	l.cost = c.cost(&config, l.quota)
 	l.exempt = c.exempt(config.Allow)
 	c.keys(config.Key, l)
+	l.definition = define(config.Key, l)
 	c.stage(&config, l)
 	return l, c.errs
+}
+
+// define hashes what a limit counts by: its key and every quota it may be judged
+// by. What is not in it, such as cost, can change without forgetting a count.
+func define(key StringList, l *limit) uint64 {
+	h := sha256.New()
+	_ = json.NewEncoder(h).Encode([]any{key, l.quota, l.plans, l.roles}) // a hash takes everything
+	return binary.LittleEndian.Uint64(h.Sum(nil))
 }
 
 // oneOf refuses a word that is not empty and none of the known.
@@ -111,15 +122,24 @@ func (c *limitCompiler) roles(roles map[string]int) map[string]int {
 
 func (c *limitCompiler) cost(config *Limit, q Quota) Cost {
 	most := leastQuota(config, q)
-	for _, method := range sortedKeys(config.Cost) {
-		if !validHeaderName(method) {
-			c.fail(".cost", "write GET, POST or any", "%q is no method", method)
+	costs := make(Cost, len(config.Cost))
+	for _, written := range sortedKeys(config.Cost) {
+		method, ok := readMethod(written)
+		if strings.EqualFold(written, anyMethod) {
+			method, ok = anyMethod, true
 		}
-		if n := config.Cost[method]; n < 0 || n > most {
+		if !ok {
+			c.fail(".cost", suggestMethod(written)+`; also any`, "%q is no method", written)
+		}
+		if _, again := costs[method]; again {
+			c.fail(".cost", "write it once", "the cost of %s is there twice", method)
+		}
+		costs[method] = config.Cost[written]
+		if n := config.Cost[written]; n < 0 || n > most {
 			c.fail(".cost", fmt.Sprintf("write a number from 0 to %d", most), "a request that costs %d could never pass", n)
 		}
 	}
-	return config.Cost
+	return costs
 }
 
 // leastQuota is the most that a request may cost under any of the quotas.
@@ -156,9 +176,12 @@ func (c *limitCompiler) keys(list StringList, l *limit) {
 		c.fail(".key", "write what is counted apart, such as user or ip", "the limit has no key")
 	}
 	for i, text := range list {
-		key, ok := compileLimitKey(text)
-		if !ok {
-			c.fail(fmt.Sprintf(".key[%d]", i), didYouMean(text, slices.Sorted(maps.Keys(limitKeys))...)+"; also header:<name>, claims.<path>, :<path parameter>", "unknown key %q", text)
+		key, ok, err := compileLimitKey(text)
+		switch at := fmt.Sprintf(".key[%d]", i); {
+		case err != nil:
+			c.errs = append(c.errs, atPath(c.path+at, err))
+		case !ok:
+			c.fail(at, didYouMean(text, slices.Sorted(maps.Keys(limitKeys))...)+"; also header:<name>, claims.<path>, :<path parameter>", "unknown key %q", text)
 		}
 		l.keys = append(l.keys, key)
 	}
@@ -187,6 +210,9 @@ func (c Cost) of(method string) int {
 		return 1
 	}
 	if n, ok := c[method]; ok {
+		return n
+	}
+	if n, ok := c["GET"]; ok && method == "HEAD" {
 		return n
 	}
 	if n, ok := c[anyMethod]; ok {

@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strings"
 )
 
@@ -17,8 +18,8 @@ type limitKey struct {
 	// written turns the part as a person writes it into what read returns; nil
 	// where that is the same.
 	written func(text string) (string, error)
-	// param is the path parameter that is read.
-	param string
+	// param is the path parameter that is read, header the header.
+	param, header string
 }
 
 // kinds of key parts.
@@ -66,50 +67,99 @@ func addressPart(client ClientAddr) string {
 	return string(addr[:])
 }
 
-func compileLimitKey(text string) (limitKey, bool) {
+// compileLimitKey reads one word of a key. Without an error, false means that there
+// is no such word.
+func compileLimitKey(text string) (limitKey, bool, error) {
 	if key, ok := limitKeys[text]; ok {
-		return key, true
+		return key, true, nil
 	}
 	if text == "organization" {
-		return limitKeys["org"], true
+		return limitKeys["org"], true, nil
 	}
 	if name, ok := strings.CutPrefix(text, "header:"); ok && validHeaderName(name) {
-		return limitKey{kind: keyHeader, early: true, read: func(s *subject) string { return headerValue(s.request.Headers, name) }}, true
+		return limitKey{kind: keyHeader, early: true, header: name, read: func(s *subject) string {
+			value, _ := headerValue(s.request.Headers, name)
+			return value
+		}}, true, nil
 	}
 	if path, ok := strings.CutPrefix(text, "claims."); ok && path != "" {
-		steps := strings.Split(path, ".")
+		steps, err := claimSteps(path)
+		if err != nil {
+			return limitKey{}, false, err
+		}
 		return limitKey{kind: keyClaim, read: identityPart(func(p *Principal) string {
 			value, _ := claimAt(p.Claims, steps)
 			return claimText(value)
-		})}, true
+		})}, true, nil
 	}
 	if name, ok := strings.CutPrefix(text, ":"); ok && name != "" {
 		return limitKey{kind: keyParam, early: true, param: name, written: writtenParam, read: func(s *subject) string {
 			value, _ := s.params.Get(name)
-			return strings.ToLower(value) // as patterns are matched, so that no other spelling counts anew
-		}}, true
+			return paramPart(value, s.target)
+		}}, true, nil
 	}
-	return limitKey{}, false
+	return limitKey{}, false, nil
 }
 
-func headerValue(headers []Header, name string) string {
-	for i := range headers {
-		if strings.EqualFold(headers[i].Name, name) {
-			return headers[i].Value
-		}
+// paramPart is the value of a path parameter in the one form that all its spellings
+// have: as patterns are matched and as paths are read, without case, without what
+// upstreams trim, and at the end of the path without a file extension.
+func paramPart(value string, t *target) string {
+	value = strings.TrimRight(value, "/")
+	if dot := strings.LastIndexByte(value, '.'); dot > 0 && slices.ContainsFunc(t.readings, func(reading string) bool {
+		return strings.HasSuffix(strings.TrimRight(reading, "/"), "/"+value)
+	}) {
+		value = value[:dot]
 	}
-	return ""
+	return writtenParamPart(value)
+}
+
+func writtenParamPart(value string) string {
+	return strings.TrimRight(strings.ToLower(foldUnicode(nil, value)), ". ")
+}
+
+// headerValue is what is counted by a header. Of two that differ an upstream takes
+// either, and in either spelling of the name, so it cannot be told.
+func headerValue(headers []Header, name string) (value string, same bool) {
+	for i := range headers {
+		if !sameFolded(headers[i].Name, name) {
+			continue
+		}
+		v := strings.Trim(headers[i].Value, " \t")
+		if value != "" && v != value {
+			return "", false
+		}
+		value = v
+	}
+	return value, true
 }
 
 // key builds what is counted.
-func (l *limit) key(s *subject) string {
+func (l *limit) key(s *subject) (string, Reason) {
 	var buf [maxKey]byte
 	k := keyText(buf[:0])
 	for i := range l.keys {
 		part := &l.keys[i]
+		if part.header != "" {
+			if _, same := headerValue(s.request.Headers, part.header); !same {
+				return "", ReasonHeaderRepeated
+			}
+		}
 		k = k.add(part.kind, part.read(s), s.client)
 	}
-	return k.String()
+	return k.String(), ""
+}
+
+// named reports whether strangers can name the key: whether any part of it is theirs
+// to choose, or an address in the place of one that the request does not have.
+func (l *limit) named(s *subject) bool {
+	for i := range l.keys {
+		part := &l.keys[i]
+		if part.kind == keyIP || part.kind == keyHeader || part.kind == keyParam || part.read(s) == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // keyText is a key in the making.

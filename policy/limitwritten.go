@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,13 +25,16 @@ type WrittenKey struct {
 	Address string
 	// Plan and Role choose the quota, as the limit names them. Empty: none.
 	Plan, Role string
+	// Every asks for all quotas that the key may be counted against: each plan's and
+	// each role's beside that of Plan and Role.
+	Every bool
 	// Method is whose cost is asked for. Default: GET. What costs nothing, and is
 	// not counted, is asked for as 1.
 	Method string
 }
 
-// Checks returns what a limiter is asked about the key, by limit, exactly as for
-// a request. The configuration is one that [New] takes.
+// Checks returns what a limiter is asked about the key, by limit and quota, exactly
+// as for a request. The configuration is one that [New] takes.
 func (c *Config) Checks(w WrittenKey) ([]LimitCheck, error) {
 	limits, errs := compileLimits(c.Limits)
 	if len(errs) > 0 {
@@ -59,7 +63,11 @@ func (c *Config) Checks(w WrittenKey) ([]LimitCheck, error) {
 			continue
 		}
 		asked = append(asked, l)
-		checks = append(checks, l.checkOf(key, who, max(1, l.cost.of(cmp.Or(w.Method, http.MethodGet)))))
+		check := l.checkOf(key, who, max(1, l.cost.of(cmp.Or(w.Method, http.MethodGet))))
+		checks = append(checks, check)
+		if w.Every {
+			checks = append(checks, l.others(check)...)
+		}
 	}
 	if len(checks) == 0 {
 		return nil, errors.Join(errs...)
@@ -68,6 +76,20 @@ func (c *Config) Checks(w WrittenKey) ([]LimitCheck, error) {
 		return nil, err
 	}
 	return checks, nil
+}
+
+// others are the checks of all other quotas of the limit, each once.
+func (l *limit) others(check LimitCheck) []LimitCheck {
+	known := check.Quota.Limit
+	numbers := slices.Concat([]int{l.quota.Limit}, slices.Collect(maps.Values(l.plans)), slices.Collect(maps.Values(l.roles)))
+	slices.Sort(numbers)
+	var others []LimitCheck
+	for _, n := range slices.Compact(numbers) {
+		if check.Quota = l.quotaFor(n); n != known {
+			others = append(others, check)
+		}
+	}
+	return others
 }
 
 // quotas refuses a plan or a role that none of the limits has a quota for: what
@@ -176,4 +198,4 @@ func writtenDigest(text string) (string, error) {
 	return string(digest), nil
 }
 
-func writtenParam(text string) (string, error) { return strings.ToLower(text), nil }
+func writtenParam(text string) (string, error) { return writtenParamPart(text), nil }

@@ -3,34 +3,131 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
 )
 
 // Warnings lists what the policy allows to be written but probably does not
-// mean, one sentence each.
-func (p *Policy) Warnings() []string {
-	var warnings []string
-	for i, r := range p.rules {
-		for _, pattern := range r.matcher.paths {
-			for _, lint := range pattern.Lint() {
-				warnings = append(warnings, fmt.Sprintf("rule %q: %s", r.name, lint))
-			}
-		}
-		if later, ok := p.shadowedBy(i); ok {
-			warnings = append(warnings, fmt.Sprintf("rule %q decides nothing: rule %q before it takes every ordinary request that it could", later.name, r.name))
-		}
-	}
+// mean, but for what the configuration silences.
+func (p *Policy) Warnings() []Warning {
+	var l linter
 	for _, r := range p.rules {
+		for i, pattern := range r.matcher.paths {
+			path := fmt.Sprintf("%s.match.path[%d]", r.path(), i)
+			l.pattern(path, pattern, r.guards())
+			l.prefix(path, pattern.String(), p.mount)
+		}
 		if r.forbidden != nil && p.guardsItself(r) {
-			warnings = append(warnings, fmt.Sprintf("rule %q: whoever it forbids is sent to %s, which it guards as well, and so around in circles", r.name, r.forbidden.Redirect))
+			l.warn(WarnForbiddenCircle, r.path()+".on_forbidden.redirect", "send them to a page that the rule does not guard", "whoever rule %q forbids is sent to %s, which it guards as well, and so around in circles", r.name, r.forbidden.Redirect)
+		}
+		l.found = append(l.found, r.suspicious...)
+		l.limits(r, r.path())
+	}
+	l.limits(p.fallback, "default")
+	for _, u := range p.unreached {
+		if !u.guardsNothing() { // else it is an error, or silenced
+			msg, suggestion := u.message()
+			l.warn(WarnRuleUnreachable, u.path(), suggestion, "%s", msg)
 		}
 	}
 	if p.fallback.access == Public {
-		warnings = append(warnings, "default: what no rule meets is public; a protected default is safer, since a forgotten route is then closed")
+		l.warn(WarnDefaultPublic, "default.access", "a protected default is safer, since a forgotten route is then closed", "what no rule meets is public")
 	}
-	return warnings
+	return heeded(l.found, p.ignored)
 }
+
+// limits warns where a rule's limits do not bound a client.
+func (l *linter) limits(r *rule, path string) {
+	if chosen := r.choosable(); chosen != nil {
+		l.warn(WarnLimitWithoutIP, path+".limits", "add a limit with the key ip to the rule", "rule %q counts by what clients choose (limit %q), and by no address: who sends ever new values is never refused", r.name, chosen.name)
+	}
+}
+
+// choosable is a limit of the rule by a header or a path parameter, where none is by
+// address alone.
+func (r *rule) choosable() *limit {
+	var chosen *limit
+	for _, l := range slices.Concat(r.early, r.late) {
+		if len(l.keys) == 1 && l.keys[0].kind == keyIP {
+			return nil
+		}
+		if slices.ContainsFunc(l.keys, func(k limitKey) bool { return k.kind == keyHeader || k.kind == keyParam }) &&
+			!slices.ContainsFunc(l.keys, func(k limitKey) bool { return !k.early }) {
+			chosen = l
+		}
+	}
+	return chosen
+}
+
+// linter collects warnings.
+type linter struct{ found []Warning }
+
+func (l *linter) warn(id, path, suggestion, format string, args ...any) {
+	l.found = append(l.found, Warning{ID: id, Path: path, Msg: fmt.Sprintf(format, args...), Suggestion: suggestion})
+}
+
+// lintIDs are the warnings that patterns themselves give rise to.
+var lintIDs = map[pathpattern.LintKind]string{
+	pathpattern.LintSibling:       WarnPatternAlsoMatches,
+	pathpattern.LintParent:        WarnPatternMissesParent,
+	pathpattern.LintTrailingSlash: WarnPatternTrailingSlash,
+	pathpattern.LintNames:         WarnPatternRepeatsName,
+	pathpattern.LintNotation:      WarnPatternNotation,
+}
+
+// pattern warns of what a pattern says beside what it seems to. That Clerk's own
+// idiom (.*) takes the rest of a name, or leaves out what is above, is but a note
+// where it can open nothing that has a name: what a guard takes beside is closed
+// as well, and guards cover what is above.
+func (l *linter) pattern(path string, pattern *pathpattern.Pattern, guards bool) {
+	for _, found := range pattern.Lint() {
+		w := Warning{ID: lintIDs[found.Kind], Path: path, Msg: found.Msg, Suggestion: found.Suggestion}
+		switch found.Kind {
+		case pathpattern.LintSibling:
+			w.Note = guards || !opensSibling(pattern)
+		case pathpattern.LintParent:
+			w.Note = true
+		case pathpattern.LintNotation:
+			w.Note = !guards // it stays closed
+		}
+		l.found = append(l.found, w)
+	}
+}
+
+// prefix warns of a pattern that is written with what the application takes off: it
+// is met by no path as that reads it, so that it opens nothing.
+func (l *linter) prefix(path, pattern string, m *mount) {
+	if prefix, setting := m.written(pattern); prefix != "" {
+		without, suggestion := pattern[len(prefix):], "leave it out"
+		switch {
+		case strings.HasPrefix(without, "/"):
+			suggestion = "write " + without
+		case !strings.Contains(prefix, ":"): // else the pattern of the parameter follows
+			suggestion = "write /" + without
+		}
+		l.warn(WarnPatternPrefixed, path, suggestion, "%s begins with %s, which %s takes off before patterns are matched", pattern, prefix, setting)
+	}
+}
+
+// siblings are pages that many applications have, and mean to close, whose names
+// go on from another's.
+var siblings = []string{
+	"/administrator", "/administration", "/admin-panel", "/api-keys", "/apikeys", "/api-internal", "/accounts", "/accounting",
+	"/users", "/user-admin", "/organizations", "/orgs", "/settings", "/internals", "/billing-admin", "/dashboards", "/teams",
+}
+
+// opensSibling reports whether an opening pattern meets one of siblings beside
+// what it names.
+func opensSibling(pattern *pathpattern.Pattern) bool {
+	return slices.ContainsFunc(siblings, func(path string) bool {
+		met, err := pattern.Match(path)
+		return met || err != nil
+	})
+}
+
+// path is where the rule is written.
+func (r *rule) path() string { return fmt.Sprintf("rules[%d]", r.order) }
 
 // guardsItself reports whether the page that a rule sends the forbidden to is a
 // path of the site that the same rule guards.
@@ -42,50 +139,10 @@ func (p *Policy) guardsItself(r *rule) bool {
 			host = r.matcher.hosts[0].name
 		}
 	}
-	t, reason := parseTarget(r.forbidden.Redirect, host, "https")
+	t, reason := p.parseTarget(r.forbidden.Redirect, host, "https")
 	if reason != "" || t.raw != r.forbidden.Redirect {
 		return false // a status, or a page of another site
 	}
 	met, err := p.match("GET", &t)
 	return err == nil && met.rule == r
-}
-
-// shadowedBy returns the first rule after i that i leaves nothing for.
-func (p *Policy) shadowedBy(i int) (*rule, bool) {
-	earlier := &p.rules[i].matcher
-	for _, later := range p.rules[i+1:] {
-		if earlier.covers(&later.matcher) {
-			return later, true
-		}
-	}
-	return nil, false
-}
-
-// covers reports whether m certainly meets whatever other does: because it
-// meets everything, or has the same patterns.
-func (m *matcher) covers(other *matcher) bool {
-	if len(m.methods) > 0 && (len(other.methods) == 0 || !containsAll(m.methods, other.methods)) {
-		return false
-	}
-	if len(m.hosts) > 0 && (len(other.hosts) == 0 || !containsAll(m.hosts, other.hosts)) {
-		return false
-	}
-	if len(m.paths) == 0 && m.static == nil || slices.ContainsFunc(m.paths, isCatchAll) {
-		return true
-	}
-	return other.static == nil && len(other.paths) > 0 && !slices.ContainsFunc(other.paths, func(theirs *pathpattern.Pattern) bool {
-		return !slices.ContainsFunc(m.paths, func(ours *pathpattern.Pattern) bool { return ours.String() == theirs.String() })
-	})
-}
-
-func isCatchAll(pattern *pathpattern.Pattern) bool {
-	switch pattern.String() {
-	case "/(.*)", "(.*)", "/:path*":
-		return true
-	}
-	return false
-}
-
-func containsAll[T comparable](set, items []T) bool {
-	return !slices.ContainsFunc(items, func(item T) bool { return !slices.Contains(set, item) })
 }

@@ -20,15 +20,25 @@ type matcher struct {
 	// asWritten are the same patterns in the letter case they were written in,
 	// where the rule opens something: see [matcher.meetsPath].
 	asWritten []*pathpattern.Pattern
-	// twins are the patterns of a guarding rule as upstreams may also mean them:
-	// see twinOf.
+	// twins are the patterns as upstreams may also mean them: see twinOf. Only what
+	// guards looks at them.
 	twins  []*pathpattern.Pattern
 	static *staticFiles
 }
 
+// guarding is the matcher as it would be if it guarded.
+func (m *matcher) guarding() *matcher {
+	if m.guards {
+		return m
+	}
+	guarding := *m
+	guarding.guards, guarding.asWritten, guarding.methods = true, nil, guardedMethods(m.methods)
+	return &guarding
+}
+
 // takes reports whether the rule is for requests of this method and host.
 func (m *matcher) takes(method string, t *target) bool {
-	if len(m.methods) > 0 && !slices.Contains(m.methods, method) {
+	if !m.takesMethod(method) {
 		return false
 	}
 	return len(m.hosts) == 0 || slices.ContainsFunc(m.hosts, func(h hostPattern) bool { return h.meets(t, m.guards) })
@@ -74,15 +84,35 @@ func (m *matcher) meetsVariant(reading string) (bool, error) {
 		return met, err
 	}
 	for name := range withoutExtensions(bare) {
-		if met, err := meetsAny(m.paths, name); met || err != nil {
-			return met, err
+		for _, patterns := range [][]*pathpattern.Pattern{m.paths, m.twins} {
+			if met, err := meetsBare(patterns, name); met || err != nil {
+				return met, err
+			}
 		}
-		if met, err := meetsAny(m.twins, name); met || err != nil {
+	}
+	return false, nil
+}
+
+// meetsBare reports whether a pattern names a file without its extension. One
+// that takes files with extensions by itself does not: those that it leaves out
+// it leaves out on purpose, as the matcher of Clerk's quickstart does.
+func meetsBare(patterns []*pathpattern.Pattern, name string) (bool, error) {
+	for _, pattern := range patterns {
+		met, err := pattern.Match(name)
+		if met && err == nil {
+			var takes bool
+			takes, err = pattern.Match(name + someExtension)
+			met = !takes
+		}
+		if met || err != nil {
 			return met, err
 		}
 	}
 	return false, nil
 }
+
+// someExtension is one that nobody lists.
+const someExtension = ".-"
 
 func meetsAny(patterns []*pathpattern.Pattern, path string) (bool, error) {
 	for _, pattern := range patterns {
@@ -117,6 +147,55 @@ func withoutExtensions(path string) iter.Seq[string] {
 	}
 }
 
+// directoriesOf yields the directory, slash at its end, that an index document is
+// served for, and so on, where that is called like one. The names are those that
+// servers look for unless told otherwise: Apache, nginx, Caddy, Tomcat and PHP
+// (index), IIS (default, iisstart), hosting panels (home, welcome).
+func directoriesOf(reading string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for range maxDirectories {
+			reading = strings.TrimRight(reading, "/")
+			slash := strings.LastIndexByte(reading, '/')
+			if slash < 0 || !isIndex(reading[slash+1:]) || !yield(reading[:slash+1]) {
+				return
+			}
+			reading = reading[:slash]
+		}
+	}
+}
+
+// maxDirectories bounds how many times a directory is looked for.
+const maxDirectories = 4
+
+func isIndex(file string) bool {
+	name, _, _ := strings.Cut(file, ".")
+	switch len(name) {
+	case len("home"), len("index"), len("default"), len("iisstart"): // and welcome
+		switch strings.ToLower(name) {
+		case "index", "default", "home", "welcome", "iisstart":
+			return true
+		}
+	}
+	return false
+}
+
+// variantsOf yields what upstreams may serve the same as a path: a file without
+// its extensions, and the directory of an index document.
+func variantsOf(reading string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range withoutExtensions(strings.TrimRight(reading, "/")) {
+			if !yield(name) {
+				return
+			}
+		}
+		for directory := range directoriesOf(reading) {
+			if !yield(directory) {
+				return
+			}
+		}
+	}
+}
+
 // twinOf is a pattern without the slash at its end that upstreams may do
 // without, as in /docs/ and /docs/(.*), and in the form that paths are folded to.
 func twinOf(pattern string) string {
@@ -130,25 +209,44 @@ func twinOf(pattern string) string {
 // params returns the path parameters of the reading the rule matched on.
 // Where readings disagree about them, it reports false.
 func (m *matcher) params(t *target) (pathpattern.Params, bool) {
+	found, same := m.paramsIn(t.readings)
+	if found == nil && same {
+		return m.paramsIn(t.whole)
+	}
+	return found, same
+}
+
+func (m *matcher) paramsIn(all readings) (pathpattern.Params, bool) {
 	var found pathpattern.Params
-	for _, reading := range t.readings {
-		for _, pattern := range m.paths {
-			params, met, err := pattern.Params(reading)
-			if err != nil {
-				return nil, false
+	for _, reading := range all {
+		params, met, err := m.paramsOf(reading)
+		for directory := range directoriesOf(reading) {
+			if !met && err == nil {
+				params, met, err = m.paramsOf(directory)
 			}
-			if !met {
-				continue
-			}
-			firstSegments(pattern, params)
-			if found != nil && !slices.Equal(found, params) {
-				return nil, false
-			}
+		}
+		if err != nil || met && found != nil && !slices.Equal(found, params) {
+			return nil, false
+		}
+		if met {
 			found = params
-			break
 		}
 	}
 	return found, true
+}
+
+// paramsOf returns the path parameters of one path.
+func (m *matcher) paramsOf(path string) (pathpattern.Params, bool, error) {
+	for _, pattern := range m.paths {
+		params, met, err := pattern.Params(path)
+		if met && err == nil {
+			firstSegments(pattern, params)
+		}
+		if met || err != nil {
+			return params, met, err
+		}
+	}
+	return nil, false, nil
 }
 
 // firstSegments cuts parameters written :name(.*) to one segment: the pattern
@@ -169,11 +267,12 @@ type hostPattern struct {
 	port string
 }
 
-// meets compares hosts. A pattern without a port guards every port, but opens
-// only the default ones: that of https and that of http, since the scheme that a
-// proxy sees need not be the browser's.
+// meets compares hosts. A pattern guards every port, since the port is what the
+// client says; it opens its own, and one without a port the default ones: that of
+// https and that of http, since the scheme that a proxy sees need not be the
+// browser's.
 func (h hostPattern) meets(t *target, guards bool) bool {
-	if h.port != t.port && !(h.port == "" && (guards || t.port == "443" || t.port == "80")) {
+	if !guards && h.port != t.port && !(h.port == "" && (t.port == "443" || t.port == "80")) {
 		return false
 	}
 	if !h.wild {
@@ -231,15 +330,17 @@ func (s *staticFiles) meets(reading string) (bool, error) {
 	return !guarded && err == nil, err
 }
 
-// meetsAllFiles reports whether a pattern means all paths, or all of some depth,
-// rather than certain ones.
+// meetsAllFiles reports whether a pattern means all paths, at every depth, rather
+// than certain ones: what also asks for a segment by name, as /:tenant/:path* does,
+// is about those of a tenant.
 func meetsAllFiles(pattern *pathpattern.Pattern) bool {
 	for dir := "/"; len(dir) < len("/-/-/-/-"); dir += "-/" {
 		css, err := pattern.Match(dir + "-.css")
 		wasm, err2 := pattern.Match(dir + "-.wasm")
-		if css && wasm && err == nil && err2 == nil {
-			return true
+		if !css || !wasm || err != nil || err2 != nil {
+			return false
 		}
 	}
-	return false
+	home, err := pattern.Match("/")
+	return err == nil && (home || len(pattern.Names()) < 2)
 }

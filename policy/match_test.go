@@ -68,7 +68,7 @@ func TestStaticFiles(t *testing.T) {
 	p := as(nil).policy(t, rules(
 		policy.Rule{Name: "assets", Match: policy.Match{StaticFiles: true}, Access: policy.Bypass},
 		policy.Rule{Name: "admin", Match: paths("/admin(.*)", "/reports", "/:org/settings(.*)", "/(.*).xlsx")},
-		policy.Rule{Name: "page", Match: paths("/:page")},
+		policy.Rule{Name: "page", Match: paths("/pages/:page", "/:tenant/files/(.*)")},
 		policy.Rule{Name: "rest", Match: paths("/((?!login).*)")},
 	))
 	for name, targets := range map[string][]string{
@@ -76,7 +76,7 @@ func TestStaticFiles(t *testing.T) {
 		"is judged": {
 			"/", "/a", "/a.php", "/a.json", "/.css", "/a/.png", "/a.css/b", "/a.css/", "/a.cs", "/acss", "/a.png.", "/a.png;x", "/a;.png", "/a%3f.png", "/a.png%20",
 			"/api/a.csv", "/API/a.csv", "/trpc/x.js", "/__clerk/a.js", "//api/a.csv", "/api;x/a.csv", "//host/api/a.csv",
-			"/admin/a.css", "/admin.css", "/Admin/x.png", "/reports.csv", "/reports.a.csv", "/acme/settings/export.csv", "/acme/settings.csv", "/a/b.xlsx",
+			"/admin/a.css", "/admin.css", "/Admin/x.png", "/reports.csv", "/reports.a.csv", "/acme/settings/export.csv", "/acme/settings.csv", "/a/b.xlsx", "/pages/a.css", "/acme/files/report.csv",
 		},
 	} {
 		for _, target := range targets {
@@ -87,12 +87,27 @@ func TestStaticFiles(t *testing.T) {
 	}
 }
 
+// A guard of parameters alone keeps what it names, unless it means everything.
+func TestStaticFilesOfATenant(t *testing.T) {
+	t.Parallel()
+	for pattern, open := range map[string]bool{"/:tenant/:path*": false, "/:tenant/(.*)": false, "/:tenant/:page": false, "/:path*": true, "/:path+": true, "/(.*)": true, "/(.+)": true, "/:locale?/:path*": true} {
+		p := as(nil).policy(t, rules(
+			policy.Rule{Name: "assets", Match: policy.Match{StaticFiles: true}, Access: policy.Bypass},
+			policy.Rule{Name: "tenant", Match: paths(pattern)},
+		))
+		if d := p.Decide(t.Context(), get("/acme/report.csv")); d.Allowed() != open {
+			t.Errorf("%s: %s by %q", pattern, d.Reason, d.Rule)
+		}
+	}
+}
+
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	p := as(nil).policy(t, rules(policy.Rule{Name: "read", Match: policy.Match{Path: policy.StringList{"/posts(.*)"}, Method: policy.StringList{"GET", "HEAD"}}, Access: policy.Public}))
 	for method, want := range map[string]policy.Reason{
 		"GET": policy.ReasonPublic, "HEAD": policy.ReasonPublic,
-		"get": policy.ReasonSessionMissing, "Get": policy.ReasonSessionMissing, "POST": policy.ReasonSessionMissing, "DELETE": policy.ReasonSessionMissing, "BREW": policy.ReasonSessionMissing, "OPTIONS": policy.ReasonSessionMissing,
+		"get": policy.ReasonMethodMalformed, "Get": policy.ReasonMethodMalformed, "query": policy.ReasonMethodMalformed, "mkCol": policy.ReasonMethodMalformed,
+		"TRACE": policy.ReasonMethodTrace, "TRACK": policy.ReasonMethodTrace, "trace": policy.ReasonMethodMalformed, "CONNECT": policy.ReasonMethodConnect, "connect": policy.ReasonMethodMalformed, "brew": policy.ReasonSessionMissing, "POST": policy.ReasonSessionMissing, "DELETE": policy.ReasonSessionMissing, "BREW": policy.ReasonSessionMissing, "OPTIONS": policy.ReasonSessionMissing,
 		"": policy.ReasonMethodMalformed, "GE T": policy.ReasonMethodMalformed, "GET\r\n": policy.ReasonMethodMalformed, "GET/": policy.ReasonMethodMalformed, "G\u00c9T": policy.ReasonMethodMalformed, strings.Repeat("A", 65): policy.ReasonMethodMalformed,
 	} {
 		r := get("/posts/1")
@@ -127,7 +142,7 @@ func TestHosts(t *testing.T) {
 		guardsAlso []string // met by a rule that guards, but not by one that opens
 	}{
 		"a name":                {"app.example.com", []string{"app.example.com", "APP.Example.com", "app.example.com.", "app.example.com:443", "app.example.com:80"}, []string{"example.com", "xapp.example.com", "app.example.com.evil.example"}, []string{"app.example.com:8443", "app.example.com:8080"}},
-		"a name and a port":     {"app.example.com:8443", []string{"app.example.com:8443", "App.example.com.:8443"}, []string{"app.example.com", "app.example.com:443", "app.example.com:844"}, nil},
+		"a name and a port":     {"app.example.com:8443", []string{"app.example.com:8443", "App.example.com.:8443"}, []string{"example.com", "a.app.example.com:8443"}, []string{"app.example.com", "app.example.com:443", "app.example.com:844"}},
 		"any name below":        {"*.example.com", []string{"a.example.com", "a.b.example.com", "A.EXAMPLE.COM."}, []string{"example.com", "badexample.com", "example.com.evil.example"}, []string{"a.example.com:81"}},
 		"an address":            {"[2001:db8::1]", []string{"[2001:db8::1]", "[2001:DB8:0::1]", "[2001:0db8:0:0:0:0:0:1]:443"}, []string{"[2001:db8::2]"}, nil},
 		"a name with final dot": {"app.example.com.", []string{"app.example.com", "app.example.com."}, []string{"app.example.org"}, nil},

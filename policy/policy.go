@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -19,16 +20,23 @@ type Policy struct {
 	fallback       *rule
 	headers        *headerRules
 	trusted        trustedProxies
+	mount          *mount
 	signIn         *signIn
 	bodies         map[Reason]*bodies
 	limitBodies    map[string]*bodies
 	shadow         bool
 	judgePreflight bool
+	// limited: some rule, or the default, has limits.
+	limited bool
 	// strip: credentials do not reach the upstream where no rule was reached.
 	strip bool
 	// assertionHeader carries the assertion; "" for none.
 	assertionHeader string
-	deps            Deps
+	// unreached is what rules leave nothing for.
+	unreached []unreached
+	// ignored are the warnings that are not given.
+	ignored StringList
+	deps    Deps
 }
 
 // Deps are what a policy needs from outside.
@@ -58,9 +66,10 @@ type Deps struct {
 func New(config Config, deps Deps) (*Policy, error) {
 	limits, errs := compileLimits(config.Limits)
 	rules := ruleCompiler{limits: limits, sessions: deps.Sessions, errs: errs}
-	p := &Policy{bodies: compileBodies(), limitBodies: map[string]*bodies{}, byName: map[string]*rule{}, deps: deps}
+	p := &Policy{bodies: compileBodies(), limitBodies: map[string]*bodies{}, byName: map[string]*rule{}, ignored: config.IgnoreWarnings, deps: deps}
 	p.rules = rules.compile(config.Rules)
 	p.fallback = rules.fallback(config.Default)
+	rules.unnamedLimits(&config)
 	p.shadow = rules.mode("mode", config.Mode)
 	p.judgePreflight = rules.preflight(config.Preflight)
 	errs = rules.errs
@@ -68,18 +77,23 @@ func New(config Config, deps Deps) (*Policy, error) {
 	var more []error
 	p.headers, more = compileHeaders(config.IdentityHeaders)
 	errs = append(append(errs, more...), p.compileUpstream(&config)...)
+	p.headers.unseen = p.headers.namesUnseen()
 	p.trusted, more = compileTrustedProxies(config.TrustedProxies)
 	errs = append(errs, more...)
-	p.signIn, more = compileSignIn(deps.Instance)
+	p.mount, more = compileMount(&config)
 	errs = append(errs, more...)
+	p.signIn, more = compileSignIn(deps.Instance)
+	errs = append(append(errs, more...), checkIgnored(config.IgnoreWarnings)...)
+	p.limited = p.fallback.limited()
 	for _, r := range p.rules {
 		p.byName[r.name] = r
+		p.limited = p.limited || r.limited()
 	}
 	for name := range limits {
 		p.limitBodies[name] = limitBodies(name)
 	}
 	if errs = append(errs, p.checkDeps(len(limits) > 0)...); len(errs) == 0 {
-		errs = p.checkSignIn()
+		errs = append(p.checkSignIn(), p.checkReach()...)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -96,6 +110,8 @@ func (c *ruleCompiler) fallback(config Default) *rule {
 	default:
 		c.errorf("default.access", didYouMean(string(r.access), string(Protected), string(Public), string(DenyAccess)), "unknown access %q", r.access)
 	}
+	c.limitsOf("default", config.Limits, r)
+	r.counting = r.matcher.guarding()
 	r.setStrictness()
 	return r
 }
@@ -133,7 +149,7 @@ func (p *Policy) checkSignIn() []error {
 	}
 	path, hosts := p.signIn.ownPage()
 	for _, host := range hosts {
-		t, reason := parseTarget(path, host, "https")
+		t, reason := p.parseTarget(path, host, "https")
 		if reason != "" {
 			return fail("", "the policy refuses the path of the sign-in page: %s", reason)
 		}
@@ -141,24 +157,41 @@ func (p *Policy) checkSignIn() []error {
 		case err != nil:
 			return fail("", "the sign-in page %s: %v", path, err)
 		case met.rule.guards():
-			return fail("add "+path+"(.*) to a public rule", "the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, met.rule.name)
+			return fail("add "+t.readings[0]+"(.*) to a public rule", "the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, met.rule.name)
 		}
 	}
 	return nil
 }
 
-// Decide judges one request. It never fails: whatever goes wrong refuses.
-func (p *Policy) Decide(ctx context.Context, r *Request) Decision {
-	return p.decide(ctx, r, nil)
+// parseTarget reads a target as the application does that the policy is for.
+func (p *Policy) parseTarget(rawTarget, rawHost, scheme string) (target, Reason) {
+	t, reason := parseTarget(rawTarget, rawHost, scheme)
+	if reason == "" {
+		reason = p.mount.read(&t)
+	}
+	return t, reason
 }
 
-func (p *Policy) decide(ctx context.Context, r *Request, trace *Trace) (d Decision) {
-	e := &evaluation{policy: p, trace: trace, subject: subject{ctx: ctx, request: r}}
+// Decide judges one request. It never fails: whatever goes wrong refuses.
+func (p *Policy) Decide(ctx context.Context, r *Request) Decision {
+	return p.decide(ctx, r, nil, nil)
+}
+
+// evaluations are used again, empty, since they would be most of what a decision
+// allocates. Nothing that outlives a decision points into one.
+var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
+
+func (p *Policy) decide(ctx context.Context, r *Request, trace *Trace, judged func(path string) bool) (d Decision) {
+	e := evaluations.Get().(*evaluation)
+	e.policy, e.trace, e.judged, e.ctx, e.request = p, trace, judged, ctx, r
 	defer func() {
 		if v := recover(); v != nil {
 			e.cause = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 			d = e.refused(ReasonPanic)
+			return // whatever broke, nobody else gets what is left of it
 		}
+		*e = evaluation{}
+		evaluations.Put(e)
 	}()
 	e.now = p.deps.Now()
 	return e.decision(e.judge())
@@ -170,19 +203,24 @@ func (e *evaluation) judge() verdict {
 	if reason := e.readRequest(); reason != "" {
 		return refuse(reason)
 	}
+	if e.leftOut() {
+		e.rule = unjudged
+		return pass(ReasonBypass)
+	}
 	if reason := e.selectRule(); reason != "" {
 		return refuse(reason)
 	}
-	switch {
-	case e.rule.access == Bypass:
-		return pass(ReasonBypass)
-	case e.rule.access == DenyAccess:
+	if e.rule.access == DenyAccess {
 		return refuse(ReasonRuleDenies)
-	case !e.policy.judgePreflight && e.facts.isPreflight(e.request.Method):
+	}
+	if reason := e.takeLimits(func(r *rule) []*limit { return r.early }); reason != "" {
+		return refuse(reason)
+	}
+	if !e.policy.judgePreflight && e.facts.isPreflight(e.request.Method) && e.rule.access != Bypass {
 		return pass(ReasonPreflight)
 	}
-	if reason := e.everyRule(func(r *rule) Reason { return e.takeLimits(r.early) }); reason != "" {
-		return refuse(reason)
+	if e.rule.access == Bypass {
+		return e.bypass()
 	}
 	if reason := e.authenticate(); reason != "" {
 		return refuse(reason)
@@ -193,7 +231,7 @@ func (e *evaluation) judge() verdict {
 	if reason := e.everyRule(e.beFresh); reason != "" {
 		return refuse(reason)
 	}
-	if reason := e.everyRule(func(r *rule) Reason { return e.takeLimits(r.late) }); reason != "" {
+	if reason := e.takeLimits(func(r *rule) []*limit { return r.late }); reason != "" {
 		return refuse(reason)
 	}
 	if reason := e.mint(); reason != "" {

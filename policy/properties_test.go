@@ -17,13 +17,29 @@ import (
 // hardest to hold.
 func fence(tb testing.TB) *policy.Policy {
 	tb.Helper()
-	p, err := policy.New(policy.Config{
+	p, err := policy.New(fenceConfig(), policy.Deps{Authenticator: known{}, Now: time.Now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func fenceConfig() policy.Config {
+	return policy.Config{
 		Rules: []policy.Rule{
 			{Name: "admin", Match: policy.Match{Path: policy.StringList{"/admin(.*)"}}, Require: &policy.Requirement{Role: policy.StringList{"org:admin"}}},
 			{Name: "billing", Match: policy.Match{Path: policy.StringList{"/settings/billing"}}},
 		},
 		Default: policy.Default{Access: policy.Public},
-	}, policy.Deps{Authenticator: known{}, Now: time.Now})
+	}
+}
+
+// fenceBelow is the same policy for an application below /shop, in two languages.
+func fenceBelow(tb testing.TB) *policy.Policy {
+	tb.Helper()
+	config := fenceConfig()
+	config.BasePath, config.Locales = "/shop", policy.StringList{"en", "fr"}
+	p, err := policy.New(config, policy.Deps{Authenticator: known{}, Now: time.Now})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -102,10 +118,11 @@ func TestNoDisguiseOpensAGuardedTarget(t *testing.T) {
 }
 
 func FuzzTarget(f *testing.F) {
-	for _, seed := range []string{"/", "/admin", "/a/b?x=1", "/%2561dmin", "//x/admin", "/settings/billing;v=1", "/caf%C3%A9", "/a%3Fb", "http://app.example.com/admin", "/%EF%BC%8Fadmin"} {
+	for _, seed := range []string{"/", "/admin", "/a/b?x=1", "/%2561dmin", "//x/admin", "/settings/billing;v=1", "/caf%C3%A9", "/a%3Fb", "http://app.example.com/admin", "/%EF%BC%8Fadmin",
+		"/shop/fr/admin", "/shop/_next/data/b/fr/admin.json", "/SHOP//Fr;x/admin", "/_next/data/b/fr.json", "/fr/%65n/admin"} {
 		f.Add(seed)
 	}
-	p := fence(f)
+	p, below := fence(f), fenceBelow(f)
 	f.Fuzz(func(t *testing.T, target string) {
 		first := passes(p, target)
 		if first != passes(p, target) {
@@ -119,6 +136,11 @@ func FuzzTarget(f *testing.F) {
 		// What passes as public has no reading that is guarded.
 		if first && strings.HasPrefix(strings.ToLower(target), "/admin") {
 			t.Errorf("%q passes", target)
+		}
+		for _, prefix := range []string{"", "/shop", "/fr", "/shop/FR"} {
+			if strings.HasPrefix(target, "/") && !first && passes(below, prefix+target) {
+				t.Errorf("%q passes, and %q does not", prefix+target, target)
+			}
 		}
 	})
 }

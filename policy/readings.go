@@ -21,9 +21,10 @@ const (
 type readings []string
 
 // readPath decodes a path and collects its readings. The first is the form in
-// which Clerk's route matcher sees it.
-func readPath(path string) (readings, Reason) {
-	if plainPath(path) {
+// which Clerk's route matcher sees it. more adds further readings of one; nil adds
+// none.
+func readPath(path string, more func(path string, add func(string))) (readings, Reason) {
+	if more == nil && plainPath(path) {
 		return readings{path}, ""
 	}
 	decoded, reason := decodePath(path)
@@ -38,7 +39,7 @@ func readPath(path string) (readings, Reason) {
 			return nil, reason
 		}
 	}
-	return closeReadings(path)
+	return closeReadings(path, more)
 }
 
 // plainMarks are the marks that no upstream treats specially.
@@ -48,20 +49,20 @@ const plainMarks = "-_~@!&'*+,=:"
 // the marks no upstream treats specially, with no empty and no dotted segment,
 // that is neither behind a script nor the data of a page.
 func plainPath(path string) bool {
+	segment, dotted := 0, false // where the last one begins, and whether it has a dot
 	for i := range len(path) {
 		switch c := path[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(plainMarks, c) >= 0:
 		case c == '/':
-			if i > 0 && (path[i-1] == '/' || path[i-1] == '.') {
+			if i > 0 && (path[i-1] == '/' || path[i-1] == '.') || dotted && runs(path[segment:i]) {
 				return false
 			}
+			segment, dotted = i+1, false
 		case c == '.':
 			if path[i-1] == '/' && (i+1 == len(path) || path[i+1] == '.' || path[i+1] == '/') {
 				return false
 			}
-			if i >= len(script) && strings.EqualFold(path[i-len(script):i], script) {
-				return false
-			}
+			dotted = true
 		default:
 			return false
 		}
@@ -69,8 +70,14 @@ func plainPath(path string) bool {
 	return path[len(path)-1] != '.' && !strings.HasSuffix(path, ".json")
 }
 
+// hasEscapedSlash reports whether a path has slashes that some upstreams take for
+// separators, and others for characters. They are among its readings.
+func hasEscapedSlash(path string) bool {
+	return strings.Contains(path, "%2f") || strings.Contains(path, "%2F")
+}
+
 // decodePath decodes every percent escape. Escapes that are broken, that hide a
-// separator or a control character, or that hide another escape are refused.
+// backslash or a control character, or that hide another escape are refused.
 func decodePath(path string) (string, Reason) {
 	b := make([]byte, 0, len(path))
 	for i := 0; i < len(path); i++ {
@@ -84,7 +91,7 @@ func decodePath(path string) (string, Reason) {
 			if c < 0x20 || c == 0x7f {
 				return "", ReasonTargetMalformed
 			}
-			if c == '/' || c == '\\' {
+			if c == '\\' {
 				return "", ReasonTargetAmbiguous
 			}
 			i += 2
@@ -147,7 +154,7 @@ func hidesEscape(rest string) bool {
 
 // closeReadings applies every way of reading to every reading until nothing
 // new appears.
-func closeReadings(path string) (readings, Reason) {
+func closeReadings(path string, more func(string, func(string))) (readings, Reason) {
 	unreserved := decodeUnreserved(nil, path)
 	all := append(make(readings, 0, 8), mergeSlashes(nil, unreserved))
 	size := len(all[0])
@@ -161,6 +168,9 @@ func closeReadings(path string) (readings, Reason) {
 	}
 	add(unreserved)
 	for i := 0; i < len(all); i++ {
+		if more != nil {
+			more(all[i], add)
+		}
 		has := marksOf(all[i])
 		for _, way := range waysOfReading {
 			if has&way.where == 0 {
@@ -176,6 +186,16 @@ func closeReadings(path string) (readings, Reason) {
 		}
 	}
 	return all, ""
+}
+
+// with are both readings, each once.
+func (all readings) with(others readings) readings {
+	for _, reading := range others {
+		if !slices.Contains(all, reading) {
+			all = append(all, reading)
+		}
+	}
+	return all
 }
 
 func isASCII(s string) bool {

@@ -16,7 +16,7 @@ func TestPlainPathsHaveOneReading(t *testing.T) {
 		if !plainPath(path) {
 			t.Errorf("%q is not plain", path)
 		}
-		if got, reason := readPath(path); reason != "" || !slices.Equal(got, readings{path}) {
+		if got, reason := readPath(path, nil); reason != "" || !slices.Equal(got, readings{path}) {
 			t.Errorf("%q reads %q (%s)", path, got, reason)
 		}
 	}
@@ -38,6 +38,8 @@ func TestReadings(t *testing.T) {
 		"escaped parameters":             {"/a%3bx/b", []string{"/a%3bx/b", "/a;x/b", "/a/b"}},
 		"an escaped question mark":       {"/a%3Fb", []string{"/a%3Fb", "/a?b", "/a"}},
 		"an escaped fragment":            {"/a%23b", []string{"/a%23b", "/a#b", "/a"}},
+		"an escaped slash":               {"/a%2Fb/c", []string{"/a%2Fb/c", "/a/b/c"}},
+		"escaped slashes alone":          {"/%2f%2Fa/b", []string{"/%2f%2Fa/b", "/a/b", "///a/b", "/b"}},
 		"a dot at the end of a segment":  {"/a./b", []string{"/a./b", "/a/b"}},
 		"a space at the end":             {"/a%20", []string{"/a ", "/a"}},
 		"no-break space":                 {"/a%C2%A0", []string{"/a\u00a0", "/a ", "/a"}},
@@ -52,7 +54,14 @@ func TestReadings(t *testing.T) {
 		"long s":                         {"/u%C5%BFers", []string{"/u\u017fers", "/users"}},
 		"decomposed letters":             {"/cafe%CC%81", []string{"/cafe\u0301", "/caf\u00e9"}},
 		"behind a script":                {"/index.php/admin", []string{"/index.php/admin", "/admin"}},
-		"behind a script, in a folder":   {"/app/INDEX.PHP/admin", []string{"/app/INDEX.PHP/admin", "/app/admin"}},
+		"behind a script, in a folder":   {"/app/INDEX.PHP/admin", []string{"/app/INDEX.PHP/admin", "/app/admin", "/admin"}},
+		"behind a script of any name":    {"/app.PHP/admin", []string{"/app.PHP/admin", "/admin"}},
+		"behind a CGI program":           {"/cgi-bin/run.fcgi/a.b/admin", []string{"/cgi-bin/run.fcgi/a.b/admin", "/cgi-bin/a.b/admin", "/a.b/admin"}},
+		"behind two scripts":             {"/a.php/b.php/admin", []string{"/a.php/b.php/admin", "/admin", "/b.php/admin"}},
+		"behind a file":                  {"/v1.2/php/a.txt/admin.php", []string{"/v1.2/php/a.txt/admin.php"}},
+		"what a script is handed":        {"/a/Report.PHP/x.js", []string{"/a/Report.PHP/x.js", "/a/Report.PHP", "/a/x.js"}},
+		"what a program is handed":       {"/x.aspx/GetAll", []string{"/x.aspx/GetAll", "/x.aspx"}},
+		"what two are handed":            {"/a.php/b.py/c/d", []string{"/a.php/b.py/c/d", "/a.php/b.py", "/a.php"}},
 		"a script alone is a file":       {"/index.php", []string{"/index.php"}},
 		"a cookieless session":           {"/(S(abc))/admin", []string{"/(S(abc))/admin", "/admin"}},
 		"several in one segment":         {"/(A(a)S(b))/admin", []string{"/(A(a)S(b))/admin", "/admin"}},
@@ -76,7 +85,7 @@ func TestReadings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, reason := readPath(c.path)
+			got, reason := readPath(c.path, nil)
 			if reason != "" {
 				t.Fatalf("%q: %s", c.path, reason)
 			}
@@ -92,6 +101,19 @@ func TestReadings(t *testing.T) {
 	}
 }
 
+// What only looks like a program is none: nothing follows it that it could be handed.
+func TestFoldersAreNoPrograms(t *testing.T) {
+	t.Parallel()
+	for path, not := range map[string]string{
+		"/sh/list.json": "/sh", "/py//x.css": "/py", "/php/x.json": "/x.json", "/exe/%41/x.js": "/exe", "/x.shell//y": "/x.shell", "/v1.2/y.json": "/v1.2",
+	} {
+		got, reason := readPath(path, nil)
+		if reason != "" || slices.Contains(got, not) {
+			t.Errorf("%q reads %q (%q), with %q", path, got, reason, not)
+		}
+	}
+}
+
 func TestPathsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -102,18 +124,17 @@ func TestPathsThatAreRefused(t *testing.T) {
 		"control characters":      {ReasonTargetMalformed, []string{"/\x00", "/\n", "/\t", "/\x7f", "/%00", "/%0a", "/%0D", "/%1f", "/%7F", "/%C2%85", "/%E2%80%A8", "/%E2%80%A9"}},
 		"spaces and fragments":    {ReasonTargetMalformed, []string{"/a b", "/ ", "/a#b"}},
 		"bytes that are no UTF-8": {ReasonTargetMalformed, []string{"/%ff", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af", "/%c1%a1", "/%ed%a0%80", "/\xff"}},
-		"encoded slashes":         {ReasonTargetAmbiguous, []string{"/a%2fb", "/a%2Fb", "/%2f", "/%2F%2fa"}},
 		"backslashes":             {ReasonTargetAmbiguous, []string{`/a\b`, "/a%5cb", "/a%5Cb", "/a%EF%BC%BCb", "/a%E2%88%96b"}},
 		"escapes in escapes":      {ReasonTargetAmbiguous, []string{"/%2561", "/%252f", "/%25%32%66", "/%25252e", "/%2500", "/%25%EF%BC%94%EF%BC%91", "/%252%E2%80%8B5", "/%EF%BC%8541"}},
 		"%u escapes":              {ReasonTargetAmbiguous, []string{"/%25u0061", "/%25U0061"}},
 		"dot segments": {ReasonTargetAmbiguous, []string{
 			"/.", "/..", "/./a", "/../a", "/a/.", "/a/..", "/a/../b", "/%2e/a", "/%2e%2E/a", "/.%2e/a", "/a/..;/b", "/a/..;x=1/b", "/a/..%3b/b", "/a/.;/b", "/...", "/a/..%20/b",
-			"/%EF%BC%8E%EF%BC%8E/a", "/%E2%80%A5/a", "/a/.%E2%80%8B./b", "/%E2%80%A4/a", "/a/..%20;x/b", "/a%EF%BC%8F..%EF%BC%8Fb"}},
+			"/%EF%BC%8E%EF%BC%8E/a", "/%E2%80%A5/a", "/a/.%E2%80%8B./b", "/%E2%80%A4/a", "/a/..%20;x/b", "/a%EF%BC%8F..%EF%BC%8Fb", "/a/..%2fb", "/a%2f..%2fb", "/a%2F.%2fb", "/a%2f..", "/a%2F..;x/b"}},
 		"too much to read in every way": {ReasonTargetAmbiguous, []string{"/" + strings.Repeat("/a;b.%3fc%23d%40", 400)}},
 		"too much beyond ASCII":         {ReasonTargetTooLong, []string{"/" + strings.Repeat("\ufdfa", 700)}},
 	} {
 		for _, path := range c.paths {
-			if got, reason := readPath(path); reason != c.reason {
+			if got, reason := readPath(path, nil); reason != c.reason {
 				t.Errorf("%s: %q reads %.80q (%q), want %s", name, path, got, reason, c.reason)
 			}
 		}
@@ -124,7 +145,7 @@ func TestPathsThatAreRefused(t *testing.T) {
 func TestReadingTwiceEqualsReadingOnce(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/a", "/a//b;c", "//h/a%3fb", "/%61%40;x./y", "/index.php/a.", "/_next/data/b/a.json", "/(S(x))//a;b", "/ａ%E2%80%8B//b."} {
-		once, reason := readPath(path)
+		once, reason := readPath(path, nil)
 		if reason != "" {
 			t.Errorf("%q: %s", path, reason)
 		}

@@ -29,11 +29,16 @@ const (
 	ReasonTargetTooLong       Reason = "target-too-long"
 	ReasonHostMalformed       Reason = "host-malformed"
 	ReasonMethodMalformed     Reason = "method-malformed"
+	ReasonMethodConnect       Reason = "method-connect"
+	ReasonMethodTrace         Reason = "method-trace"
+	ReasonUpgradeRefused      Reason = "upgrade-refused"
 	ReasonHeaderMalformed     Reason = "header-malformed"
+	ReasonHeaderRepeated      Reason = "header-repeated"
 	ReasonHeadersTooMany      Reason = "headers-too-many"
 	ReasonConnectionMalformed Reason = "connection-malformed"
 	ReasonAuthorizationTwice  Reason = "authorization-repeated"
 	ReasonAuthorizationForm   Reason = "authorization-malformed"
+	ReasonProxyMisconfigured  Reason = "proxy-misconfigured"
 )
 
 // Reasons why nobody is signed in, in Clerk's words.
@@ -95,6 +100,9 @@ const (
 	// ReasonHandshakeInvalid is for developers: in production a handshake that
 	// does not verify is left aside.
 	ReasonHandshakeInvalid Reason = "handshake-invalid"
+	// ReasonHandshakeUnasked sends a browser to a handshake of its own, that comes
+	// with the answer of one that it was not sent to.
+	ReasonHandshakeUnasked Reason = "handshake-not-asked-for"
 	ReasonReturnMalformed  Reason = "redirect-url-malformed"
 )
 
@@ -159,11 +167,16 @@ var reasons = map[Reason]reasonInfo{
 	ReasonTargetTooLong:       {http.StatusRequestURITooLong, "The address of this request is too long."},
 	ReasonHostMalformed:       {http.StatusBadRequest, "The host of this request is not well formed."},
 	ReasonMethodMalformed:     {http.StatusBadRequest, "The method of this request is not well formed."},
+	ReasonMethodConnect:       {http.StatusBadRequest, "This server opens no tunnels."},
+	ReasonMethodTrace:         {http.StatusBadRequest, "This server sends no request back."},
+	ReasonUpgradeRefused:      {http.StatusBadRequest, "This server changes to no protocol but that of WebSockets, by GET and without a body."},
 	ReasonHeaderMalformed:     {http.StatusBadRequest, "A header of this request is not well formed."},
+	ReasonHeaderRepeated:      {http.StatusBadRequest, "A header that is counted by came twice, with two values."},
 	ReasonHeadersTooMany:      {http.StatusRequestHeaderFieldsTooLarge, "This request has too many headers."},
 	ReasonConnectionMalformed: {http.StatusBadRequest, "The Connection header of this request names a header it may not."},
 	ReasonAuthorizationForm:   {http.StatusBadRequest, "The Authorization header of this request holds more than one token."},
 	ReasonAuthorizationTwice:  {http.StatusBadRequest, "This request has more than one Authorization header."},
+	ReasonProxyMisconfigured:  {http.StatusServiceUnavailable, "The proxy in front of this site does not send what is needed to decide."},
 
 	ReasonSessionMissing:       {http.StatusUnauthorized, signInDetail},
 	ReasonSessionNoUAT:         {http.StatusUnauthorized, signInDetail},
@@ -178,7 +191,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonTokenNotActive:       {http.StatusUnauthorized, "The token is not valid yet."},
 	ReasonTokenFromFuture:      {http.StatusUnauthorized, "The token is not valid yet."},
 	ReasonTokenAlgorithm:       {http.StatusUnauthorized, tokenDetail},
-	ReasonTokenParties:         {http.StatusUnauthorized, "The token was made for another application."},
+	ReasonTokenParties:         {http.StatusUnauthorized, "The token is for another application, or names none (claim azp)."},
 	ReasonTokenSignature:       {http.StatusUnauthorized, tokenDetail},
 	ReasonTokenVerification:    {http.StatusUnauthorized, tokenDetail},
 	ReasonTokenType:            {http.StatusUnauthorized, "This route does not take this kind of token."},
@@ -211,6 +224,7 @@ var reasons = map[Reason]reasonInfo{
 	ReasonClaimsStale:     {http.StatusUnauthorized, "What the token says has changed since. Fetch a new one."},
 
 	ReasonHandshakeInvalid: {http.StatusInternalServerError, "The answer from Clerk does not verify. If keys were changed, clear the cookies and try again."},
+	ReasonHandshakeUnasked: {http.StatusUnauthorized, signInDetail},
 	ReasonReturnMalformed:  {http.StatusBadRequest, "The address to return to is not well formed."},
 
 	ReasonRoleMissing:          {http.StatusForbidden, forbiddenDetail},

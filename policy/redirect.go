@@ -18,8 +18,10 @@ type Instance struct {
 	// SignInURL is where browsers are sent to sign in: absolute, or a path of
 	// the site itself. Empty: nobody is redirected.
 	SignInURL string
-	// Origins are the origins of the site (scheme://host[:port]). Browsers are
-	// only ever sent back to one of them. Empty: the host of the request.
+	// Origins are the origins of the site (scheme://host[:port]; "*." at the start
+	// of the host stands for one label or more). Browsers are only ever sent back
+	// to one of them that is http or https: others are those of extensions and
+	// applications. Empty: the host of the request.
 	Origins []string
 }
 
@@ -27,18 +29,28 @@ type Instance struct {
 type signIn struct {
 	target  *url.URL // nil: no redirects
 	origins []origin
+	// host and path are those of the page, in comparable form; no host where it is
+	// that of the request.
+	host, path string
+	// anywhere: no origin is known, and browsers are sent back where they came.
+	anywhere bool
 }
 
-// origin is scheme, host and port in comparable form.
+// origin is scheme, host and port in comparable form. below says that it stands
+// for all hosts below its own.
 type origin struct {
-	text       string
+	scheme     string
 	host, port string
+	below      bool
 }
 
 func compileSignIn(instance Instance) (*signIn, []error) {
-	s := &signIn{}
+	s := &signIn{anywhere: len(instance.Origins) == 0}
 	var errs []error
 	for i, text := range instance.Origins {
+		if isOfApplication(text) {
+			continue
+		}
 		o, err := parseOrigin(text)
 		if err != nil {
 			errs = append(errs, &ConfigError{Path: fmt.Sprintf("clerk.authorized_parties[%d]", i), Msg: err.Error(), Suggestion: "write https://app.example.com"})
@@ -58,13 +70,23 @@ func compileSignIn(instance Instance) (*signIn, []error) {
 	case u.Host != "" && u.Scheme != "https" && u.Scheme != "http", u.User != nil:
 		errs = append(errs, &ConfigError{Path: "clerk.sign_in_url", Msg: "the sign-in URL must be http or https, without user information"})
 	default:
-		s.target = u
+		s.target, s.path = u, strings.TrimRight(u.Path, "/")
+		s.host, _, _ = parseHost(u.Host, u.Scheme)
 	}
 	return s, errs
 }
 
+// isOfApplication reports whether an origin is that of an extension or an
+// application, with a scheme of its own: chrome-extension://, capacitor://.
+func isOfApplication(text string) bool {
+	scheme, host, ok := strings.Cut(text, "://")
+	return ok && scheme != "" && scheme != "http" && scheme != "https" && host != "" && !strings.ContainsAny(host, "/?#@\\")
+}
+
 func parseOrigin(text string) (origin, error) {
-	u, err := url.Parse(text)
+	scheme, authority, _ := strings.Cut(text, "://")
+	authority, below := strings.CutPrefix(authority, "*.")
+	u, err := url.Parse(scheme + "://" + authority)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return origin{}, fmt.Errorf("%q is not an origin", text)
 	}
@@ -72,16 +94,29 @@ func parseOrigin(text string) (origin, error) {
 	if reason != "" {
 		return origin{}, fmt.Errorf("%q is not an origin", text)
 	}
-	o := origin{host: host, port: port}
-	o.text = u.Scheme + "://" + o.authority()
-	return o, nil
+	return origin{scheme: u.Scheme, host: host, port: port, below: below}, nil
 }
 
-func (o *origin) authority() string {
-	if o.port == "" {
-		return o.host
+// covers reports whether a target is of the origin, or of a host that it stands
+// for.
+func (o *origin) covers(t *target) bool {
+	if !o.below {
+		return o.host == t.host && o.port == t.port
 	}
-	return o.host + ":" + o.port
+	sub, ok := strings.CutSuffix(t.host, "."+o.host)
+	return ok && sub != "" && !strings.HasPrefix(sub, ".") && o.port == t.port
+}
+
+// authority is the host and the port, for a wildcard those of some host below.
+func (o *origin) authority() string {
+	host := o.host
+	if o.below {
+		host = "www." + host
+	}
+	if o.port == "" {
+		return host
+	}
+	return host + ":" + o.port
 }
 
 // ownPage returns the path and the hosts of the sign-in page where it is a page
@@ -92,7 +127,9 @@ func (s *signIn) ownPage() (path string, hosts []string) {
 		return "", nil
 	case s.target.Host != "":
 		page, err := parseOrigin(s.target.Scheme + "://" + s.target.Host)
-		if err != nil || !slices.Contains(s.origins, page) {
+		if err != nil || !slices.ContainsFunc(s.origins, func(o origin) bool {
+			return o.scheme == page.scheme && o.covers(&target{host: page.host, port: page.port})
+		}) {
 			return "", nil
 		}
 		hosts = []string{page.authority()}
@@ -100,26 +137,42 @@ func (s *signIn) ownPage() (path string, hosts []string) {
 		for _, o := range s.origins {
 			hosts = append(hosts, o.authority())
 		}
-	default:
+	case s.anywhere:
 		hosts = []string{"localhost"} // no origin is known; rules for certain hosts cannot be told
 	}
 	return cmp.Or(s.target.EscapedPath(), "/"), hosts
 }
 
+// isPage reports whether a reading of a target is the sign-in page, or below it.
+func (s *signIn) isPage(t *target) bool {
+	if s.target == nil || s.host != "" && s.host != t.host {
+		return false
+	}
+	return slices.ContainsFunc(t.readings, s.isPath) || slices.ContainsFunc(t.whole, s.isPath)
+}
+
+func (s *signIn) isPath(reading string) bool {
+	if len(reading) < len(s.path) || !strings.EqualFold(reading[:len(s.path)], s.path) {
+		return false
+	}
+	below := reading[len(s.path):]
+	return below == "" || below == "/" || below[0] == '.' || below[0] == '/' && s.path != ""
+}
+
 // originOf returns the origin that the request was made to, as configured. With
 // no origins configured it is what the proxy says.
 func (s *signIn) originOf(t *target, scheme string) (string, bool) {
-	if len(s.origins) == 0 {
-		if t.port != "" {
-			return scheme + "://" + t.host + ":" + t.port, true
+	if !s.anywhere {
+		i := slices.IndexFunc(s.origins, func(o origin) bool { return o.covers(t) })
+		if i < 0 {
+			return "", false
 		}
-		return scheme + "://" + t.host, true
+		scheme = s.origins[i].scheme
 	}
-	i := slices.IndexFunc(s.origins, func(o origin) bool { return o.host == t.host && o.port == t.port })
-	if i < 0 {
-		return "", false
+	if t.port != "" {
+		return scheme + "://" + t.host + ":" + t.port, true
 	}
-	return s.origins[i].text, true
+	return scheme + "://" + t.host, true
 }
 
 // location is where a browser is sent to sign in, with the way back in

@@ -5,9 +5,13 @@ import "net/netip"
 // Request holds the facts a proxy knows about one request. The adapter copies
 // them; it parses and decides nothing.
 type Request struct {
-	// Method is the request method as received. Methods are case-sensitive
-	// (RFC 9110 § 9.1).
+	// Method is the request method as received, which for a WebSocket opened by
+	// an extended CONNECT (RFC 8441) is the GET that the proxy makes of it. One that
+	// only letter case tells from a registered method is refused, and so is CONNECT.
 	Method string
+	// Version is the major version of HTTP by which the client speaks; 0 where that
+	// is not known.
+	Version int
 	// Scheme is "http" or "https" as the proxy knows it from the connection.
 	Scheme string
 	// Host is the Host field or :authority as received, port included.
@@ -16,12 +20,19 @@ type Request struct {
 	// Absolute-form is understood; everything else is refused.
 	Target string
 	// Sent is the target that the client sent, where the proxy has rewritten it
-	// to Target since. Redirects lead back to it; it is not judged. Default:
-	// Target.
+	// to Target since. Both are judged, since there are upstreams that go by either,
+	// and the stricter decides. Redirects lead back to Sent. Default: Target.
 	Sent string
 	// Headers are the request's fields. Repeated fields are repeated entries,
 	// in the order they came; names are in any case.
 	Headers []Header
+	// Unseen reports that the proxy may keep fields of the request from us. Then all
+	// that nobody may send is removed by its name, as far as names can be listed.
+	Unseen bool
+	// UpgradeStands reports that the proxy takes the request for a change of protocol
+	// by its Upgrade, and will, whatever fields are removed: what follows on the
+	// connection then goes on unread. Such a request opens a WebSocket or is refused.
+	UpgradeStands bool
 	// Peer is the address of the connection the request came in on.
 	Peer netip.Addr
 	// Client is the client's address where the proxy has established it from
@@ -29,7 +40,8 @@ type Request struct {
 	// trusted proxies.
 	Client netip.Addr
 	// RuleName names the rule to apply where the proxy's own route
-	// configuration says so. It does not open what a guarding rule meets.
+	// configuration says so. It is judged beside those that the request meets, and
+	// opens nothing.
 	RuleName string
 }
 

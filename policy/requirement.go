@@ -68,6 +68,7 @@ type requirementCompiler struct {
 	paramNames []string
 	usesParams bool
 	errs       []error
+	linter
 }
 
 func (c *requirementCompiler) errorf(path, suggestion, format string, args ...any) {
@@ -77,6 +78,11 @@ func (c *requirementCompiler) errorf(path, suggestion, format string, args ...an
 func (c *requirementCompiler) compile(path string, r *Requirement) conjunction {
 	var all conjunction
 	add := func(cond condition) { all = append(all, cond) }
+	c.checkValues(path+".user", r.User)
+	c.checkValues(path+".role", r.Role)
+	c.checkValues(path+".permission", r.Permission)
+	c.checkValues(path+".feature", r.Feature)
+	c.checkValues(path+".plan", r.Plan)
 	if len(r.User) > 0 {
 		values := c.references(path+".user", r.User)
 		add(func(s *subject) (truth, Reason, error) {
@@ -127,6 +133,8 @@ func (c *requirementCompiler) role(path string, roles StringList) condition {
 	for i, role := range roles {
 		if bare[i] = bareKey(role); bare[i] == "" {
 			c.errorf(path, "write a role such as org:admin", "%q names no role", role)
+		} else if bare[i] == role {
+			c.warn(WarnRoleForm, path, "write it as Clerk has it, such as org:admin", "the role %q has no prefix, and is read as if it had", role)
 		}
 	}
 	return func(s *subject) (truth, Reason, error) {
@@ -149,6 +157,8 @@ func (c *requirementCompiler) permission(path string, permissions StringList) co
 			c.errorf(path, "write a permission such as org:reports:read", "%q names no permission", permission)
 		case strings.HasPrefix(bare, "sys_"):
 			c.errorf(path, "require a role instead", "system permissions such as %q are not in session tokens, so this can never be met", permission)
+		case !isPermission(bare):
+			c.warn(WarnPermissionForm, path, "write a permission such as org:reports:read", "%q is no permission of Clerk's, which are org:<feature>:<permission>: nobody has it", permission)
 		}
 	}
 	return func(s *subject) (truth, Reason, error) {
@@ -159,6 +169,13 @@ func (c *requirementCompiler) permission(path string, permissions StringList) co
 		}
 		return unmet, ReasonPermissionMissing, nil
 	}
+}
+
+// isPermission reports whether a permission without its prefix has the form of
+// Clerk's: a feature and what may be done with it.
+func isPermission(bare string) bool {
+	feature, permission, ok := strings.Cut(bare, ":")
+	return ok && feature != "" && permission != "" && !strings.Contains(permission, ":")
 }
 
 func (c *requirementCompiler) entitlement(path string, asked StringList, missing Reason, held func(*Principal) Entitlements) condition {
@@ -182,6 +199,8 @@ func (c *requirementCompiler) organization(path string, o *Organization) conditi
 	if len(o.ID) == 0 && len(o.Slug) == 0 {
 		c.errorf(path, "write slug: acme, or slug: \":slug\" for a path parameter", "the organization has neither id nor slug")
 	}
+	c.checkValues(path+".id", o.ID)
+	c.checkValues(path+".slug", o.Slug)
 	ids, slugs := c.references(path+".id", o.ID), c.references(path+".slug", o.Slug)
 	return func(s *subject) (truth, Reason, error) {
 		ok := s.principal.OrgID != "" &&
@@ -208,14 +227,18 @@ func (c *requirementCompiler) actor(path, want string) condition {
 }
 
 func (c *requirementCompiler) claim(path, claim string, want any) condition {
-	steps := strings.Split(claim, ".")
+	steps, err := claimSteps(claim)
+	if err != nil {
+		c.errs = append(c.errs, atPath(path+".claims", err))
+	}
 	accepted, ok := want.([]any)
 	if !ok {
 		accepted = []any{want}
 	}
-	if len(accepted) == 0 || slices.Contains(steps, "") {
+	if len(accepted) == 0 {
 		c.errorf(path+".claims", "write path.to.claim: value", "claim %q asks for nothing", claim)
 	}
+	c.checkClaimValues(path+".claims", claim, accepted)
 	for _, value := range accepted {
 		if !plainValue(value) {
 			c.errorf(path+".claims", "write a string, a number, a boolean, or a list of them", "claim %q cannot be compared with this value", claim)

@@ -19,14 +19,21 @@ type rule struct {
 	freshness   freshness
 	// usesParams: the requirement or a limit reads path parameters.
 	usesParams bool
+	// suspicious is what the requirement probably does not mean.
+	suspicious []Warning
 	// early are the limits taken before authentication, late those after.
 	early, late []*limit
-	forbidden   *OnForbidden
+	// counting is the matcher for its limits, which are guards whatever the rule
+	// itself is.
+	counting  *matcher
+	forbidden *OnForbidden
 	// token is what the upstream receives for a session; nil for nothing.
 	token *UpstreamToken
 	// strip: the user's credentials do not reach the upstream.
 	strip  bool
 	shadow bool
+	// slashes: escaped slashes are taken, as separators and as characters.
+	slashes bool
 	// stale is the answer to a verification that is too old.
 	stale *bodies
 	// order is the place in the configuration, strictness what the rule yields
@@ -62,8 +69,10 @@ func (c *ruleCompiler) compile(config []Rule) []*rule {
 			c.errorf(path, "write name: ...", "the rule has no name")
 		case name == defaultRule:
 			c.errorf(path+".name", "", "%q is the name of what no rule meets", name)
+		case name == Unjudged:
+			c.errorf(path+".name", "", "%q is the name of what is not to be judged", name)
 		case again:
-			c.errorf(path+".name", "", "rule %d is called %q as well", first+1, name)
+			c.errorf(path+".name", "give one of them another name", "%s is called %q as well", fmt.Sprintf("rules[%d]", first), name)
 		}
 		seen[name] = i
 	}
@@ -85,7 +94,9 @@ func (c *ruleCompiler) rule(path string, config *Rule) *rule {
 	}
 	r.matcher = c.matcher(path+".match", &config.Match, r.guards())
 	c.conditions(path, config, r)
-	c.limitsOf(path, config, r)
+	c.limitsOf(path, config.Limits, r)
+	r.counting = r.matcher.guarding()
+	r.slashes = c.slashes(path+".encoded_slashes", config.EncodedSlashes)
 	c.forbidden(path+".on_forbidden", config, r)
 	r.setStrictness()
 	return r
@@ -102,9 +113,24 @@ func (c *ruleCompiler) mode(path string, mode Mode) bool {
 	return false
 }
 
+func (c *ruleCompiler) slashes(path, word string) bool {
+	switch word {
+	case "", "refuse":
+		return false
+	case "allow":
+		return true
+	}
+	c.errorf(path, didYouMean(word, "allow", "refuse"), "unknown value %q", word)
+	return false
+}
+
 func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher {
-	m := matcher{guards: guards, methods: config.Method}
+	m := matcher{guards: guards, methods: c.methods(path+".method", config.Method)}
 	for i, text := range config.Path {
+		if wrong := pathpattern.Mistake(text); wrong != nil {
+			c.errs = append(c.errs, patternError(fmt.Sprintf("%s.path[%d]", path, i), wrong))
+			continue
+		}
 		pattern, err := pathpattern.Compile(text, pathpattern.Options{})
 		if err != nil {
 			c.errs = append(c.errs, patternError(fmt.Sprintf("%s.path[%d]", path, i), err))
@@ -117,7 +143,7 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 			}
 			m.asWritten = append(m.asWritten, pattern)
 		}
-		if twin := twinOf(text); guards && twin != text {
+		if twin := twinOf(text); twin != text {
 			if pattern, err := pathpattern.Compile(twin, pathpattern.Options{}); err == nil { // else it was no twin
 				m.twins = append(m.twins, pattern)
 			}
@@ -130,10 +156,8 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 		}
 		m.hosts = append(m.hosts, host)
 	}
-	for i, method := range config.Method {
-		if !validHeaderName(method) {
-			c.errorf(fmt.Sprintf("%s.method[%d]", path, i), "write GET, POST, ...", "%q is not a method", method)
-		}
+	if guards {
+		m.methods = guardedMethods(m.methods)
 	}
 	if config.StaticFiles {
 		m.static = &staticFiles{}
@@ -144,14 +168,31 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 	return m
 }
 
-// exceptStatic keeps what guarding rules name from passing as static files.
+// methods reads the methods of a rule.
+func (c *ruleCompiler) methods(path string, list StringList) []string {
+	var methods []string
+	for i, text := range list {
+		method, ok := readMethod(text)
+		if !ok {
+			c.errorf(fmt.Sprintf("%s[%d]", path, i), suggestMethod(text), "%q is not a method", text)
+		}
+		methods = append(methods, method)
+	}
+	return methods
+}
+
+// exceptStatic keeps what guarding rules name from passing as static files. A
+// pattern for every path names nothing, unless the rule asks for its parameters:
+// /:tenant(.*) with a requirement on :tenant is about files as well.
 func (c *ruleCompiler) exceptStatic(rules []*rule) {
 	var guarded matcher
 	for _, r := range rules {
-		if r.guards() {
-			guarded.paths = append(guarded.paths, slices.DeleteFunc(slices.Clone(r.matcher.paths), meetsAllFiles)...)
-			guarded.twins = append(guarded.twins, slices.DeleteFunc(slices.Clone(r.matcher.twins), meetsAllFiles)...)
+		if !r.guards() {
+			continue
 		}
+		unnamed := func(pattern *pathpattern.Pattern) bool { return !r.usesParams && meetsAllFiles(pattern) }
+		guarded.paths = append(guarded.paths, slices.DeleteFunc(slices.Clone(r.matcher.paths), unnamed)...)
+		guarded.twins = append(guarded.twins, slices.DeleteFunc(slices.Clone(r.matcher.twins), unnamed)...)
 	}
 	for _, r := range rules {
 		if r.matcher.static != nil && !r.guards() {
@@ -181,6 +222,7 @@ func (c *ruleCompiler) conditions(path string, config *Rule, r *rule) {
 	requirements := requirementCompiler{paramNames: commonParams(r.matcher.paths)}
 	r.requirement = requirements.compile(path+".require", config.Require)
 	r.usesParams = requirements.usesParams
+	r.suspicious = requirements.found
 	c.errs = append(c.errs, requirements.errs...)
 }
 
@@ -196,8 +238,8 @@ func commonParams(patterns []*pathpattern.Pattern) []string {
 	return common
 }
 
-func (c *ruleCompiler) limitsOf(path string, config *Rule, r *rule) {
-	for i, name := range config.Limits {
+func (c *ruleCompiler) limitsOf(path string, names StringList, r *rule) {
+	for i, name := range names {
 		at := fmt.Sprintf("%s.limits[%d]", path, i)
 		l, ok := c.limits[name]
 		switch {
@@ -220,6 +262,22 @@ func (c *ruleCompiler) limitsOf(path string, config *Rule, r *rule) {
 			r.early = append(r.early, l)
 		} else {
 			r.late = append(r.late, l)
+		}
+	}
+}
+
+// unnamedLimits refuses limits that nothing is counted by.
+func (c *ruleCompiler) unnamedLimits(config *Config) {
+	if len(c.errs) > 0 {
+		return // one of them may be why
+	}
+	named := slices.Clone(config.Default.Limits)
+	for i := range config.Rules {
+		named = append(named, config.Rules[i].Limits...)
+	}
+	for _, name := range sortedKeys(c.limits) {
+		if !slices.Contains(named, name) {
+			c.errorf("limits."+name, fmt.Sprintf("write limits: [%s] in a rule, or in default", name), "no rule names the limit %q, so it counts nothing", name)
 		}
 	}
 }

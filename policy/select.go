@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // selection is what a request is judged by: the rule that decides, and the
@@ -12,6 +13,14 @@ import (
 type selection struct {
 	rule *rule
 	also []*rule
+	// counted are rules whose limits count although they do not decide.
+	counted []counted
+}
+
+// counted is a rule and the path at which it is met.
+type counted struct {
+	rule *rule
+	path string
 }
 
 // match judges every reading of the target by the first rule it meets, and
@@ -20,32 +29,70 @@ type selection struct {
 func (p *Policy) match(method string, t *target) (selection, error) {
 	var s selection
 	for _, reading := range t.readings {
-		first, named, err := p.matchReading(method, t, reading)
-		if err != nil {
+		if err := p.judgeReading(&s, method, t, reading); err != nil {
 			return selection{}, err
 		}
-		s.add(first)
-		s.add(named)
+		if err := p.countVariants(&s, method, t, reading); err != nil {
+			return selection{}, err
+		}
+	}
+	for _, reading := range t.whole {
+		if err := p.judgeWhole(&s, method, t, reading); err != nil {
+			return selection{}, err
+		}
 	}
 	return s, nil
+}
+
+// judgeReading adds the rules of one reading. An index document is also judged as
+// the directory it is served for: a rule that guards the one guards the other, and
+// one that no rule names is opened by what opens its directory.
+func (p *Policy) judgeReading(s *selection, method string, t *target, reading string) error {
+	first, named, err := p.matchReading(s, method, t, reading)
+	if err != nil {
+		return err
+	}
+	for directory := range directoriesOf(reading) {
+		guard, opens, err := p.matchReading(s, method, t, directory)
+		switch {
+		case err != nil:
+			return err
+		case guard.guards() && guard != p.fallback:
+			s.add(guard)
+		case first == p.fallback && !opens.guards() && reading == directory+"index.html":
+			first, named = opens, opens
+		}
+	}
+	s.add(first)
+	s.add(named)
+	if named.limited() && (named != s.rule || len(t.readings) > 1) { // it may not decide in the end
+		s.count(named, reading)
+	}
+	return nil
 }
 
 // matchReading returns the first rule that meets one reading, and the first
 // that does so as it is written. They differ where a guarding rule also covers
 // what upstreams serve the same, such as /report.csv beside /report, and a later
-// rule names just that. The default gives way to either.
-func (p *Policy) matchReading(method string, t *target, reading string) (first, named *rule, err error) {
+// rule names just that. The default gives way to either. Limits are guards, too:
+// those of a rule that opens count wherever it would be met if it guarded.
+func (p *Policy) matchReading(s *selection, method string, t *target, reading string) (first, named *rule, err error) {
 	for _, r := range p.rules {
-		if !r.matcher.takes(method, t) {
-			continue
-		}
-		met, err := r.matcher.meets(reading)
+		met, err := r.meets(method, t, reading)
 		if met && err == nil {
 			return cmp.Or(first, r), r, nil
 		}
-		if first == nil && err == nil && r.guards() {
-			if met, err = r.matcher.meetsVariant(reading); met {
-				first = r
+		switch {
+		case err != nil:
+		case r.guards():
+			if first == nil && r.matcher.takes(method, t) {
+				if met, err = r.matcher.meetsVariant(reading); met {
+					first = r
+				}
+			}
+		case r.limited():
+			if met, err = r.counts(method, t, reading); met {
+				s.count(r, reading)
 			}
 		}
 		if err != nil {
@@ -56,17 +103,89 @@ func (p *Policy) matchReading(method string, t *target, reading string) (first, 
 	return first, first, nil
 }
 
+// countVariants adds the rules whose limits count for what upstreams may serve
+// the same as a reading, each by the first rule that meets it as it is written.
+func (p *Policy) countVariants(s *selection, method string, t *target, reading string) error {
+	if !p.limited {
+		return nil
+	}
+	for variant := range variantsOf(reading) {
+		for _, r := range p.rules {
+			decides, err := r.meets(method, t, variant)
+			if err == nil && r.limited() {
+				var met bool
+				if met, err = r.countsVariant(method, t, variant); met {
+					s.count(r, variant)
+				}
+			}
+			if err != nil {
+				return fmt.Errorf("matching rule %q: %w", r.name, err)
+			}
+			if decides {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// meets reports whether the rule meets a path as it is written.
+func (r *rule) meets(method string, t *target, path string) (bool, error) {
+	if !r.matcher.takes(method, t) {
+		return false, nil
+	}
+	return r.matcher.meets(path)
+}
+
+// counts reports whether the limits of a rule count for a path: in any letter
+// case, for HEAD as for GET, and at every port.
+func (r *rule) counts(method string, t *target, path string) (bool, error) {
+	if !r.counting.takes(method, t) {
+		return false, nil
+	}
+	if met, err := r.counting.meets(path); met || err != nil {
+		return met, err
+	}
+	return meetsAny(r.counting.twins, path)
+}
+
+// countsVariant is counts for a variant. What takes files with extensions by itself
+// leaves out on purpose those that it does not: see meetsBare.
+func (r *rule) countsVariant(method string, t *target, variant string) (bool, error) {
+	met, err := r.counts(method, t, variant)
+	if !met || err != nil || strings.HasSuffix(variant, "/") {
+		return met, err
+	}
+	takes, err := r.counts(method, t, variant+someExtension)
+	return !takes, err
+}
+
+// limited reports whether the rule has limits.
+func (r *rule) limited() bool { return len(r.early)+len(r.late) > 0 }
+
 // add takes one more rule into account. Of rules that are equally strict the
 // first in the configuration decides.
 func (s *selection) add(r *rule) {
 	switch {
 	case s.rule == nil || r.strictness > s.rule.strictness:
-		*s = selection{rule: r}
+		s.rule, s.also = r, nil
 	case r == s.rule || r.strictness < s.rule.strictness || slices.Contains(s.also, r):
 	case r.order < s.rule.order:
 		s.rule, s.also = r, append(s.also, s.rule)
 	default:
 		s.also = append(s.also, r)
+	}
+}
+
+// takesSlashes reports whether every rule that was selected takes escaped slashes.
+func (s *selection) takesSlashes() bool {
+	return s.rule.slashes && !slices.ContainsFunc(s.also, func(r *rule) bool { return !r.slashes })
+}
+
+// count has the limits of a rule count, once for each path.
+func (s *selection) count(r *rule, path string) {
+	if c := (counted{r, path}); !slices.Contains(s.counted, c) {
+		s.counted = append(s.counted, c)
 	}
 }
 

@@ -21,6 +21,7 @@ func TestEveryReadingIsJudgedByItsOwnRule(t *testing.T) {
 	watched := policy.Rule{Name: "watched", Match: paths("/beta(.*)"), Require: requireRole("org:admin"), Mode: policy.Shadow}
 	machines := policy.Rule{Name: "machines", Match: paths("/m(.*)"), Accept: policy.TokenTypes{policy.M2MToken}}
 	tenant := policy.Rule{Name: "tenant", Match: paths("/orgs/:slug(.*)"), Require: &policy.Requirement{Organization: &policy.Organization{Slug: policy.StringList{":slug"}}}}
+	users := policy.Rule{Name: "users", Match: paths("/users/:id/orgs/:slug"), Require: &policy.Requirement{User: policy.StringList{":slug"}}}
 	for name, c := range map[string]struct {
 		config policy.Config
 		who    *policy.Principal
@@ -43,7 +44,8 @@ func TestEveryReadingIsJudgedByItsOwnRule(t *testing.T) {
 		"shadow rules open no other path":          {rules(watched), nil, "//dashboard/beta", policy.ReasonSessionMissing, "default"},
 		"shadow rules open no guarded path":        {rules(watched, adminOnly), member(), "//admin/beta", policy.ReasonRoleMissing, "admin"},
 		"a shadow rule alone only watches":         {rules(watched), member(), "/beta", policy.ReasonShadow, "watched"},
-		"parameters of one rule among several":     {rules(api, tenant), member(), "//orgs/api/x", policy.ReasonTargetAmbiguous, "tenant"},
+		"parameters of one rule among several":     {rules(api, tenant), member(), "//orgs/api/x", policy.ReasonOrganizationRequired, "tenant"},
+		"parameters of two rules":                  {rules(tenant, users), member(), "//users/user_m/orgs/acme", policy.ReasonUserNotAllowed, "users"},
 		"an extension that a later rule names": {
 			rules(policy.Rule{Name: "reports", Match: paths("/reports")}, policy.Rule{Name: "csv", Match: paths("/reports.csv"), Require: requireRole("org:admin")}),
 			member(), "/reports.csv", policy.ReasonRoleMissing, "csv",

@@ -8,9 +8,10 @@ import (
 )
 
 // maxTarget bounds the request target, and maxPath the path in it, in bytes:
-// what can be read in many ways must be short enough to be read in all of them.
+// what can be read in many ways must be short enough to be read in all of them. A
+// query is read in one.
 const (
-	maxTarget = 16 << 10
+	maxTarget = 64 << 10
 	maxPath   = 8 << 10
 )
 
@@ -21,11 +22,18 @@ type target struct {
 	raw string
 	// path and query are raw, cut at the first "?". path starts with "/".
 	path, query string
+	// sentQuery is the query that the client sent, where a proxy rewrote the target.
+	sentQuery *string
+	// slashes: the path has escaped slashes, which only some rules take.
+	slashes bool
 	// host is the authority, lower case, without default port and final dot;
 	// port is what was left after that, or "".
 	host, port string
 	// readings are the plausible readings of path; the first is Clerk's.
 	readings readings
+	// whole are the readings that path would have beside those, did the application
+	// not take a prefix off: see [mount]. Only what guards looks at them.
+	whole readings
 }
 
 // parseTarget reads the request target and the host. What can be read only as
@@ -59,9 +67,10 @@ func parseTarget(rawTarget, rawHost, scheme string) (target, Reason) {
 	if !plainQuery(t.query) {
 		return target{}, ReasonTargetMalformed
 	}
-	if t.readings, reason = readPath(t.path); reason != "" {
+	if t.readings, reason = readPath(t.path, nil); reason != "" {
 		return target{}, reason
 	}
+	t.slashes = hasEscapedSlash(t.path)
 	return t, ""
 }
 

@@ -25,6 +25,6 @@ func (t *Trace) add(step, found, remark string) {
 // Explain judges one request as Decide does, and records every step.
 func (p *Policy) Explain(ctx context.Context, r *Request) (Decision, *Trace) {
 	trace := &Trace{}
-	d := p.decide(ctx, r, trace)
+	d := p.decide(ctx, r, trace, nil)
 	return d, trace
 }

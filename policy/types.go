@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/clerkgate/clerkgate/internal/redact"
 )
 
 // StringList is a list that may be written as a single string.
@@ -72,7 +74,7 @@ func ParseDuration(s string) (Duration, error) {
 	}
 	v, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf(`%q is not a duration; write it with its unit, such as "10s" or "5m"`, s)
+		return 0, fmt.Errorf(`%s is not a duration; write it with its unit, such as "10s" or "5m"`, redact.Text(strconv.Quote(s)))
 	}
 	if v <= 0 {
 		return 0, fmt.Errorf("%q is not a positive duration", s)

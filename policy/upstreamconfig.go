@@ -156,7 +156,7 @@ func (c *upstreamCompiler) own(path, name string) {
 		c.errorf(path, "write letters, digits and dashes, such as X-Hasura-Token", "%q is not a header name", name)
 	case reservedHeader(folded):
 		c.errorf(path, "", "%q has a meaning of its own in HTTP and cannot carry a token", name)
-	case c.headers.owned[folded]:
+	case c.headers.settable[folded]:
 		c.errorf(path, "", "%q already carries something else", name)
 	default:
 		c.headers.own(name, folded)
@@ -165,8 +165,8 @@ func (c *upstreamCompiler) own(path, name string) {
 
 // own adds a header that is set for some requests, and removed from all others.
 func (rules *headerRules) own(name, folded string) {
-	rules.owned[folded] = true
-	rules.first[folded[0]] = true
+	rules.dropped[folded], rules.settable[folded] = true, true
+	rules.first[folded[0]] |= lengthBit(folded)
 	rules.minted = append(rules.minted, name)
 	rules.names = slices.Clip(append(rules.names, name))
 }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,6 +23,8 @@ var waysOfReading = []struct {
 	{slashes, dropAuthority},
 	{dot | space | dollar, trimSegments},
 	{dot, dropScripts},
+	{dot, followScript},
+	{dot, cutAfterProgram},
 	{parenthesis, dropCookieless},
 	{dot, pageOfData},
 	{wide, foldUnicode},
@@ -127,22 +128,6 @@ func trimSegments(known readings, path string) string {
 		}
 		return strings.TrimRight(name, ". ")
 	})
-}
-
-// script is how the scripts begin that route what follows them.
-const script = "/index"
-
-// dropScripts reads "/index.php/path" as "/path", as front controllers do.
-func dropScripts(_ readings, path string) string {
-	if !strings.Contains(strings.ToLower(path), script+".") {
-		return path
-	}
-	segments := strings.Split(path, "/")
-	last := len(segments) - 1
-	kept := slices.DeleteFunc(segments[:last:last], func(s string) bool {
-		return len(s) >= len(script) && strings.EqualFold(s[:len(script)], script[1:]+".")
-	})
-	return strings.Join(append(kept, segments[last]), "/")
 }
 
 // cookieless are the segments in which ASP.NET carries what a browser would not

@@ -32,13 +32,13 @@ func (a *answer) write(r *policy.LimitResult, c *policy.LimitCheck, q *quota) {
 }
 
 // bucketAllows reports whether a bucket that lacks so much has cost left.
-func bucketAllows(q quota, lacking, cost int64) bool {
+func bucketAllows(q *quota, lacking, cost int64) bool {
 	return cost <= q.capacity && lacking+cost*q.period <= q.capacity*q.period
 }
 
 // bucketAnswer follows the generic cell rate algorithm: the bucket regains one
 // request every period, and lacking is what is missing, as time.
-func bucketAnswer(q quota, lacking, cost int64, allowed bool) answer {
+func bucketAnswer(q *quota, lacking, cost int64, allowed bool) answer {
 	depth := q.capacity * q.period
 	return answer{
 		allowed:   allowed,
@@ -56,7 +56,7 @@ type window struct {
 
 // left is what of the quota is not in use. The count of the window before is
 // weighed by the part of it that lies less than a window back.
-func (w *window) left(q quota) int64 {
+func (w *window) left(q *quota) int64 {
 	if w.prev == 0 {
 		return q.capacity - w.cur
 	}
@@ -65,7 +65,7 @@ func (w *window) left(q quota) int64 {
 }
 
 // answer says what a request of that cost is told once left is left.
-func (w *window) answer(q quota, left, cost int64, allowed bool) answer {
+func (w *window) answer(q *quota, left, cost int64, allowed bool) answer {
 	a := answer{allowed: allowed, remaining: max(0, left), reset: q.period - w.into}
 	if left < cost {
 		a.wait = w.wait(q, q.capacity-min(cost, q.capacity))
@@ -75,7 +75,7 @@ func (w *window) answer(q quota, left, cost int64, allowed bool) answer {
 
 // wait returns the time until no more than room is in use: in this window, if
 // that depends on the window before alone, or else in the next.
-func (w *window) wait(q quota, room int64) int64 {
+func (w *window) wait(q *quota, room int64) int64 {
 	switch {
 	case w.cur <= room:
 		return max(0, fade(w.prev, room-w.cur, q.period)-w.into)

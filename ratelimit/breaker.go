@@ -7,7 +7,9 @@ import (
 )
 
 const (
-	// maxFailures in a row open a breaker.
+	// maxFailures in a row open a breaker. Late is who does not answer for
+	// storeTimeout, and not who does later than a request waits: so a machine that
+	// has no time to hear the store does not take it for lost.
 	maxFailures = 3
 	// probeInterval is how often an open breaker looks whether the store is back.
 	probeInterval = 250 * time.Millisecond

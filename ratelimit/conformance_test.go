@@ -198,3 +198,15 @@ func bucket(limit int, window time.Duration, burst int) policy.Quota {
 }
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// idOf is what a check of those that take asks for is counted as.
+func idOf(name, key string, q policy.Quota) id {
+	check := policy.LimitCheck{Name: name, Key: key, Quota: q, Cost: 1}
+	counted, err := newQuota(&check)
+	if err != nil {
+		panic(err)
+	}
+	return newID(0, &check, &counted)
+}
+
+func at[T any](v T) *T { return &v }

@@ -132,7 +132,7 @@ func TestFaultsOfTheStore(t *testing.T) {
 			func(t *testing.T, s *testredis.Server) { s.Do(t, "REPLICAOF", "NO", "ONE") }},
 		"slow": {func(t *testing.T) (redisclient.Config, *testredis.Server) {
 			s := testredis.Start(t)
-			return redisclient.Config{Addresses: policy.StringList{slowProxy(t, s.Addr, &slow)}}, s
+			return redisclient.Config{Addresses: policy.StringList{slowProxy(t, s.Addr, &slow, storeTimeout+4*tight)}}, s
 		},
 			func(*testing.T, *testredis.Server) { slow.Store(true) },
 			func(*testing.T, *testredis.Server) { slow.Store(false) }},
@@ -217,8 +217,8 @@ func verifyExact(t *testing.T, r *Redis) {
 	})
 }
 
-// slowProxy passes everything on, and while slow is set only after four budgets.
-func slowProxy(t *testing.T, to string, slow *atomic.Bool) string {
+// slowProxy passes everything on, and while slow is set only after a while.
+func slowProxy(t *testing.T, to string, slow *atomic.Bool, after time.Duration) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +245,7 @@ func slowProxy(t *testing.T, to string, slow *atomic.Bool) string {
 				for buf := make([]byte, 1<<16); ; {
 					n, err := server.Read(buf)
 					if slow.Load() {
-						<-time.After(4 * tight)
+						<-time.After(after)
 					}
 					if _, writeErr := from.Write(buf[:n]); err != nil || writeErr != nil {
 						return
@@ -304,7 +304,7 @@ func TestAMovingSlotLosesNoCount(t *testing.T) {
 		}
 	}
 	count(99)
-	key, _ := storeKey(DefaultPrefix, id{limitName, "k"})
+	key, _ := storeKey(DefaultPrefix, at(idOf(limitName, "k", fixed(100, 24*time.Hour))))
 	slot, from := cluster.Slot(t, key)
 	to := (from + 1) % len(cluster.Nodes)
 	cluster.StartMove(t, slot, from, to)

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/clerkgate/clerkgate/policy"
 )
 
 // How long what the store said is remembered at most, so that who is let back in
@@ -37,7 +35,6 @@ type knownShard struct {
 
 // fact is what is known of one key.
 type fact struct {
-	quota  quota
 	counts *LimitStats
 	// heard is what the store counted when it was asked last, in local time. It
 	// counts no less since, so what that refuses is refused; it goes by heardUntil.
@@ -59,32 +56,30 @@ func newKnown(maxKeys int) *known {
 	return k
 }
 
-func (k *known) shard(id id) *knownShard {
+func (k *known) shard(id *id) *knownShard {
 	return &k.shards[id.hash(k.seed)>>58]
 }
 
 // answer answers a check without the store, or tells by a positive want for how
 // much the store is to be asked.
-func (k *known) answer(c *policy.LimitCheck, q *quota, leased bool, t int64, steady bool) (a answer, want int64) {
-	id := id{c.Name, c.Key}
+func (k *known) answer(id *id, cost int64, leased bool, t int64, steady bool) (a answer, want int64) {
 	s := k.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = s.advance(t, steady)
-	f := s.facts[id]
-	if f == nil || f.quota != *q {
-		counts := s.limit(c.Name)
+	f := s.facts[*id]
+	if f == nil {
+		counts := s.limit(id.name)
 		counts.Checked++
-		if q.capacity == 0 {
+		if id.quota.capacity == 0 {
 			counts.Local++
 			counts.Refused++
 			return answer{}, 0
 		}
-		return answer{}, int64(c.Cost)
+		return answer{}, cost
 	}
 	f.counts.Checked++
-	cost := int64(c.Cost)
-	a = f.recall(t, cost)
+	a = f.recall(&id.quota, t, cost)
 	switch {
 	case leased && f.slice.spend(t, cost):
 		f.counts.Local++
@@ -101,22 +96,21 @@ func (k *known) answer(c *policy.LimitCheck, q *quota, leased bool, t int64, ste
 }
 
 // learn takes what the store answered to a check, and says what that means.
-func (k *known) learn(c *policy.LimitCheck, q *quota, leased bool, asked *request, t int64, steady bool) answer {
-	id := id{c.Name, c.Key}
+func (k *known) learn(asked *request, t int64, steady bool) answer {
+	id, q, cost, leased := &asked.id, &asked.id.quota, asked.cost, asked.leased
 	s := k.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = s.advance(t, steady)
-	cost := int64(c.Cost)
 	heard := asked.counter
-	a := heard.peek(*q, 0, cost)
+	a := heard.peek(q, 0, cost)
 	a.allowed = asked.granted > 0
-	f := s.facts[id]
+	f := s.facts[*id]
 	if f == nil && a.allowed && !leased {
-		s.limit(c.Name).Answered++
+		s.limit(id.name).Answered++
 		return a
 	}
-	f = s.fact(id, q, t)
+	f = s.fact(id, t)
 	f.counts.Answered++
 	if asked.want > cost {
 		f.slice.asking = false
@@ -133,7 +127,7 @@ func (k *known) learn(c *policy.LimitCheck, q *quota, leased bool, asked *reques
 		if asked.granted > cost {
 			f.counts.Leases++
 		}
-		f.slice.add(t, q, asked, cost)
+		f.slice.add(t, asked)
 		if f.slice.left > 0 && !k.slices.Load() {
 			k.slices.Store(true)
 		}
@@ -143,17 +137,16 @@ func (k *known) learn(c *policy.LimitCheck, q *quota, leased bool, asked *reques
 }
 
 // without notes what was said of a check that the store did not answer.
-func (k *known) without(c *policy.LimitCheck, a answer) {
-	id := id{c.Name, c.Key}
+func (k *known) without(id *id, a answer) {
 	s := k.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	counts := s.limit(c.Name)
+	counts := s.limit(id.name)
 	counts.StoreErrors++
 	if !a.allowed {
 		counts.Refused++
 	}
-	if f := s.facts[id]; f != nil {
+	if f := s.facts[*id]; f != nil {
 		f.slice.asking = false
 	}
 }
@@ -165,27 +158,25 @@ func (f *fact) hear(c counter, until int64) {
 
 // recall answers from what the store counted last: whether that lets a request
 // of that cost pass at t.
-func (f *fact) recall(t, cost int64) answer {
-	c := f.heard
-	if c.kind == 0 {
+func (f *fact) recall(q *quota, t, cost int64) answer {
+	if f.heardUntil == 0 {
 		return answer{allowed: true}
 	}
-	return c.peek(f.quota, t, cost)
+	c := f.heard
+	return c.peek(q, t, cost)
 }
 
-// fact returns what is known of a key under a quota, and makes room for it.
-func (s *knownShard) fact(id id, q *quota, t int64) *fact {
-	f := s.facts[id]
+// fact returns what is known of a key, and makes room for it.
+func (s *knownShard) fact(id *id, t int64) *fact {
+	f := s.facts[*id]
 	if f == nil {
 		if len(s.facts) >= s.maxFacts {
 			s.forget(t)
 		}
 		f = &fact{counts: s.limit(id.name)}
-		id.key = strings.Clone(id.key) // it may be a part of something large
-		s.facts[id] = f
-	}
-	if f.quota != *q {
-		*f = fact{quota: *q, counts: f.counts}
+		kept := *id
+		kept.key = strings.Clone(id.key) // it may be a part of something large
+		s.facts[kept] = f
 	}
 	return f
 }

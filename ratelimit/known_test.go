@@ -45,7 +45,7 @@ func TestARefusalIsNotRememberedForAnotherQuota(t *testing.T) {
 	if take(t, r, start, "k", fixed(2, time.Hour), 1).Allowed {
 		t.Fatal("more passed than the limit")
 	}
-	if got := take(t, r, start, "k", fixed(10, time.Hour), 1); !got.Allowed || got.Remaining != 7 {
+	if got := take(t, r, start, "k", fixed(10, time.Hour), 1); !got.Allowed || got.Remaining != 9 {
 		t.Errorf("after a better plan: %+v", got)
 	}
 }
@@ -64,11 +64,11 @@ func TestAResetLetsSomebodyBackIn(t *testing.T) {
 		}
 	}
 	// Show asks at the time of now, which is in another window.
-	shown, err := nodes[0].Show(t.Context(), check)
+	shown, err := nodes[0].Show(t.Context(), "", check)
 	if err != nil || !shown.Allowed || shown.Limit != 3 || shown.Name != limitName {
 		t.Errorf("shown %+v, %v", shown, err)
 	}
-	if err := nodes[0].Reset(t.Context(), check); err != nil {
+	if err := nodes[0].Reset(t.Context(), "", check); err != nil {
 		t.Fatal(err)
 	}
 	if take(t, nodes[1], start.Add(4*time.Second), "k", q, 1).Allowed {
@@ -93,7 +93,7 @@ func TestShowCountsNothing(t *testing.T) {
 		check := policy.LimitCheck{Name: limitName, Key: "k", Quota: q, Cost: 1}
 		for want := 5; want >= 0; want-- {
 			for range 2 {
-				got, err := r.Show(t.Context(), check)
+				got, err := r.Show(t.Context(), "", check)
 				if err != nil || got.Remaining != want || got.Allowed != (want > 0) || (got.RetryAfter == 0) != got.Allowed {
 					t.Errorf("%s: shown %+v, %v; want %d remaining", name, got, err, want)
 				}
@@ -105,11 +105,11 @@ func TestShowCountsNothing(t *testing.T) {
 	r := NewRedis(client, RedisOptions{Budget: tight})
 	defer r.Close()
 	check := policy.LimitCheck{Name: limitName, Key: "secret-key", Quota: sliding(5, time.Hour), Cost: 1}
-	_, showErr := r.Show(t.Context(), check)
-	resetErr := r.Reset(t.Context(), check)
+	_, showErr := r.Show(t.Context(), "", check)
+	resetErr := r.Reset(t.Context(), "", check)
 	check.Quota.Algorithm = "none"
-	_, err := r.Show(t.Context(), check)
-	for _, err := range []error{showErr, resetErr, err, r.Reset(t.Context(), check)} {
+	_, err := r.Show(t.Context(), "", check)
+	for _, err := range []error{showErr, resetErr, err, r.Reset(t.Context(), "", check)} {
 		if err == nil || strings.Contains(err.Error(), "secret-key") {
 			t.Errorf("error %v, want one without the key", err)
 		}
@@ -120,12 +120,15 @@ func TestKeysInTheStore(t *testing.T) {
 	t.Parallel()
 	client, server := oneServer(t)
 	r := newRedis(t, client)
-	ids := []id{{"a", "bc"}, {"ab", "c"}, {"", "abc"}, {"a", ""}, {"a", strings.Repeat("x", 10_000)}, {"a}{b", "*\r\n"}}
+	var ids []id
+	for _, parts := range [][2]string{{"a", "bc"}, {"ab", "c"}, {"", "abc"}, {"a", ""}, {"a", strings.Repeat("x", 10_000)}, {"a}{b", "*\r\n"}} {
+		ids = append(ids, idOf(parts[0], parts[1], sliding(5, time.Minute)))
+	}
 	seen := map[string]bool{}
 	for _, id := range ids {
-		key, bucket := storeKey("p", id)
+		key, bucket := storeKey("p", &id)
 		if len(key) > 40 || !strings.HasPrefix(key, "p:limit:{"+tags[bucket]+"}:") || seen[key] {
-			t.Errorf("%.20q is counted at %q", id, key)
+			t.Errorf("%.20q of %q is counted at %q", id.key, id.name, key)
 		}
 		seen[key] = true
 		checks := []policy.LimitCheck{{Name: id.name, Key: id.key, Quota: sliding(5, time.Minute), Cost: 1}}

@@ -3,8 +3,10 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,15 +30,21 @@ var (
 // call is some requests that go to the store together. The zero call has none.
 type call struct {
 	requests []request
-	// done gets how the call ended. It has room for that, so that nobody waits
-	// for who left. The requests are the caller's to read only after that.
+	// done gets how the call ended. The requests are the caller's to read only after
+	// that.
 	done chan error
 	// timer ends the wait. Between two uses of a call it is stopped.
 	timer *time.Timer
-	// left: the caller did not wait for the end, and the lane may still read and
-	// write the call.
-	left bool
+	// state is who sees to the answer.
+	state atomic.Int32
 }
+
+// States of a call.
+const (
+	waiting  int32 = iota // for whichever of the others comes first
+	answered              // the caller has the answer, or is about to
+	left                  // the caller did not wait; the lane still reads and writes the call
+)
 
 // wait returns how the call ended, or why it was left.
 func (c *call) wait(ctx context.Context, budget time.Duration) error {
@@ -46,16 +54,28 @@ func (c *call) wait(ctx context.Context, budget time.Duration) error {
 		c.timer.Reset(budget)
 	}
 	defer c.timer.Stop()
+	var late error
 	select {
 	case err := <-c.done:
 		return err
 	case <-c.timer.C:
-		c.left = true
-		return errBudget
+		late = errBudget
 	case <-ctx.Done():
-		c.left = true
-		return ctx.Err()
+		late = ctx.Err()
 	}
+	if c.state.CompareAndSwap(waiting, left) {
+		return late
+	}
+	return <-c.done
+}
+
+// end hands the answer to the caller, and reports whether there is still one.
+func (c *call) end(err error) bool {
+	if !c.state.CompareAndSwap(waiting, answered) {
+		return false
+	}
+	c.done <- err
+	return true
 }
 
 // lane sends calls whose keys share a slot. A caller who finds it free sends at
@@ -63,6 +83,8 @@ func (c *call) wait(ctx context.Context, budget time.Duration) error {
 type lane struct {
 	breaker
 	send func(calls []*call) error
+	// late sees to a call that was answered after its caller had left.
+	late func(*call)
 	// watch sees to it that an open breaker closes again.
 	watch func(*lane)
 
@@ -71,48 +93,31 @@ type lane struct {
 	queue   []*call
 }
 
-// do has c answered, within the budget.
+// do has c answered, within the budget. A call that takes longer goes on.
 func (l *lane) do(ctx context.Context, c *call, budget time.Duration) error {
 	if l.open.Load() {
 		return errOpen
 	}
+	if c.done == nil {
+		c.done = make(chan error, 1) // nobody waits for who left
+	}
 	l.mu.Lock()
-	if l.flights < maxFlights {
+	switch {
+	case l.flights < maxFlights:
 		l.flights++
 		l.mu.Unlock()
-		err := l.fly([]*call{c})
-		l.land()
-		return err
-	}
-	if len(l.queue) >= maxQueue {
+		go l.carry([]*call{c})
+	case len(l.queue) >= maxQueue:
 		l.mu.Unlock()
 		return errFull
+	default:
+		l.queue = append(l.queue, c)
+		l.mu.Unlock()
 	}
-	if c.done == nil {
-		c.done = make(chan error, 1)
-	}
-	l.queue = append(l.queue, c)
-	l.mu.Unlock()
 	return c.wait(ctx, budget)
 }
 
-// fly sends calls, and notes how that ended.
-func (l *lane) fly(calls []*call) error {
-	err := l.send(calls)
-	if l.note(err) {
-		l.watch(l)
-	}
-	return err
-}
-
-// land ends a flight, or hands it on to those who wait.
-func (l *lane) land() {
-	if next := l.next(); next != nil {
-		go l.carry(next)
-	}
-}
-
-// carry flies with those who wait until nobody does.
+// carry flies with calls, and then with those who wait, until nobody does.
 func (l *lane) carry(calls []*call) {
 	for calls != nil {
 		err := errOpen
@@ -120,12 +125,27 @@ func (l *lane) carry(calls []*call) {
 			err = l.fly(calls)
 		}
 		for _, c := range calls {
-			c.done <- err
+			if !c.end(err) && err == nil {
+				l.late(c)
+			}
 		}
 		// Those who were answered come back first, and go together.
 		runtime.Gosched()
 		calls = l.next()
 	}
+}
+
+// fly sends calls, and notes how that ended.
+func (l *lane) fly(calls []*call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading the store's answer: panic: %v", p)
+		}
+		if l.note(err) {
+			l.watch(l)
+		}
+	}()
+	return l.send(calls)
 }
 
 // next takes those who go together in the next flight. Without any the flight

@@ -26,7 +26,7 @@ func (t *trips) all() []int {
 // newLane returns a lane whose calls take a round trip of a millisecond.
 func newLane(fail *atomic.Bool) (l *lane, sent *trips) {
 	sent = &trips{}
-	l = &lane{watch: func(*lane) {}}
+	l = &lane{watch: func(*lane) {}, late: func(*call) {}}
 	l.send = func(calls []*call) error {
 		n := 0
 		for _, c := range calls {

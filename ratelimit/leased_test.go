@@ -139,24 +139,24 @@ func TestSlicesAreGivenBackAndTakenByOthers(t *testing.T) {
 	_, server := oneServer(t)
 	nodes := newFleet(t, 2, server)
 	q := fixed(1000, time.Hour)
-	at := start.UnixNano()
+	now := start.UnixNano()
 	for range 200 { // busy enough that slices are large
-		at += int64(time.Millisecond)
-		nodes[0].take(t, at, "k", q, 1)
+		now += int64(time.Millisecond)
+		nodes[0].take(t, now, "k", q, 1)
 	}
-	held := nodes[0].known.shard(id{limitName, "k"}).facts[id{limitName, "k"}].slice.left
+	held := nodes[0].known.shard(at(idOf(limitName, "k", q))).facts[idOf(limitName, "k", q)].slice.left
 	if held == 0 {
 		t.Fatal("the node holds no slice")
 	}
-	at += int64(time.Minute)
-	nodes[0].giveBack(nodes[0].known.trim(at, false))
+	now += int64(time.Minute)
+	nodes[0].giveBack(nodes[0].known.trim(now, false))
 	if got := nodes[0].Stats().Limits[limitName].Returned; got != uint64(held) {
 		t.Errorf("%d were given back, want %d", got, held)
 	}
-	if got := nodes[1].take(t, at, "k", q, 800).Allowed; !got {
+	if got := nodes[1].take(t, now, "k", q, 800).Allowed; !got {
 		t.Error("what was given back is not there for the other node")
 	}
-	if got := nodes[1].take(t, at, "k", q, 1).Allowed; got {
+	if got := nodes[1].take(t, now, "k", q, 1).Allowed; got {
 		t.Error("more was given back than there was")
 	}
 }
@@ -167,14 +167,14 @@ func TestWhatIsGivenBackLateIsLost(t *testing.T) {
 	_, server := oneServer(t)
 	n := newFleet(t, 1, server)[0]
 	q := fixed(10, time.Hour)
-	at := start.UnixNano()
-	n.take(t, at, "k", q, 6)
-	old := n.known.shard(id{limitName, "k"}).facts[id{limitName, "k"}].slice.start
-	at += int64(time.Hour)
-	n.take(t, at, "k", q, 10)
-	n.giveBack([]part{{id: id{limitName, "k"}, kind: fixedWindow, period: int64(time.Hour), amount: 6, start: old, at: at}})
-	at += int64(time.Minute)
-	if n.take(t, at, "k", q, 1).Allowed {
+	now := start.UnixNano()
+	n.take(t, now, "k", q, 6)
+	old := n.known.shard(at(idOf(limitName, "k", q))).facts[idOf(limitName, "k", q)].slice.start
+	now += int64(time.Hour)
+	n.take(t, now, "k", q, 10)
+	n.giveBack([]part{{id: idOf(limitName, "k", q), amount: 6, start: old, at: now}})
+	now += int64(time.Minute)
+	if n.take(t, now, "k", q, 1).Allowed {
 		t.Error("a window was given what another had counted")
 	}
 }

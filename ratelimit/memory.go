@@ -35,10 +35,10 @@ type Options struct {
 // the zero Memory refuses everything with an error.
 //
 // A Memory belongs to no policy. Keep the same one when the configuration is
-// loaded anew: keys are told apart by the name of the limit and the key, so the
-// counts of limits that stay are kept. Where a limit's algorithm or window
-// changed, what a key had used of the old quota, in requests, counts as used of
-// the new one as of now; a reload frees nobody.
+// loaded anew: the counts of limits that did not change are kept. A key is counted
+// apart for each instance of [Memory.Of], for each limit by name and definition,
+// and for each quota it is judged by. Who changes between quotas, as by another
+// plan, finds of each what they left of it. A limit that is changed begins anew.
 //
 // It never holds more than [Options.MaxKeys] keys. A key whose quota is whole
 // again is forgotten at no loss; Take drops a few as it goes. Where room is
@@ -88,12 +88,29 @@ func NewMemory(o Options) *Memory {
 	return m
 }
 
+// Of returns the limiter of one instance, which counts apart from those of others.
+func (m *Memory) Of(instance string) policy.Limiter { return memoryOf{m, realmOf(instance)} }
+
+type memoryOf struct {
+	memory *Memory
+	realm  uint64
+}
+
+// Take is that of the Memory.
+func (m memoryOf) Take(_ context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+	return m.memory.takeAll(m.realm, now, checks, results)
+}
+
 // Take counts each check as of now, independently of the others, and writes its
 // answer to the result of the same index. A quota with a limit of 0 or less
 // admits nothing. If a check makes no sense, because of an unknown algorithm, a
 // window outside 1 ns to 52 days, a negative burst or a cost below 1, Take
 // returns an error and counts nothing. It never waits, so ctx is not looked at.
 func (m *Memory) Take(_ context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+	return m.takeAll(0, now, checks, results)
+}
+
+func (m *Memory) takeAll(realm uint64, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
 	if len(m.shards) == 0 {
 		return errors.New("ratelimit: the limiter was not made by NewMemory")
 	}
@@ -108,19 +125,18 @@ func (m *Memory) Take(_ context.Context, now time.Time, checks []policy.LimitChe
 	}
 	t, steady := m.clock.read(now)
 	for i := range checks {
-		a := m.take(&checks[i], &quotas[i], t, steady)
+		a := m.take(realm^checks[i].Definition, &checks[i], &quotas[i], t, steady)
 		a.write(&results[i], &checks[i], &quotas[i])
 	}
 	return nil
 }
 
 // take counts one check. t is what the clock reads.
-func (m *Memory) take(c *policy.LimitCheck, q *quota, t int64, steady bool) answer {
+func (m *Memory) take(realm uint64, c *policy.LimitCheck, q *quota, t int64, steady bool) answer {
 	if q.capacity == 0 {
 		return answer{}
 	}
-	id := id{name: c.Name, key: c.Key}
-	hash := id.hash(m.seed)
+	hash := maphash.String(m.seed, c.Key)
 	// The shard is chosen by the high bits, its chain by the low ones. With one
 	// shard the shift is 64, which leaves 0.
 	s := &m.shards[hash>>m.shift]
@@ -128,14 +144,50 @@ func (m *Memory) take(c *policy.LimitCheck, q *quota, t int64, steady bool) answ
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = s.advance(t, steady)
-	slot := s.find(id, hash)
+	slot := s.find(realm, c.Name, c.Key, q, hash)
 	if slot == none {
-		slot = s.insert(id, hash)
+		slot = s.insert(id{realm, c.Name, c.Key, *q}, hash)
 	}
-	a := s.entries[slot].take(*q, t, int64(c.Cost))
+	a := s.entries[slot].take(q, t, int64(c.Cost))
 	s.place(slot, t, a.wait)
 	s.sweep(t)
 	return a
+}
+
+// takeShare counts one check for a fleet of that size whose members know nothing of
+// each other: as if all of them were asked the same. A request that would cost more
+// than the whole quota so costs just that.
+func (m *Memory) takeShare(id *id, cost, size, t int64, steady bool) answer {
+	if q := &id.quota; cost <= q.capacity {
+		cost = min(cost, q.capacity/size+1) * size // without overflow
+		cost = min(cost, q.capacity)
+	}
+	c := policy.LimitCheck{Name: id.name, Key: id.key, Cost: int(cost)}
+	a := m.take(id.realm, &c, &id.quota, t, steady)
+	a.remaining /= size
+	return a
+}
+
+// mirror has m know what the store counted, as of t, unless it knows of more.
+func (m *Memory) mirror(id *id, counted counter, t int64, steady bool) {
+	hash := id.hash(m.seed)
+	s := &m.shards[hash>>m.shift]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t = s.advance(t, steady)
+	slot := s.find(id.realm, id.name, id.key, &id.quota, hash)
+	if slot == none {
+		if counted.whole(&id.quota, t) {
+			return
+		}
+		slot = s.insert(*id, hash)
+	}
+	e := &s.entries[slot]
+	if counted.used(&id.quota, t) > e.used(&id.quota, t) {
+		e.counter = counted
+	}
+	s.place(slot, t, e.peek(&id.quota, t, 1).wait)
+	s.sweep(t)
 }
 
 // Len is how many keys are remembered.

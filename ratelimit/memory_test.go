@@ -115,61 +115,6 @@ func TestOptionsBoundTheTable(t *testing.T) {
 	}
 }
 
-func TestCountsSurviveAChangeOfQuota(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		before, after   policy.Quota
-		used, remaining int
-	}{
-		"a higher limit":                {sliding(10, time.Minute), sliding(100, time.Minute), 10, 90},
-		"a lower limit":                 {sliding(10, time.Minute), sliding(5, time.Minute), 10, 0},
-		"a longer window":               {sliding(10, time.Second), sliding(10, time.Hour), 4, 6},
-		"a shorter window":              {sliding(100, time.Hour), sliding(10, time.Second), 50, 0},
-		"a faster bucket":               {bucket(1, time.Minute, 10), bucket(1, time.Second, 10), 7, 3},
-		"a slower bucket":               {bucket(10, time.Second, 10), bucket(1, time.Hour, 10), 10, 0},
-		"a smaller bucket":              {bucket(10, time.Second, 100), bucket(10, time.Second, 5), 90, 0},
-		"a bigger bucket":               {bucket(10, time.Second, 5), bucket(10, time.Second, 9), 5, 4},
-		"from a window to a bucket":     {sliding(10, time.Minute), bucket(10, time.Minute, 20), 8, 12},
-		"from a sliding to a fixed one": {sliding(10, time.Minute), fixed(10, time.Minute), 4, 6},
-		"from a fixed to a sliding one": {fixed(10, time.Minute), sliding(20, time.Hour), 10, 10},
-		"from a bucket to a window":     {bucket(10, time.Minute, 20), sliding(30, time.Minute), 18, 12},
-		"one period, another algorithm": {bucket(1, time.Minute, 10), sliding(10, time.Minute), 6, 4},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := NewMemory(Options{})
-			if got := take(t, m, start, "k", tt.before, tt.used); !got.Allowed {
-				t.Fatal("the first request was refused")
-			}
-			got := take(t, m, start, "k", tt.after, 1)
-			if want := tt.remaining > 0; got.Allowed != want || got.Remaining != max(0, tt.remaining-1) {
-				t.Errorf("allowed %t, remaining %d; want %t, %d", got.Allowed, got.Remaining, want, max(0, tt.remaining-1))
-			}
-			if got.RetryAfter > tt.after.Window+tt.after.Window {
-				t.Errorf("retry after %v, want no more than two windows of %v", got.RetryAfter, tt.after.Window)
-			}
-		})
-	}
-}
-
-// While a configuration is replaced, requests under the old and the new one
-// come mixed.
-func TestQuotasThatTakeTurnsFreeNobody(t *testing.T) {
-	t.Parallel()
-	quotas := []policy.Quota{sliding(10, time.Minute), bucket(10, time.Minute, 10), sliding(10, time.Hour), bucket(10, time.Hour, 10)}
-	m := NewMemory(Options{})
-	allowed := 0
-	for i := range 1000 {
-		if take(t, m, start.Add(ms(i)), "k", quotas[i%len(quotas)], 1).Allowed {
-			allowed++
-		}
-	}
-	if allowed != 10 {
-		t.Errorf("%d passed, want 10", allowed)
-	}
-}
-
 func TestConcurrentTakesAddUp(t *testing.T) {
 	t.Parallel()
 	const workers, rounds, keys, limit = 16, 2000, 7, 1000
@@ -223,16 +168,6 @@ func TestWarmTakeDoesNotAllocate(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%.1f allocations, want 0", allocs)
-	}
-}
-
-func TestCountsThatAreCarriedOverAreRoundedUp(t *testing.T) {
-	t.Parallel()
-	m := NewMemory(Options{})
-	take(t, m, start.Add(9*time.Second), "k", sliding(3, 10*time.Second), 3)
-	// Half of three are left of the window before.
-	if got := take(t, m, start.Add(15*time.Second), "k", sliding(3, time.Hour), 1); !got.Allowed || got.Remaining != 0 {
-		t.Errorf("allowed %t, remaining %d; want true, 0", got.Allowed, got.Remaining)
 	}
 }
 

@@ -19,6 +19,11 @@ import (
 const (
 	DefaultPrefix = "clerkgate"
 	DefaultBudget = 10 * time.Millisecond
+	// storeTimeout is after how long a store that does not answer has failed.
+	storeTimeout = time.Second
+	// DefaultNetworkKeys and DefaultStrangerKeys bound what strangers can name.
+	DefaultNetworkKeys  = 1 << 12
+	DefaultStrangerKeys = 1 << 18
 )
 
 // RedisOptions tune a [Redis]. The zero value takes the defaults.
@@ -35,6 +40,11 @@ type RedisOptions struct {
 	// that they are refused, or a slice of their quota. Default, also for
 	// anything below 1: [DefaultMaxKeys].
 	MaxKeys int
+	// StrangerKeys is how many keys of a limit that strangers can name, as by a
+	// header, a path or an address, the store holds at most; NetworkKeys how many of
+	// them one network can name. Keys beyond share a few counts. Default, also for
+	// anything below 1: [DefaultStrangerKeys] and [DefaultNetworkKeys].
+	StrangerKeys, NetworkKeys int
 
 	// instants has the store judge at the time given to Take.
 	instants bool
@@ -55,14 +65,22 @@ type RedisOptions struct {
 // window sees more than the limit, over all instances; docs/limits.md has the
 // bounds.
 //
-// No Take waits longer than the budget for the store. After three failures in a
-// row the store is not asked until a probe, four times a second, gets an answer.
-// Meanwhile each check is answered as its OnStoreError says.
+// No Take waits longer than the budget for the store. A call that takes longer goes
+// on, up to a second: what it counted is counted, and what it tells is remembered.
+// After three errors in a row, of which not to answer for a second is one, the store
+// is not asked until a probe, four times a second, gets an answer. Whoever has no
+// answer in time is answered as the check's OnStoreError says. Locally that is: from
+// what this process heard last, as if all others of the fleet let pass as much as
+// this one does meanwhile.
 type Redis struct {
 	client   redis.UniversalClient
 	prefix   string
-	budget   budget
+	budget   time.Duration // of a Take
+	deadline budget        // of a call
+	fleet    *fleet
 	instants bool
+	// admits is what the censuses of a network and of a limit admit in each group.
+	admits   [2]int
 	fallback *Memory
 	known    *known
 	lanes    []*lane
@@ -85,11 +103,19 @@ func NewRedis(client redis.UniversalClient, o RedisOptions) *Redis {
 	if o.Budget <= 0 {
 		o.Budget = DefaultBudget
 	}
+	if o.NetworkKeys < 1 {
+		o.NetworkKeys = DefaultNetworkKeys
+	}
+	if o.StrangerKeys < 1 {
+		o.StrangerKeys = DefaultStrangerKeys
+	}
 	if o.Fallback == nil {
 		o.Fallback = NewMemory(Options{})
 	}
 	r := &Redis{
-		client: client, prefix: o.Prefix, budget: budget{length: o.Budget}, instants: o.instants,
+		client: client, prefix: o.Prefix, budget: o.Budget, deadline: budget{length: max(o.Budget, storeTimeout)}, instants: o.instants,
+		fleet:    newFleetOf(0),
+		admits:   [2]int{max(1, o.NetworkKeys/len(tags)), max(1, o.StrangerKeys/len(tags))},
 		fallback: o.Fallback, known: newKnown(o.MaxKeys),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -98,7 +124,7 @@ func NewRedis(client redis.UniversalClient, o RedisOptions) *Redis {
 		lanes = 1 // one server, where any keys can go together
 	}
 	for range lanes {
-		r.lanes = append(r.lanes, &lane{send: r.send, watch: r.watch})
+		r.lanes = append(r.lanes, &lane{send: r.send, late: r.learnLate, watch: r.watch})
 	}
 	return r
 }
@@ -124,10 +150,28 @@ func (r *Redis) background(work func()) {
 	}
 }
 
+// Of returns the limiter of one instance, which counts apart from those of others.
+// It ends with r.
+func (r *Redis) Of(instance string) policy.Limiter { return redisOf{r, newFleetOf(realmOf(instance))} }
+
+type redisOf struct {
+	redis *Redis
+	fleet *fleet
+}
+
+// Take is that of the Redis.
+func (r redisOf) Take(ctx context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+	return r.redis.takeAll(ctx, r.fleet, now, checks, results)
+}
+
 // Take counts each check, independently of the others. It refuses with an error
 // the checks that make no sense, and counts nothing then; and where the store
 // does not answer, the requests one of whose checks wants that.
 func (r *Redis) Take(ctx context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+	return r.takeAll(ctx, r.fleet, now, checks, results)
+}
+
+func (r *Redis) takeAll(ctx context.Context, f *fleet, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
 	if len(results) != len(checks) {
 		return fmt.Errorf("ratelimit: room for %d results, but %d checks", len(results), len(checks))
 	}
@@ -142,9 +186,10 @@ func (r *Redis) Take(ctx context.Context, now time.Time, checks []policy.LimitCh
 	questions := room[:0]
 	for i := range checks {
 		leased := checks[i].Consistency == policy.Leased && quotas[i].lease()
-		a, want := r.known.answer(&checks[i], &quotas[i], leased, t, steady)
-		if want > 0 {
-			questions = append(questions, question{index: i, want: want, leased: leased})
+		q := question{index: i, id: newID(f.realm, &checks[i], &quotas[i]), leased: leased}
+		var a answer
+		if a, q.want = r.known.answer(&q.id, int64(checks[i].Cost), leased, t, steady); q.want > 0 {
+			questions = append(questions, q)
 			continue
 		}
 		a.write(&results[i], &checks[i], &quotas[i])
@@ -152,18 +197,19 @@ func (r *Redis) Take(ctx context.Context, now time.Time, checks []policy.LimitCh
 	if len(questions) == 0 {
 		return nil
 	}
-	journey := r.ask(ctx, checks, quotas, questions, t)
+	r.join(f)
+	journey := r.ask(ctx, checks, questions, t)
 	for i := range questions {
 		q := &questions[i]
-		check, quota := &checks[q.index], &quotas[q.index]
+		check := &checks[q.index]
 		var a answer
 		if q.err == nil {
-			a = r.known.learn(check, quota, q.leased, q.answered, t, steady)
+			a = r.learn(q.answered, t, steady)
 		} else {
-			a, q.err = r.withoutStore(check, quota, t, steady)
-			r.known.without(check, a)
+			a, q.err = r.withoutStore(f, check, &q.id, t, steady)
+			r.known.without(&q.id, a)
 		}
-		a.write(&results[q.index], check, quota)
+		a.write(&results[q.index], check, &q.id.quota)
 		err = cmp.Or(err, q.err)
 	}
 	journey.end()
@@ -171,9 +217,33 @@ func (r *Redis) Take(ctx context.Context, now time.Time, checks []policy.LimitCh
 	return err
 }
 
+// learn takes what the store answered, for as long as it does and for when it does
+// not.
+func (r *Redis) learn(asked *request, t int64, steady bool) answer {
+	if asked.mirrored {
+		r.fallback.mirror(&asked.id, asked.counter.since(t), t, steady)
+	}
+	return r.known.learn(asked, t, steady)
+}
+
+// learnLate takes an answer for which nobody waited. What it counted was counted.
+func (r *Redis) learnLate(c *call) {
+	t, steady := r.fallback.clock.read(time.Now())
+	for i := range c.requests {
+		asked := &c.requests[i]
+		if r.instants {
+			t, steady = asked.at, false
+		}
+		if asked.asked {
+			r.learn(asked, t, steady)
+		}
+	}
+}
+
 // question is a check that is put to the store.
 type question struct {
 	index  int // of the check
+	id     id
 	want   int64
 	leased bool
 	// flight and place are where its request is.
@@ -208,19 +278,32 @@ func newJourney(n int) *journey {
 
 // flight returns the flight of a lane.
 func (j *journey) flight(l *lane) int {
-	n := slices.IndexFunc(j.flights, func(f flight) bool { return f.lane == l })
-	if n < 0 {
-		n = len(j.flights)
-		j.flights = j.flights[:n+1]
-		f := &j.flights[n]
-		f.lane, f.err, f.call.requests = l, nil, f.call.requests[:0]
+	for i := range j.flights {
+		if j.flights[i].lane == l {
+			return i
+		}
 	}
+	n := len(j.flights)
+	j.flights = j.flights[:n+1]
+	f := &j.flights[n]
+	f.lane, f.err, f.call.requests = l, nil, f.call.requests[:0]
+	f.call.state.Store(waiting)
 	return n
+}
+
+// abandoned reports whether a lane still has one of the calls.
+func (j *journey) abandoned() bool {
+	for i := range j.flights {
+		if j.flights[i].call.state.Load() == left {
+			return true
+		}
+	}
+	return false
 }
 
 // end lets the journey be used again, unless a lane still has one of its calls.
 func (j *journey) end() {
-	if cap(j.flights) > fewChecks || slices.ContainsFunc(j.flights, func(f flight) bool { return f.call.left }) {
+	if cap(j.flights) > fewChecks || j.abandoned() {
 		return
 	}
 	j.flights = j.flights[:0]
@@ -229,16 +312,20 @@ func (j *journey) end() {
 
 // ask puts questions to the store: those of one lane in one call, and the lanes
 // at once. The answers are the journey's, until it ends.
-func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, quotas []quota, questions []question, t int64) *journey {
+func (r *Redis) ask(ctx context.Context, checks []policy.LimitCheck, questions []question, t int64) *journey {
 	j := newJourney(len(questions))
 	for i := range questions {
 		q := &questions[i]
 		check := &checks[q.index]
-		key, bucket := storeKey(r.prefix, id{check.Name, check.Key})
+		key, bucket := storeKey(r.prefix, &q.id)
 		q.flight = j.flight(r.lanes[bucket%len(r.lanes)])
 		c := &j.flights[q.flight].call
 		q.place = len(c.requests)
-		c.requests = append(c.requests, newRequest(key, &quotas[q.index], int64(check.Cost), q.want, t))
+		asked := newRequest(key, &q.id, int64(check.Cost), q.want, t)
+		asked.asked, asked.leased = true, q.leased
+		asked.mirrored = check.OnStoreError == "" || check.OnStoreError == policy.StoreErrorLocal
+		asked.census = censusOf(key, &q.id, check.Strangers)
+		c.requests = append(c.requests, asked)
 	}
 	r.fly(ctx, j.flights)
 	for i := range questions {
@@ -254,17 +341,17 @@ func (r *Redis) fly(ctx context.Context, flights []flight) {
 	var others sync.WaitGroup
 	for i := 1; i < len(flights); i++ {
 		f := &flights[i]
-		others.Go(func() { f.err = f.lane.do(ctx, &f.call, r.budget.length) })
+		others.Go(func() { f.err = f.lane.do(ctx, &f.call, r.budget) })
 	}
-	flights[0].err = flights[0].lane.do(ctx, &flights[0].call, r.budget.length)
+	flights[0].err = flights[0].lane.do(ctx, &flights[0].call, r.budget)
 	others.Wait()
 }
 
 // send has one script call judge all requests of the calls.
 func (r *Redis) send(calls []*call) error {
-	ctx := r.budget.context()
+	ctx := r.deadline.context()
 	r.counts.trip(calls)
-	err := run(ctx, r.client, calls, r.instants)
+	err := run(ctx, r.client, calls, r.admits, r.instants)
 	if redis.HasErrorPrefix(err, "TRYAGAIN") {
 		// The slot is being moved, and only some of the keys have been.
 		err = r.sendEach(ctx, calls)
@@ -281,7 +368,7 @@ func (r *Redis) sendEach(ctx context.Context, calls []*call) error {
 		for i := range c.requests {
 			alone := &call{requests: c.requests[i : i+1]}
 			r.counts.trip([]*call{alone})
-			if err := run(ctx, r.client, []*call{alone}, r.instants); err != nil {
+			if err := run(ctx, r.client, []*call{alone}, r.admits, r.instants); err != nil {
 				return err
 			}
 		}
@@ -293,21 +380,21 @@ func (r *Redis) sendEach(ctx context.Context, calls []*call) error {
 func (r *Redis) watch(l *lane) {
 	bucket := slices.Index(r.lanes, l)
 	key := r.prefix + ":limit:{" + tags[bucket] + "}:probe"
-	q := &quota{kind: fixedWindow, capacity: maxCapacity, period: int64(time.Second)}
+	probe := &id{quota: quota{kind: fixedWindow, capacity: maxCapacity, period: int64(time.Second)}}
 	r.background(func() {
 		l.breaker.watch(r.ctx, func() error {
-			return r.send([]*call{{requests: []request{newRequest(key, q, 1, 1, 0)}}})
+			return r.send([]*call{{requests: []request{newRequest(key, probe, 1, 1, 0)}}})
 		})
 	})
 }
 
 // withoutStore answers as the limit wants it while the store does not.
-func (r *Redis) withoutStore(c *policy.LimitCheck, q *quota, t int64, steady bool) (answer, error) {
+func (r *Redis) withoutStore(f *fleet, c *policy.LimitCheck, id *id, t int64, steady bool) (answer, error) {
 	switch c.OnStoreError {
 	case "", policy.StoreErrorLocal:
-		return r.fallback.take(c, q, t, steady), nil
+		return r.fallback.takeShare(id, int64(c.Cost), f.size.Load(), t, steady), nil
 	case policy.StoreErrorAllow:
-		return answer{allowed: true, remaining: q.capacity}, nil
+		return answer{allowed: true, remaining: id.quota.capacity}, nil
 	default:
 		return answer{}, fmt.Errorf("ratelimit: limit %q: %w", c.Name, ErrStore)
 	}

@@ -125,10 +125,10 @@ func TestRedisNeedsFewRights(t *testing.T) {
 	if err := r.Take(t.Context(), time.Now(), []policy.LimitCheck{check}, make([]policy.LimitResult, 1)); err != nil {
 		t.Error(err)
 	}
-	if shown, err := r.Show(t.Context(), check); err != nil || shown.Remaining != 2 {
+	if shown, err := r.Show(t.Context(), "", check); err != nil || shown.Remaining != 2 {
 		t.Errorf("shown %+v, %v", shown, err)
 	}
-	if err := r.Reset(t.Context(), check); err != nil {
+	if err := r.Reset(t.Context(), "", check); err != nil {
 		t.Error(err)
 	}
 }

@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,24 +30,78 @@ var takeHash = redis.NewScript(takeSource).Hash()
 var tags = [16]string{"18", "455", "333", "223", "553", "443", "95", "663", "265", "375", "908", "155", "985", "895", "405", "515"}
 
 // storeKey is where an id is counted: a key of fixed length, for the text is the
-// client's, with the tag that tells its slot.
-func storeKey(prefix string, id id) (key string, bucket int) {
-	var room [128]byte
-	text := binary.AppendUvarint(room[:0], uint64(len(id.name)))
+// client's, with the tag that tells its slot. Every part of the id makes another
+// key of it.
+func storeKey(prefix string, id *id) (key string, bucket int) {
+	bucket, _, hash := hashOf(id)
+	return prefix + ":limit:{" + tags[bucket] + "}:" + string(hash[:]), bucket
+}
+
+// hashOf hashes an id to 128 bits, of which nobody finds two that meet, to its
+// group, and to the slot it has once there are too many.
+func hashOf(id *id) (bucket, slot int, hash [22]byte) {
+	var room [192]byte
+	text := binary.LittleEndian.AppendUint64(room[:0], id.realm)
+	text = append(text, byte(id.quota.kind))
+	text = binary.LittleEndian.AppendUint64(text, uint64(id.quota.capacity))
+	text = binary.LittleEndian.AppendUint64(text, uint64(id.quota.period))
+	text = binary.AppendUvarint(text, uint64(len(id.name)))
 	text = append(append(text, id.name...), id.key...)
 	sum := sha256.Sum256(text)
 	bucket = int(sum[31]) % len(tags)
-	var hash [22]byte // of 128 bits: nobody finds two texts that meet
 	base64.RawURLEncoding.Encode(hash[:], sum[:16])
-	return prefix + ":limit:{" + tags[bucket] + "}:" + string(hash[:]), bucket
+	return bucket, int(sum[30]) % overflows, hash
+}
+
+// census are the keys that bound how many keys strangers can make the store hold:
+// the census of a network and that of a limit, and the counter that the keys of one
+// slot share once a census is full. The zero census is that of keys that only who
+// signed in can name.
+type census [3]string
+
+// overflows is how many counters those share who find a census full, in each of
+// the groups of a limit.
+const overflows = 64
+
+// Wider networks than those that limits tell apart: somebody has all of it.
+const (
+	censusBits4 = 24
+	censusBits6 = 48
+)
+
+// censusOf returns the census of a key at the place of key, which has the hash tag.
+func censusOf(key string, id *id, network netip.Prefix) census {
+	if !network.IsValid() {
+		return census{}
+	}
+	_, slot, _ := hashOf(id)
+	limit := *id
+	limit.key = ""
+	_, _, hash := hashOf(&limit)
+	base := key[:strings.IndexByte(key, '}')+2] + string(hash[:])
+	bits := censusBits6
+	if network.Addr().Is4() {
+		bits = censusBits4
+	}
+	if bits < network.Bits() {
+		network, _ = network.Addr().Prefix(bits)
+	}
+	return census{base + ":n:" + network.String(), base + ":n", base + ":o:" + strconv.Itoa(slot)}
 }
 
 // request is one record of the script, and the answer to it.
 type request struct {
-	key   string
-	quota scriptQuota
-	cost  int64
-	want  int64
+	key    string
+	census census
+	id     id
+	quota  scriptQuota
+	leased bool
+	// asked: a check asks, and not an operator or a sweep.
+	asked bool
+	// mirrored: this process goes on from the answer where the store does not.
+	mirrored bool
+	cost     int64
+	want     int64
 	// at is the instant of the request where the time is not the server's.
 	at int64
 
@@ -74,10 +131,11 @@ func (i instant) sub(j instant) int64 {
 	return (i.seconds-j.seconds)*int64(time.Second) + i.nanos - j.nanos
 }
 
-func newRequest(key string, q *quota, cost, want, at int64) request {
+func newRequest(key string, id *id, cost, want, at int64) request {
+	q := &id.quota
 	// What costs more than the quota never passes, however much more.
 	cost = min(cost, q.capacity+1)
-	return request{key: key, quota: scriptQuota{kind: q.kind, capacity: q.capacity, period: q.period}, cost: cost, want: max(cost, want), at: at}
+	return request{key: key, id: *id, quota: scriptQuota{kind: q.kind, capacity: q.capacity, period: q.period}, cost: cost, want: max(cost, want), at: at}
 }
 
 // since returns the counter as one whose instant 0 is t.
@@ -95,10 +153,13 @@ const (
 // records are the arguments of the script.
 type records struct {
 	args            []any
+	census          []any
 	checks, quotas  []byte
 	instants        []byte
 	seen            []scriptQuota
 	judgeAtInstants bool
+	// count is how many checks there are.
+	count int
 }
 
 func (r *records) add(q *request) {
@@ -113,6 +174,12 @@ func (r *records) add(q *request) {
 	r.checks = append(r.checks, byte(index+1))
 	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(q.cost))
 	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(min(q.want, maxCapacity)))
+	place := 0
+	if q.census != (census{}) {
+		place = r.count + len(r.census) + 1
+		r.census = append(r.census, q.census[0], q.census[1], q.census[2])
+	}
+	r.checks = binary.LittleEndian.AppendUint32(r.checks, uint32(place))
 	if r.judgeAtInstants {
 		r.instants = appendNumbers(r.instants, q.at/int64(time.Second), q.at%int64(time.Second))
 	}
@@ -127,37 +194,45 @@ func appendNumbers(b []byte, numbers ...int64) []byte {
 
 // readAnswer takes what was granted to r, and the state of its counter. now is the
 // store's time.
-func (r *request) readAnswer(granted, state []byte, now instant, judgedAtInstants bool) {
+func (r *request) readAnswer(granted, state []byte, now instant, judgedAtInstants bool) error {
 	if judgedAtInstants {
 		now = instant{r.at / int64(time.Second), r.at % int64(time.Second)}
 	}
 	short := func(i int) int64 { return int64(binary.LittleEndian.Uint32(state[i:])) }
 	long := func(i int) int64 { return int64(math.Float64frombits(binary.LittleEndian.Uint64(state[i:]))) }
+	if r.quota.kind < gift && (kind(state[0]) != r.quota.kind || long(1) != r.quota.period) {
+		return errAnswer
+	}
 	r.granted = int64(binary.LittleEndian.Uint32(granted))
 	r.start = instant{long(9), short(17)}
-	r.counter = counter{kind: kind(state[0]), period: long(1), at: r.start.sub(now), cur: uint32(short(21)), prev: uint32(short(25))}
-	if r.counter.kind != tokenBucket {
+	r.counter = counter{at: r.start.sub(now), cur: uint32(short(21)), prev: uint32(short(25))}
+	if r.id.quota.kind != tokenBucket {
 		r.counter.at = min(0, r.counter.at) // a clock that was set back stands still
+	} else {
+		r.counter.at = min(r.quota.capacity*r.quota.period, r.counter.at)
 	}
+	return nil
 }
 
 // errAnswer says that the store's answer is not that of the script.
 var errAnswer = errors.New("the store answers what the script cannot have said")
 
 // run has the script judge the requests of all calls, whose keys share a slot.
-func run(ctx context.Context, client redis.UniversalClient, calls []*call, instants bool) error {
+func run(ctx context.Context, client redis.UniversalClient, calls []*call, admits [2]int, instants bool) error {
 	var n int
 	for _, c := range calls {
 		n += len(c.requests)
 	}
-	r := records{args: make([]any, 0, n+6), checks: make([]byte, 0, 9*n), judgeAtInstants: instants}
+	r := records{args: make([]any, 0, n+7), checks: make([]byte, 0, 13*n), judgeAtInstants: instants, count: n}
 	r.args = append(r.args, "evalsha", takeHash, n)
 	for _, c := range calls {
 		for i := range c.requests {
 			r.add(&c.requests[i])
 		}
 	}
-	r.args = append(r.args, r.checks, r.quotas)
+	r.args = append(r.args, r.census...)
+	r.args[2] = n + len(r.census)
+	r.args = append(r.args, r.checks, r.quotas, appendNumbers(nil, int64(admits[0]), int64(admits[1])))
 	if instants {
 		r.args = append(r.args, r.instants)
 	}
@@ -176,7 +251,9 @@ func run(ctx context.Context, client redis.UniversalClient, calls []*call, insta
 	granted, states := answers[answerHead:], answers[answerHead+n*grantedSize:]
 	for _, c := range calls {
 		for i := range c.requests {
-			c.requests[i].readAnswer(granted, states, now, instants)
+			if err := c.requests[i].readAnswer(granted, states, now, instants); err != nil {
+				return err
+			}
 			granted, states = granted[grantedSize:], states[stateSize:]
 		}
 	}

@@ -1,19 +1,44 @@
 package ratelimit
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"hash/maphash"
 	"strings"
 	"sync"
+
+	"github.com/clerkgate/clerkgate/policy"
 )
 
-// id is whose quota is counted. Two parts compared as two parts: no choice of
-// key can meet the key of another limit.
+// id is what one counter counts: who, against which quota. Parts compared as
+// parts: no choice of key can meet the key of another limit. The quota in force is
+// one of them, so that what was used of it stays used, whichever other the same key
+// is counted against in between.
 type id struct {
+	// realm is the instance, and the definition of the limit.
+	realm     uint64
 	name, key string
+	quota     quota
 }
 
-// hash is that of the key alone: names are few, and are told apart by comparing.
-func (i id) hash(seed maphash.Seed) uint64 {
+// newID returns that of a check within the realm of an instance.
+func newID(realm uint64, c *policy.LimitCheck, q *quota) id {
+	return id{realm: realm ^ c.Definition, name: c.Name, key: c.Key, quota: *q}
+}
+
+// realmOf is the realm of an instance. Instances are few, and nobody who sends
+// requests chooses them.
+func realmOf(instance string) uint64 {
+	if instance == "" {
+		return 0
+	}
+	sum := sha256.Sum256([]byte(instance))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// hash is that of the key alone: all else is of few kinds, and is told apart by
+// comparing.
+func (i *id) hash(seed maphash.Seed) uint64 {
 	return maphash.String(seed, i.key)
 }
 
@@ -55,14 +80,19 @@ type shard struct {
 	limited
 }
 
-// find returns the slot of an entry, or none.
-func (s *shard) find(id id, hash uint64) int32 {
+// find returns the slot of an entry, or none. The parts of an id come one by one,
+// for making one takes longer than finding it.
+func (s *shard) find(realm uint64, name, key string, q *quota, hash uint64) int32 {
 	if len(s.heads) == 0 {
 		return none
 	}
 	slot := s.heads[s.head(hash)]
-	for slot != none && s.entries[slot].id != id {
-		slot = s.entries[slot].chain
+	for slot != none {
+		e := &s.entries[slot]
+		if e.quota == *q && e.realm == realm && e.key == key && e.name == name {
+			break
+		}
+		slot = e.chain
 	}
 	return slot
 }
@@ -72,7 +102,8 @@ func (s *shard) find(id id, hash uint64) int32 {
 func (s *shard) insert(id id, hash uint64) int32 {
 	slot := s.vacant()
 	e := &s.entries[slot]
-	e.name, e.key = id.name, strings.Clone(id.key)
+	e.id = id
+	e.key = strings.Clone(id.key)
 	h := s.head(hash)
 	e.chain, s.heads[h] = s.heads[h], slot
 	s.recent.add(s.entries, slot)
@@ -147,7 +178,7 @@ func (s *shard) sweep(t int64) {
 		if int(s.hand) >= len(s.entries) {
 			s.hand = none + 1
 		}
-		if e := &s.entries[s.hand]; e.period != 0 && e.whole(t) {
+		if e := &s.entries[s.hand]; e.quota.kind != 0 && e.whole(&e.quota, t) {
 			s.remove(s.hand)
 		}
 	}

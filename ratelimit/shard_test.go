@@ -182,11 +182,11 @@ func (s *shard) check(t testing.TB) int {
 	live, limited, free := 0, 0, 0
 	for i := 1; i < len(s.entries); i++ {
 		e := &s.entries[i]
-		if e.period == 0 {
+		if e.quota.kind == 0 {
 			continue
 		}
 		live++
-		if slot := s.find(e.id, e.id.hash(s.seed)); slot != int32(i) {
+		if slot := s.find(e.realm, e.name, e.key, &e.quota, e.id.hash(s.seed)); slot != int32(i) {
 			t.Errorf("the entry in slot %d is found in %d", i, slot)
 		}
 		if e.rank != 0 {

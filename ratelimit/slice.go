@@ -83,7 +83,8 @@ func (s *slice) refill(t, cost int64) int64 {
 }
 
 // add puts what was granted, less the cost, into the slice.
-func (s *slice) add(t int64, q *quota, asked *request, cost int64) {
+func (s *slice) add(t int64, asked *request) {
+	q, cost := &asked.id.quota, asked.cost
 	until := t + q.leaseTime(asked)
 	surplus := asked.granted - cost
 	switch {

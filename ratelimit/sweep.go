@@ -33,16 +33,16 @@ func (r *Redis) giveBack(parts []part) {
 	flush := func(lane int) {
 		if c := &calls[lane]; len(c.requests) > 0 {
 			// A call of its own, for the lane may keep it.
-			r.lanes[lane].do(context.Background(), &call{requests: c.requests}, r.budget.length)
+			r.lanes[lane].do(context.Background(), &call{requests: c.requests}, r.budget)
 			c.requests = nil
 		}
 	}
 	for _, p := range parts {
-		key, bucket := storeKey(r.prefix, p.id)
+		key, bucket := storeKey(r.prefix, &p.id)
 		lane := bucket % len(r.lanes)
 		calls[lane].requests = append(calls[lane].requests, request{
 			key: key, cost: p.amount, at: p.at,
-			quota: scriptQuota{kind: p.kind + gift, capacity: p.start.seconds, period: p.period, nanos: p.start.nanos},
+			quota: scriptQuota{kind: p.id.quota.kind + gift, capacity: p.start.seconds, period: p.id.quota.period, nanos: p.start.nanos},
 		})
 		if len(calls[lane].requests) == maxBatch {
 			flush(lane)
@@ -56,8 +56,6 @@ func (r *Redis) giveBack(parts []part) {
 // part of a slice, to be given back to the window it was counted in.
 type part struct {
 	id     id
-	kind   kind
-	period int64
 	amount int64
 	start  instant
 	at     int64
@@ -79,9 +77,9 @@ func (k *known) trim(t int64, everything bool) []part {
 				back += f.slice.left
 				f.slice.left = 0
 			}
-			if back > 0 && f.quota.kind != tokenBucket {
+			if back > 0 && id.quota.kind != tokenBucket {
 				f.counts.Returned += uint64(back)
-				parts = append(parts, part{id, f.quota.kind, f.quota.period, back, f.slice.start, now})
+				parts = append(parts, part{id, back, f.slice.start, now})
 			}
 			if f.idle(now) {
 				delete(s.facts, id)

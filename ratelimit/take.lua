@@ -1,11 +1,16 @@
 -- Counts checks against their quotas, one after the other.
 --
--- KEYS     the counter of each check, all in one slot; a key may come again
--- ARGV[1]  a record for each check: <B I4 I4
+-- KEYS     the counter of each check, all in one slot, where a key may come again;
+--          and then, for each check that has a place there, three: the census of
+--          its client's network, that of its limit, and the counter that those
+--          share who find a census full
+-- ARGV[1]  a record for each check: <B I4 I4 I4
 --            quota     its place in ARGV[2], from 1
 --            cost      what is counted; 0 counts nothing and tells what there is
 --            want      up to how much is counted while a quarter of what is left
 --                      suffices for it; at least cost
+--            place     of the first of its three keys in KEYS, where the key of the
+--                      check is one that strangers can name; 0 elsewhere
 -- ARGV[2]  the quotas: <B d d d
 --            kind      1 sliding window, 2 fixed window, 3 token bucket
 --            capacity  what passes at once, below 2^32
@@ -15,7 +20,8 @@
 --            nanos     0
 --          A kind of 16 more gives the cost back to the window of that period
 --          that began at capacity seconds and nanos, if it is still counted.
--- ARGV[3]  instants for the checks: <d d, seconds and nanoseconds. Without it,
+-- ARGV[3]  how many keys a census of a network and of a limit admits: <d d
+-- ARGV[4]  instants for the checks: <d d, seconds and nanoseconds. Without it,
 --          the time is this server's.
 --
 -- Answers with the time, <d d, what was counted for each check, <I4, and the state
@@ -23,11 +29,17 @@
 -- and period, when the window began or the bucket is full in seconds and
 -- nanoseconds, and the counts of the window and the one before.
 --
+-- A census counts the keys that were begun, or gone on with, in this period and in
+-- the one before: <d I4 I4, the number of the period and the two counts. The period
+-- is the window, or the time in which the bucket fills, after which a key that is
+-- not used expires. So there are never more keys than it admits. A bucket has the
+-- number of the period it was last used in where a window has its count.
+--
 -- All numbers are integers that are exact in 53 bits, so the arithmetic is that
 -- of the limiter in memory. Times are pairs of seconds and nanoseconds, for
 -- together they are larger.
 local SLIDING, BUCKET, GIFT = 1, 3, 16
-local SECOND, EXACT = 1000000000, 4503599627370496
+local SECOND, EXACT, SIZE, WORD = 1000000000, 4503599627370496, 29, 4294967296
 local floor, pack, read, call = math.floor, struct.pack, struct.unpack, redis.call
 
 -- muldiv returns a*b/c rounded down, and whether there is a remainder, for a up
@@ -100,44 +112,39 @@ local function forward(kind, period, at, nanos, cur, prev, s, n)
   return at, nanos, cur, prev, into
 end
 
--- used returns how much of its quota a counter says is used, rounded up.
-local function used(kind, period, cur, prev, into)
-  if kind == BUCKET then return floor((into + period - 1) / period) end
-  local old, rest = muldiv(period - into, prev, period)
-  if rest then old = old + 1 end
-  return cur + old
-end
-
 -- take counts up to want against a quota, and returns how much, the state, whether
 -- that is to be stored, and for how long: without that, the key has the right time
--- to live.
--- What was used under another quota is used.
-local function take(state, kind, capacity, period, cost, want, s, n)
+-- to live. What cannot be the state of the quota is as good as none. Last comes
+-- whether the key was not used before in this period, whose number is turn.
+local function take(state, kind, capacity, period, cost, want, s, n, turn)
   local at, nanos, cur, prev, into = s, n, 0, 0, 0
-  local dirty = false
-  local was, length, began, beganNanos
-  if state then
-    was, length, at, nanos, cur, prev = read('<BddI4I4I4', state)
-    began, beganNanos = at, nanos
-    at, nanos, cur, prev, into = forward(was, length, at, nanos, cur, prev, s, n)
-  end
-  if was ~= kind or length ~= period then
-    if was then
-      dirty = cost > 0
-      cur = used(was, length, cur, prev, into)
-      if cur > capacity then cur = capacity end
-    end
-    prev = 0
-    if kind == BUCKET then
-      cur, into = 0, cur * period
+  local dirty, last, began, beganNanos = false, 0
+  if state and #state == SIZE then
+    local was, length
+    was, length, began, beganNanos, cur, prev = read('<BddI4I4I4', state)
+    if was == kind and length == period and began == began and (kind == BUCKET or cur <= capacity and prev <= capacity) then
+      last = cur
+      at, nanos, cur, prev, into = forward(kind, period, began, beganNanos, cur, prev, s, n)
     else
+      began = nil
+    end
+  end
+  if not began then
+    cur, prev = 0, 0
+    if kind ~= BUCKET then
       into = position(s, n, period)
       at, nanos = before(s, n, into)
     end
+  elseif kind ~= BUCKET then
+    -- The clock was set back: from now on the new window has the counts.
+    dirty = cost > 0 and (at < began or at == began and nanos < beganNanos)
   end
   local left
   if kind == BUCKET then
-    if into > capacity * period then into = capacity * period end
+    if into > capacity * period then
+      into = capacity * period
+      dirty = cost > 0
+    end
     left = floor((capacity * period - into) / period)
   elseif prev == 0 then
     left = capacity - cur
@@ -154,20 +161,21 @@ local function take(state, kind, capacity, period, cost, want, s, n)
     end
     cur = cur + granted
   end
-  local lifetime
+  local lifetime, opened
   if kind == BUCKET then
-    into, cur = into + granted * period, 0
+    opened, cur = last ~= turn, turn
+    into = into + granted * period
     at, nanos = before(s, n, -into)
     lifetime = into
-  elseif was ~= kind or length ~= period or at ~= began or nanos ~= beganNanos then
-    lifetime = 2 * period - into
+  elseif at ~= began or nanos ~= beganNanos then
+    lifetime, opened = 2 * period - into, true
   end
-  return granted, pack('<BddI4I4I4', kind, period, at, nanos, cur, prev), dirty, lifetime
+  return granted, pack('<BddI4I4I4', kind, period, at, nanos, cur, prev), dirty, lifetime, opened
 end
 
 -- giveback forgets what was counted in a window, and returns like take.
 local function giveback(state, kind, period, amount, start, startnanos)
-  if state then
+  if state and #state == SIZE then
     local was, length, at, nanos, cur, prev = read('<BddI4I4I4', state)
     if was == kind and length == period and at == start and nanos == startnanos and amount <= cur then
       return amount, pack('<BddI4I4I4', kind, period, at, nanos, cur - amount, prev), true
@@ -182,31 +190,82 @@ local quotas = {}
 for i = 1, #ARGV[2], 25 do
   quotas[#quotas + 1] = {read('<Bddd', ARGV[2], i)}
 end
-local stored = call('MGET', unpack(KEYS))
+local admitted = {read('<dd', ARGV[3])}
+local checks = #ARGV[1] / 13
+local stored = call('MGET', unpack(KEYS, 1, checks))
 local head, latest, lifetimes, granted, states = pack('<dd', s, n), {}, {}, {}, {}
-for i, key in ipairs(KEYS) do
-  local index, cost, want = read('<BI4I4', ARGV[1], i * 9 - 8)
+
+-- peruse returns what a key holds that only some checks need.
+local function peruse(key)
+  local state = latest[key]
+  if state == nil then
+    state = call('MGET', key)[1] -- which does not mind another type
+    latest[key] = state
+  end
+  return state
+end
+
+-- census returns the counts of a census in the period of that number.
+local function census(key, turn)
+  local state = peruse(key)
+  if state and #state == 16 then
+    local was, cur, prev = read('<dI4I4', state)
+    if was == turn then return cur, prev end
+    if was == turn - 1 then return 0, cur end
+  end
+  return 0, 0
+end
+
+-- full reports whether one of the two censuses at a place admits no more keys.
+local function full(place, turn)
+  for i = 1, 2 do
+    local cur, prev = census(KEYS[place + i - 1], turn)
+    if cur + prev >= admitted[i] then return true end
+  end
+  return false
+end
+
+local dirtied = {}
+for i = 1, checks do
+  local key = KEYS[i]
+  local index, cost, want, place = read('<BI4I4I4', ARGV[1], i * 13 - 12)
   local quota = quotas[index]
+  local kind, period = quota[1], quota[3]
   local state = latest[key] or stored[i]
-  local dirty, lifetime
-  if quota[1] > GIFT then
-    granted[i], state, dirty, lifetime = giveback(state, quota[1] - GIFT, quota[3], cost, quota[2], quota[4])
+  local dirty, lifetime, opened
+  if kind > GIFT then
+    granted[i], state, dirty, lifetime = giveback(state, kind - GIFT, period, cost, quota[2], quota[4])
   else
-    if ARGV[3] then s, n = read('<dd', ARGV[3], i * 16 - 15) end
-    granted[i], state, dirty, lifetime = take(state, quota[1], quota[2], quota[3], cost, want, s, n)
+    if ARGV[4] then s, n = read('<dd', ARGV[4], i * 16 - 15) end
+    local turn, length = 0, period
+    if place > 0 then
+      if kind == BUCKET then length = period * quota[2] end
+      turn = floor((s + n / SECOND) / (length / SECOND)) % WORD
+      if cost > 0 and not (state and #state == SIZE) and full(place, turn) then
+        key, place = KEYS[place + 2], 0
+        state = peruse(key)
+      end
+    end
+    granted[i], state, dirty, lifetime, opened = take(state, kind, quota[2], period, cost, want, s, n, turn)
+    if place > 0 and dirty and opened then
+      for j = place, place + 1 do
+        local cur, prev = census(KEYS[j], turn)
+        latest[KEYS[j]], dirtied[KEYS[j]], lifetimes[KEYS[j]] = pack('<dI4I4', turn, cur + 1, prev), true, 2 * length
+      end
+    end
   end
   states[i] = state
   if dirty then
-    latest[key] = state
+    latest[key], dirtied[key] = state, true
     if lifetime then lifetimes[key] = lifetime end
   end
 end
-for key, state in pairs(latest) do
+for key in pairs(dirtied) do
   local lifetime = lifetimes[key]
   if lifetime then
-    call('SET', key, state, 'PX', floor(lifetime / 1000000) + 1)
+    call('SET', key, latest[key], 'PX', floor(lifetime / 1000000) + 1)
   else
-    call('SET', key, state, 'KEEPTTL')
+    call('SET', key, latest[key], 'KEEPTTL')
   end
 end
 return head .. pack('<' .. string.rep('I4', #granted), unpack(granted)) .. table.concat(states)

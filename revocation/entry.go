@@ -2,7 +2,6 @@ package revocation
 
 import (
 	"errors"
-	"math"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -25,6 +24,9 @@ const (
 	Member Kind = "member"
 	// Everybody is every session there is.
 	Everybody Kind = "everybody"
+	// Everything is every token there is, of machines too: what was known of them is
+	// lost.
+	Everything Kind = "everything"
 )
 
 // Effect is what becomes of the tokens an entry is about.
@@ -44,7 +46,8 @@ const (
 // Entry says what happened to a subject, and when.
 type Entry struct {
 	Kind Kind `json:"k"`
-	// ID is the subject's; of a Member it is the user's. Everybody has none.
+	// ID is the subject's; of a Member it is the user's. Everybody and Everything
+	// have none.
 	ID string `json:"i,omitempty"`
 	// Of is the organization's id, of a Member.
 	Of     string `json:"o,omitempty"`
@@ -72,7 +75,7 @@ func (e *Entry) validate() error {
 		if !isID(e.ID) || !isID(e.Of) {
 			return errors.New("a membership without a user or an organization")
 		}
-	case Everybody:
+	case Everybody, Everything:
 		if e.ID != "" || e.Of != "" || e.Effect != Stale {
 			return errors.New("everybody can only be stale")
 		}
@@ -107,62 +110,79 @@ type subject struct {
 	id, of string
 }
 
+// possible returns an entry as it can have happened by some clock: up to then. One
+// that happens later is nobody's, except that what is gone is so whenever that was.
+func (e Entry) possible(latest int64) (Entry, bool) {
+	switch {
+	case e.At <= latest:
+	case e.Effect == Gone:
+		e.At = latest
+	default:
+		return e, false
+	}
+	return e, true
+}
+
 // mark is what is known of one subject. Times are Unix milliseconds.
 type mark struct {
 	// gone refuses, and stale wants anew, the tokens made up to then; 0 is none.
 	gone, stale int64
-	// at is when the last of it happened, and made is when this process was told
-	// by somebody else than the store; 0 is never.
-	at, made int64
+	// learned is when the first of all nodes learned of it, by the steady clock.
+	learned int64
+	// always: what is gone is so whenever a token was made.
+	always bool
+	// goneStored and staleStored: the store has it.
+	goneStored, staleStored bool
 }
 
-// always is a time that every token was made before.
-const always = math.MaxInt64
-
-func (e *Entry) mark() mark {
-	m := mark{at: e.At}
+// mark is what an entry says, from the store or not.
+func (e *Entry) mark(stored bool) mark {
 	switch e.Effect {
 	case Gone:
-		m.gone = always
+		return mark{gone: e.At, always: true, goneStored: stored}
 	case GoneBefore:
-		m.gone = e.At
-	default:
-		m.stale = e.At
+		return mark{gone: e.At, goneStored: stored}
 	}
-	return m
+	return mark{stale: e.At, staleStored: stored}
 }
+
+// at is when the last of it happened.
+func (m mark) at() int64 { return max(m.gone, m.stale) }
 
 // merge adds what another mark knows. Nothing is undone by it, in whatever order
-// entries arrive.
+// entries arrive. The store has it where it has what remains of both.
 func (m mark) merge(other mark) mark {
-	return mark{gone: max(m.gone, other.gone), stale: max(m.stale, other.stale), at: max(m.at, other.at), made: max(m.made, other.made)}
+	sum := mark{gone: max(m.gone, other.gone), stale: max(m.stale, other.stale), learned: max(m.learned, other.learned), always: m.always || other.always}
+	for _, part := range [...]mark{m, other} {
+		sum.goneStored = sum.goneStored || part.goneStored && part.gone == sum.gone && part.always == sum.always
+		sum.staleStored = sum.staleStored || part.staleStored && part.stale == sum.stale
+	}
+	return sum
 }
 
-// entries are the entries that make up a mark.
-func (m mark) entries(s subject) []Entry {
+// entries are the entries that make up a mark, or those that the store lacks.
+func (m mark) entries(s subject, lacking bool) []Entry {
 	var list []Entry
-	add := func(effect Effect, at int64) {
-		list = append(list, Entry{Kind: s.kind, ID: s.id, Of: s.of, Effect: effect, At: at})
+	add := func(effect Effect, at int64, stored bool) {
+		if at > 0 && !(lacking && stored) {
+			list = append(list, Entry{Kind: s.kind, ID: s.id, Of: s.of, Effect: effect, At: at})
+		}
 	}
-	switch m.gone {
-	case 0:
-	case always:
-		add(Gone, m.at)
-	default:
-		add(GoneBefore, m.gone)
+	effect := GoneBefore
+	if m.always {
+		effect = Gone
 	}
-	if m.stale > 0 {
-		add(Stale, m.stale)
-	}
+	add(effect, m.gone, m.goneStored)
+	add(Stale, m.stale, m.staleStored)
 	return list
 }
 
 // judge returns the reason a token made at an instant does not count, or "".
 func (m mark) judge(issued int64) policy.Reason {
 	switch {
-	case issued <= m.gone:
+	case m.always || m.gone > 0 && issued <= m.gone:
 		return policy.ReasonSessionRevoked
-	case issued <= m.stale:
+	case m.stale > 0 && issued <= m.stale:
 		return policy.ReasonClaimsStale
 	}
 	return ""

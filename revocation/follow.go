@@ -2,16 +2,37 @@ package revocation
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
 
+// follower is where a service is in the log.
+type follower struct {
+	// cursor is the id that was read last, or [beginning].
+	cursor string
+	// forgot: the store lost something, and is to be told what it lacks as soon as all
+	// that it has was read.
+	forgot bool
+	// since is from when on everything there is to know is known here, by the store's
+	// time in Unix milliseconds.
+	since int64
+	// ahead is how far the store's clock was ahead of the steady one, in milliseconds,
+	// when it was first heard of, or last set.
+	ahead int64
+	heard bool
+	// warned: the lifetimes of nodes differ.
+	warned bool
+	// expected are entries that the store took before what is read.
+	expected []aged
+}
+
+// beginning is the cursor before the first entry.
+const beginning = "0"
+
 // follow reads the store for as long as ctx lasts.
 func (s *Service) follow(ctx context.Context) {
-	cursor := "0"
 	for warned := false; ctx.Err() == nil; {
-		err := s.catchUp(ctx, &cursor)
+		err := s.catchUp(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -21,115 +42,190 @@ func (s *Service) follow(ctx context.Context) {
 			s.options.Logger.Warn("the store of revocations is out of reach", "error", err)
 		}
 		s.phase.CompareAndSwap(catchingUp, cutOff)
-		s.failures.Add(1)
+		s.untold.Store(true) // it may have lost what it said it had
+		s.counts.failures.Add(1)
 		select {
 		case <-ctx.Done():
-		case <-time.After(retryPause):
+		case <-time.After(s.options.times.retry):
 		}
 	}
 }
 
-// errForgot: the store answers, and is empty.
-var errForgot = errors.New("the store has forgotten what it knew")
-
-// catchUp makes sure that the store still knows what it did, and reads on. It
-// returns when the store does not answer, or has forgotten.
-func (s *Service) catchUp(ctx context.Context, cursor *string) error {
-	if err := s.restore(ctx, cursor); err != nil {
-		return err
-	}
-	s.phase.CompareAndSwap(cutOff, catchingUp)
-	for idle := false; ; {
-		complete, err := s.complete(ctx, idle)
+// catchUp reads on, tells the store what it lacks, and waits for news. It returns
+// when the store does not answer.
+func (s *Service) catchUp(ctx context.Context) error {
+	for {
+		s.expect()
+		p, err := s.readOn(ctx)
 		if err != nil {
 			return err
 		}
-		if idle, err = s.readOn(ctx, cursor, s.pause(idle, complete)); err != nil {
+		s.phase.CompareAndSwap(cutOff, catchingUp)
+		if !p.known || !p.end {
+			continue
+		}
+		s.missExpected()
+		if err := s.atEnd(ctx, p); err != nil {
 			return err
 		}
-		if idle && complete && s.phase.Swap(current) != current {
-			s.options.Logger.Info("revocations are up to date", "entries", s.Len())
+		pause := s.options.times.read
+		if s.phase.Load() == starting || s.untold.Load() {
+			pause = s.options.times.retry
+		}
+		if err := s.log.await(ctx, s.follower.cursor, pause); err != nil {
+			return err
 		}
 	}
 }
 
-// readOn takes in what is new, and reports whether that was nothing: the end of
-// the log.
-func (s *Service) readOn(ctx context.Context, cursor *string, pause time.Duration) (idle bool, err error) {
-	entries, next, err := s.log.read(ctx, *cursor, pause)
-	if err != nil {
-		return false, err
+// readOn takes in what is new.
+func (s *Service) readOn(ctx context.Context) (*page, error) {
+	f := &s.follower
+	since := int64(-1)
+	if !f.forgot && s.phase.Load() == current {
+		since = f.since
 	}
-	s.add(s.options.Now(), entries...)
-	s.received.Add(uint64(len(entries)))
+	p, err := s.log.read(ctx, f.cursor, since)
+	if err != nil {
+		return nil, err
+	}
+	s.answered(p)
+	if !p.known {
+		s.beginAnew(p)
+		return p, nil
+	}
+	if s.wasSet() {
+		s.beginAnew(&page{})
+		return &page{}, nil
+	}
+	latest := max(s.options.Now().UnixMilli(), p.now) + s.margin.Milliseconds()
+	p.entries = slices.DeleteFunc(p.entries, func(e aged) bool {
+		_, ok := e.possible(latest)
+		if !ok {
+			p.ignored++
+		}
+		return !ok
+	})
+	for i := range p.entries {
+		p.entries[i].Entry, _ = p.entries[i].possible(latest)
+	}
+	s.take(s.steady(), p.entries, true)
+	s.counts.received.Add(uint64(len(p.entries)))
+	s.counts.ignored.Add(p.ignored)
+	f.cursor = p.cursor
+	return p, nil
+}
+
+// wasSet reports whether the store's clock was set, so that entries may have left it
+// too early.
+func (s *Service) wasSet() bool {
+	f, ahead := &s.follower, s.ahead.Load()
+	jump := time.Duration(ahead-f.ahead) * time.Millisecond
+	if f.heard && max(jump, -jump) <= s.options.times.jump {
+		return false
+	}
+	heard := f.heard
+	f.heard, f.ahead = true, ahead
+	if heard {
+		s.options.Logger.Warn("the clock of the store of revocations was set", "by", jump.String())
+	}
+	return heard
+}
+
+// answered keeps what the store says of itself.
+func (s *Service) answered(p *page) {
+	steady := s.steady().UnixMilli()
+	s.ahead.Store(p.now - steady)
+	s.heard.Store(true)
 	s.contact.Store(s.options.Now().UnixMilli())
-	idle = next == *cursor
-	*cursor = next
-	return idle, nil
+	s.contactSteady.Store(steady)
+	s.compareClocks()
+	// Who can be asked for everything keeps it for as long as anybody needs it.
+	raise(&s.retention, p.keep.Milliseconds())
+	own := s.log.keep
+	s.differ.Store(p.keep > own)
+	if p.keep > own && !s.follower.warned {
+		s.follower.warned = true
+		s.options.Logger.Warn("another node of this instance names a longer lifetime of tokens; name the same for all", "own", (own - s.margin).String(), "longest", (p.keep - s.margin).String())
+	}
 }
 
-// complete reports whether the end of the log will be all there is to know: who
-// starts with nothing waits for those who are telling the store what it lost.
-// When nothing is new it is time to see whether the store is still the same.
-func (s *Service) complete(ctx context.Context, idle bool) (bool, error) {
-	if s.phase.Load() == starting {
-		return s.log.settled(ctx)
+// beginAnew reads the store from the beginning. It lost what was read last: because
+// that was past, or because it forgot it.
+func (s *Service) beginAnew(p *page) {
+	past := instantOf(s.follower.cursor) < p.now-p.keep.Milliseconds()
+	s.follower.cursor = beginning
+	if past {
+		return
 	}
-	if !idle {
-		return true, nil
-	}
-	epoch, err := s.log.epoch(ctx)
-	if err == nil && epoch != s.epoch {
-		err = errForgot
-	}
-	return err == nil, err
+	s.follower.forgot = true
+	s.lost()
+	s.counts.forgot.Add(1)
+	s.options.Logger.Warn("the store of revocations has forgotten what it knew, and is told again", "entries", s.Len())
 }
 
-// pause is how long a read waits for news.
-func (s *Service) pause(idle, complete bool) time.Duration {
-	switch {
-	case !idle:
-		return 0
-	case s.phase.Load() != starting:
-		return readPause
-	case complete:
-		return 0
-	}
-	return retryPause
-}
-
-// restore writes what a store does not have: all of it, where it forgot
-// everything, or else what was made while it was out of reach, and what it may
-// have lost of the time before.
-func (s *Service) restore(ctx context.Context, cursor *string) error {
-	epoch, err := s.log.epoch(ctx)
-	if err != nil {
-		return err
-	}
-	var entries []Entry
-	forgot := s.epoch != "" && s.epoch != epoch
-	switch {
-	case forgot:
-		entries = s.all()
-		*cursor = "0"
-	case s.epoch == "": // nothing was read yet, so nothing was lost
-		entries = s.since(always, 1)
-	default:
-		since := s.contact.Load() - recent.Milliseconds()
-		entries = s.since(since, since)
-	}
-	for some := range slices.Chunk(entries, readCount) {
-		if err := s.log.append(ctx, some, forgot); err != nil {
+// atEnd is for when all that the store has was read.
+func (s *Service) atEnd(ctx context.Context, p *page) error {
+	if s.follower.forgot || s.untold.Load() {
+		switch known, err := s.tell(ctx); {
+		case err != nil:
 			return err
-		}
-		s.rewritten.Add(uint64(len(some)))
-		// A million take seconds, and news do not wait so long.
-		for idle := false; !idle; {
-			if idle, err = s.readOn(ctx, cursor, 0); err != nil {
-				return err
-			}
+		case !known:
+			return nil
 		}
 	}
-	s.epoch = epoch
+	// Who starts with nothing waits for those who are telling the store what it lost.
+	if s.phase.Load() == starting && p.young {
+		return nil
+	}
+	if s.phase.Load() == starting {
+		s.begin(p)
+	}
+	if s.phase.Swap(current) != current {
+		s.options.Logger.Info("revocations are up to date", "entries", s.Len())
+	}
 	return nil
+}
+
+// begin is for who has read all there is for the first time. Where nobody came who
+// knows whether that is all, it is from now on: who is to deny takes no token of
+// before.
+func (s *Service) begin(p *page) {
+	since := p.since
+	if since == -1 {
+		since = p.now
+	}
+	s.follower.since = since
+	if s.options.Deny && since > 0 {
+		raise(&s.floor, since)
+		s.options.Logger.Warn("nobody knows what the store of revocations forgot before; tokens from before do not count", "before", time.UnixMilli(since).UTC())
+	}
+}
+
+// tell writes what the store lacks: what was made here while it was out of reach,
+// and what it forgot. It reports whether the store still knew all that was read.
+func (s *Service) tell(ctx context.Context) (known bool, err error) {
+	s.untold.Store(false)
+	list := s.lacking(s.steady())
+	// A million take seconds, and news do not wait so long.
+	for some := range slices.Chunk(list, readCount) {
+		some = s.stillLacking(some)
+		if err := s.log.append(ctx, some, true); err != nil {
+			// One that is full can still be read. It is tried again.
+			s.untold.Store(true)
+			s.counts.failures.Add(1)
+			return true, nil
+		}
+		s.counts.rewritten.Add(uint64(len(some)))
+		for end := false; !end; {
+			p, err := s.readOn(ctx)
+			if err != nil || !p.known {
+				s.untold.Store(true)
+				return false, err
+			}
+			end = p.end
+		}
+	}
+	s.follower.forgot = false
+	return true, nil
 }

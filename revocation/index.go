@@ -16,7 +16,8 @@ const (
 	DefaultLifetime = 24 * time.Hour
 	// DefaultEntries is how many subjects are remembered at most.
 	DefaultEntries = 1_000_000
-	// margin is how much longer than a token an entry is kept: clocks differ.
+	// margin is how much longer than a token an entry is kept, and how much later than
+	// now something can have happened: clocks differ.
 	margin = 5 * time.Minute
 	// vouched is how long Clerk's word for an opaque token may be old. Such a
 	// token does not say when it was made.
@@ -25,19 +26,32 @@ const (
 
 // Index is what is known in this process. It is safe for concurrent use; looking
 // somebody up takes no lock and no memory, unless there is an entry about them.
+//
+// What is forgotten goes by a steady clock, which nobody sets: the times that its
+// methods other than Revoked take are a process's own.
 type Index struct {
 	lifetime time.Duration
-	most     int
-	anyAge   atomic.Bool // see [Options.AnyAge]
+	// margin is [margin], except in tests.
+	margin time.Duration
+	most   int
+	anyAge atomic.Bool // see [Options.AnyAge]
 
 	// state is the number of what is known now.
 	state atomic.Uint64
 	// filter tells most subjects without an entry apart from those with one.
 	filter atomic.Pointer[filter]
 	// everybody is up to when every session's claims are stale, and floor up to
-	// when every token's are, because entries had to be dropped. In Unix
-	// milliseconds; 0 is none.
+	// when every token's are, because entries were dropped. In Unix milliseconds; 0 is
+	// none.
 	everybody, floor atomic.Int64
+	// retention is for how long entries are kept, in milliseconds: for a lifetime and
+	// the margin, or as long as others need them.
+	retention atomic.Int64
+	// behind is how far the clock that judges is behind a better one, in
+	// milliseconds; negative where it is ahead.
+	behind atomic.Int64
+	// ahead is how far the store's clock is ahead of the steady one, in milliseconds.
+	ahead atomic.Int64
 
 	mu    sync.RWMutex
 	marks map[subject]mark // guarded by mu; filter changes under it too
@@ -53,9 +67,16 @@ func NewIndex(lifetime time.Duration, most int) *Index {
 		most = DefaultEntries
 	}
 	x := &Index{lifetime: lifetime, most: most, marks: map[subject]mark{}}
+	x.setMargin(margin)
 	x.filter.Store(newFilter(most))
 	x.state.Store(states.Add(1))
 	return x
+}
+
+// setMargin says how much longer than a token entries are kept.
+func (x *Index) setMargin(margin time.Duration) {
+	x.margin = margin
+	x.retention.Store((x.lifetime + margin).Milliseconds())
 }
 
 // states numbers what indexes know, over all of them.
@@ -64,9 +85,10 @@ var states atomic.Uint64
 // Revoked implements [policy.Revocations]. A token older than entries are kept
 // is stale too: what is no longer remembered may have been about it.
 func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
-	issued := issuedAt(p, now)
+	earliest, latest := x.span(now)
+	issued := issuedAt(p, earliest)
 	reason := policy.Reason("")
-	if issued <= x.floor.Load() || p.TokenType == policy.SessionToken && issued <= x.everybody.Load() || issued < now.Add(-x.lifetime).UnixMilli() && !x.anyAge.Load() {
+	if issued <= x.floor.Load() || p.TokenType == policy.SessionToken && issued <= x.everybody.Load() || issued < latest-x.lifetime.Milliseconds() && !x.anyAge.Load() {
 		reason = policy.ReasonClaimsStale
 	}
 	state := x.state.Load()
@@ -84,12 +106,29 @@ func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
 	return reason
 }
 
+// span is between when it is now by the clock that judges and by a better one, in
+// Unix milliseconds. Where they differ it is not said which of them is wrong: a
+// token is as old as it can be.
+func (x *Index) span(now time.Time) (earliest, latest int64) {
+	at := now.UnixMilli()
+	behind := x.behind.Load()
+	if behind == 0 {
+		return at, at
+	}
+	return at + min(behind, 0), at + max(behind-x.margin.Milliseconds(), 0)
+}
+
 // lookUp returns what entries about a principal say of a token made then.
 func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
-	if !x.mayKnow(p) {
-		return ""
-	}
 	reason := policy.Reason("")
+	if p.Actor != "" {
+		if reason = x.lookUpActors(p, issued); reason == policy.ReasonSessionRevoked {
+			return reason
+		}
+	}
+	if !x.mayKnow(p) {
+		return reason
+	}
 	for _, s := range [...]subject{{Session, p.SessionID, ""}, {User, p.UserID, ""}, {Organization, p.OrgID, ""}, {Member, p.UserID, p.OrgID}, {Credential, p.CredentialID, ""}} {
 		if s.id == "" || s.kind == Member && s.of == "" {
 			continue
@@ -115,14 +154,14 @@ func (x *Index) mayKnow(p *policy.Principal) bool {
 
 // issuedAt is when what a token says was true, in Unix milliseconds. A session
 // token that does not say is taken to be as old as can be.
-func issuedAt(p *policy.Principal, now time.Time) int64 {
+func issuedAt(p *policy.Principal, now int64) int64 {
 	switch {
 	case !p.IssuedAt.IsZero():
 		return p.IssuedAt.UnixMilli()
 	case p.TokenType == policy.SessionToken:
 		return 0
 	}
-	return now.Add(-vouched).UnixMilli()
+	return now - vouched.Milliseconds()
 }
 
 func (x *Index) mark(s subject) mark {
@@ -132,25 +171,34 @@ func (x *Index) mark(s subject) mark {
 }
 
 // add takes entries in. They count from the moment it returns.
-func (x *Index) add(now time.Time, entries ...Entry) { x.take(now, 0, entries) }
+func (x *Index) add(now time.Time, entries ...Entry) {
+	list := make([]aged, 0, len(entries))
+	for _, e := range entries {
+		list = append(list, aged{Entry: e})
+	}
+	x.take(now, list, false)
+}
 
-// addMade takes entries in that nobody else may know.
-func (x *Index) addMade(now time.Time, entries ...Entry) { x.take(now, now.UnixMilli(), entries) }
-
-func (x *Index) take(now time.Time, made int64, entries []Entry) {
+// take takes entries in that the store has, or that it does not have yet.
+func (x *Index) take(now time.Time, entries []aged, stored bool) {
+	if len(entries) == 0 {
+		return
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, e := range entries {
-		if e.Kind == Everybody {
+		switch e.Kind {
+		case Everybody:
 			raise(&x.everybody, e.At)
-			continue
+		case Everything:
+			raise(&x.floor, e.At)
 		}
 		if len(x.marks) >= x.most {
 			x.makeRoom(now)
 		}
 		s := subject{e.Kind, e.ID, e.Of}
-		m := e.mark()
-		m.made = made
+		m := e.mark(stored)
+		m.learned = now.UnixMilli() - e.age.Milliseconds()
 		x.marks[s] = x.marks[s].merge(m)
 		x.filter.Load().add(s)
 	}
@@ -161,32 +209,48 @@ func (x *Index) take(now time.Time, made int64, entries []Entry) {
 func (x *Index) sweep(now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.dropBefore(now.Add(-x.lifetime - margin).UnixMilli())
+	x.dropPast(now)
 }
 
-// makeRoom forgets what is past, or else the older half. What had to be
-// forgotten too early is made up for: every token up to then is stale.
+func (x *Index) dropPast(now time.Time) {
+	past := now.UnixMilli() - x.retention.Load()
+	x.drop(func(m mark) bool { return m.learned < past })
+}
+
+// makeRoom forgets what is past, or else the older half.
 func (x *Index) makeRoom(now time.Time) {
-	x.dropBefore(now.Add(-x.lifetime - margin).UnixMilli())
+	x.dropPast(now)
 	if len(x.marks) < x.most {
 		return
 	}
 	times := make([]int64, 0, len(x.marks))
 	for _, m := range x.marks {
-		times = append(times, m.at)
+		times = append(times, m.at())
 	}
 	slices.Sort(times)
 	last := times[len(times)/2]
-	raise(&x.floor, last)
-	x.dropBefore(last + 1)
+	x.drop(func(m mark) bool { return m.at() <= last })
+	// A store that forgets is told that, too: those who start on it know no more.
+	s := subject{kind: Everything}
+	x.marks[s] = x.marks[s].merge(mark{stale: last, staleStored: true, learned: now.UnixMilli()})
 }
 
-func (x *Index) dropBefore(at int64) {
-	before := len(x.marks)
-	maps.DeleteFunc(x.marks, func(_ subject, m mark) bool { return m.at < at })
+// drop forgets marks. Every token that they can have been about is stale instead:
+// where they are past there is none, unless the clock that judges is behind.
+func (x *Index) drop(past func(mark) bool) {
+	before, last := len(x.marks), int64(0)
+	maps.DeleteFunc(x.marks, func(_ subject, m mark) bool {
+		if !past(m) {
+			return false
+		}
+		// Nothing is learned of much sooner than it happens, by whichever clock is right.
+		last = max(last, min(m.at(), m.learned+min(x.ahead.Load(), 0)+x.margin.Milliseconds()))
+		return true
+	})
 	if len(x.marks) == before {
 		return
 	}
+	raise(&x.floor, last)
 	f := newFilter(x.most)
 	for s := range x.marks {
 		f.add(s)
@@ -194,25 +258,49 @@ func (x *Index) dropBefore(at int64) {
 	x.filter.Store(f)
 }
 
-// all lists every entry, for a store that lost them.
-func (x *Index) all() []Entry { return x.since(0, 0) }
-
-// since lists what happened from a time on, and what was made here from a time
-// on, whenever it happened: deliveries come late. What is about everybody is
-// always among it.
-func (x *Index) since(at, made int64) []Entry {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
+// all lists every entry.
+func (x *Index) all() []Entry {
 	var list []Entry
-	for s, m := range x.marks {
-		if m.at >= at || m.made >= made {
-			list = append(list, m.entries(s)...)
-		}
-	}
-	if at := x.everybody.Load(); at > 0 {
-		list = append(list, Entry{Kind: Everybody, Effect: Stale, At: at})
+	for _, e := range x.list(time.Time{}, false) {
+		list = append(list, e.Entry)
 	}
 	return list
+}
+
+// lacking lists what the store does not have.
+func (x *Index) lacking(now time.Time) []aged { return x.list(now, true) }
+
+func (x *Index) list(now time.Time, lacking bool) []aged {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var list []aged
+	for s, m := range x.marks {
+		age := time.Duration(now.UnixMilli()-m.learned) * time.Millisecond
+		for _, e := range m.entries(s, lacking) {
+			list = append(list, aged{e, age})
+		}
+	}
+	return list
+}
+
+// stillLacking leaves out what the store has got meanwhile.
+func (x *Index) stillLacking(list []aged) []aged {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.DeleteFunc(list, func(e aged) bool {
+		m, ok := x.marks[subject{e.Kind, e.ID, e.Of}]
+		return !ok || len(m.entries(subject{}, true)) == 0
+	})
+}
+
+// lost: the store is to be read anew, and what is not found in it was lost.
+func (x *Index) lost() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for s, m := range x.marks {
+		m.goneStored, m.staleStored = false, false
+		x.marks[s] = m
+	}
 }
 
 // Len is how many subjects have an entry.

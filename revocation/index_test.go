@@ -143,6 +143,27 @@ func TestAFullIndexWidensInsteadOfForgetting(t *testing.T) {
 	}
 }
 
+// Nor by emptying the store of one that is full.
+func TestAFullIndexTellsWhatItForgot(t *testing.T) {
+	t.Parallel()
+	x, other := NewIndex(time.Hour, 100), NewIndex(time.Hour, 1000)
+	for i := range 1000 {
+		x.take(now, []aged{{Entry: Ended(fmt.Sprintf("sess_%d", i), now.Add(time.Duration(i)*time.Millisecond))}}, true)
+	}
+	if list := x.lacking(now); len(list) != 0 {
+		t.Errorf("%d entries are told to a store that has them", len(list))
+	}
+	x.lost()
+	other.take(now, x.lacking(now), true)
+	for i := range 1000 {
+		token := member()
+		token.SessionID, token.IssuedAt = fmt.Sprintf("sess_%d", i), now.Add(time.Duration(i)*time.Millisecond)
+		if other.Revoked(token, now) == "" {
+			t.Fatalf("session %d counts again at who was told", i)
+		}
+	}
+}
+
 // Who was found to be nobody's concern is looked up again once more is known.
 func TestWhatIsLearnedLaterCounts(t *testing.T) {
 	t.Parallel()

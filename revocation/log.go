@@ -2,139 +2,191 @@ package revocation
 
 import (
 	"context"
-	"crypto/rand"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// The keys in Redis. The braces keep them in one slot of a cluster.
-const (
-	logKey   = "clerkgate:{revocations}:log"
-	epochKey = "clerkgate:{revocations}:epoch"
-	// youngKey is there while the store may not know again all that it did.
-	youngKey = "clerkgate:{revocations}:young"
+// keys are those of one instance in Redis. The braces keep them in one slot of a
+// cluster.
+type keys struct {
+	log string
+	// home names the process that has the log in its memory, and says whether that
+	// is all there is to know.
+	home string
+	// keep is for how long whoever needs entries longest needs them.
+	keep string
+	// young is there while the store may not know again all that it did.
+	young string
+}
+
+func newKeys(prefix, instance string) keys {
+	base := prefix + ":{revocations:" + instance + "}:"
+	return keys{log: base + "log", home: base + "home", keep: base + "keep", young: base + "young"}
+}
+
+func (k *keys) all() []string { return []string{k.log, k.home, k.keep, k.young} }
+
+//go:embed common.lua
+var commonSource string
+
+//go:embed read.lua
+var readSource string
+
+//go:embed append.lua
+var appendSource string
+
+var (
+	readScript   = redis.NewScript(commonSource + readSource)
+	appendScript = redis.NewScript(commonSource + appendSource)
 )
 
 // Bounds of the log.
 const (
 	// writeTimeout is how long an entry may take to be stored.
 	writeTimeout = 2 * time.Second
-	// readPause is how long a read waits for news. Losing the connection is
-	// noticed after that, and a little.
-	readPause = time.Second
 	// readCount is how many entries are read at once.
 	readCount = 1000
-	// settle is how long a store without memory counts as young: those who know
-	// more notice within that time, and begin to tell it.
-	settle = 3 * time.Second
+	// maxText bounds an entry, in bytes of JSON.
+	maxText = 1024
+	// maxKeep bounds what anybody may ask to be kept: the longest lifetime that a
+	// configuration can name.
+	maxKeep = 366*24*time.Hour + margin
 )
 
-// field is the only one of an entry in the log.
-const field = "e"
-
-// log is what instances share: a stream in Redis that each reads from where it
-// left off, so that nothing announced while it was away is missed. Entries leave
-// it once no token is left that they could be about.
+// log is what the nodes of an instance share: a stream in Redis that each reads
+// from where it left off, so that nothing announced while it was away is missed.
+// Entries leave it, by the store's own time, once no token is left that they could
+// be about.
 type log struct {
-	client   redis.UniversalClient
-	lifetime time.Duration
+	client redis.UniversalClient
+	keys   keys
+	// keep is for how long this process needs entries.
+	keep  time.Duration
+	times times
 }
 
-// append stores entries for all instances. With young, they are what the store
-// lost, and whoever starts meanwhile is to wait for more. They are written at once:
-// no more than [readCount].
-func (l *log) append(ctx context.Context, entries []Entry, young bool) error {
+// aged is an entry, and how long ago the first of all nodes learned of it.
+type aged struct {
+	Entry
+	age time.Duration
+}
+
+// append stores entries for all nodes. With young, they are what the store lost,
+// and whoever starts meanwhile is to wait for more. They are written at once: no
+// more than [readCount].
+func (l *log) append(ctx context.Context, entries []aged, young bool) error {
 	if len(entries) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	past := time.Now().Add(-l.lifetime - margin).UnixMilli() // of the store's ids, which are times
-	_, err := l.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		if young {
-			p.Set(ctx, youngKey, 1, settle)
+	args := append(make([]any, 0, 4+2*len(entries)), l.keep.Milliseconds(), maxKeep.Milliseconds(), l.times.margin.Milliseconds(), 0)
+	if young {
+		args[3] = l.times.settle.Milliseconds()
+	}
+	for i := range entries {
+		text, err := json.Marshal(entries[i].Entry)
+		if err != nil {
+			return fmt.Errorf("storing revocations: %w", err)
 		}
-		for i := range entries {
-			text, err := json.Marshal(entries[i])
-			if err != nil {
-				return err
-			}
-			p.XAdd(ctx, &redis.XAddArgs{Stream: logKey, MinID: strconv.FormatInt(past, 10), Approx: true, Values: []any{field, text}})
-		}
-		p.PExpire(ctx, logKey, l.lifetime+margin)
-		return nil
-	})
-	if err != nil {
+		args = append(args, text, max(0, entries[i].age.Milliseconds()))
+	}
+	if err := appendScript.Run(ctx, l.client, l.keys.all(), args...).Err(); err != nil {
 		return fmt.Errorf("storing revocations: %w", err)
 	}
 	return nil
 }
 
-// read returns what came after cursor, and the cursor behind that. It waits that
-// long for news.
-func (l *log) read(ctx context.Context, cursor string, pause time.Duration) (entries []Entry, next string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readPause+writeTimeout)
-	defer cancel()
-	args := &redis.XReadArgs{Streams: []string{logKey, cursor}, Count: readCount, Block: pause}
-	if pause == 0 {
-		args.Block = -1 // does not block
-	}
-	streams, err := l.client.XRead(ctx, args).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil, cursor, nil
-	}
-	if err != nil {
-		return nil, cursor, fmt.Errorf("reading revocations: %w", err)
-	}
-	for _, stream := range streams {
-		for _, message := range stream.Messages {
-			cursor = message.ID
-			var e Entry
-			text, _ := message.Values[field].(string)
-			if json.Unmarshal([]byte(text), &e) == nil && e.validate() == nil { // else nobody of ours wrote it
-				entries = append(entries, e)
-			}
-		}
-	}
-	return entries, cursor, nil
+// page is what a read found.
+type page struct {
+	entries []aged
+	// ignored are those that none of ours can have written.
+	ignored uint64
+	// cursor is behind them, and end says that they are the last.
+	cursor string
+	end    bool
+	// known: what was read last is still there, and everything before it that was.
+	known bool
+	// young: somebody may still be telling the store what it lost.
+	young bool
+	// since is from when on it knows all there is to know, by its own time in Unix
+	// milliseconds, or -1.
+	since int64
+	// now is the store's time in Unix milliseconds, and keep is for how long entries
+	// are kept.
+	now  int64
+	keep time.Duration
 }
 
-// epoch names the life of the store's memory: it is another one after the store
-// lost what it knew. Where there is none, one begins.
-func (l *log) epoch(ctx context.Context) (string, error) {
+// read returns what came after cursor, without waiting. since is from when on this
+// node knows all that there is to know, or -1.
+func (l *log) read(ctx context.Context, cursor string, since int64) (*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	epoch, err := l.client.Get(ctx, epochKey).Result()
-	if errors.Is(err, redis.Nil) {
-		// In this order, so that nobody finds an epoch that seems an old one.
-		if err = l.client.Set(ctx, youngKey, 1, settle).Err(); err == nil {
-			err = l.client.SetNX(ctx, epochKey, rand.Text(), 0).Err()
-		}
-		if err == nil {
-			epoch, err = l.client.Get(ctx, epochKey).Result()
-		}
-	}
+	answer, err := readScript.Run(ctx, l.client, l.keys.all(), cursor, readCount, l.keep.Milliseconds(), maxKeep.Milliseconds(), l.times.settle.Milliseconds(), since, l.times.margin.Milliseconds(), maxText).Slice()
 	if err != nil {
-		return "", fmt.Errorf("reaching the store: %w", err)
+		return nil, fmt.Errorf("reading revocations: %w", err)
 	}
-	return epoch, nil
+	const head, each = 5, 3
+	var numbers [head]int64
+	for i := range numbers {
+		if len(answer) < head {
+			return nil, errors.New("reading revocations: the store does not answer as it should")
+		}
+		numbers[i], _ = answer[i].(int64)
+	}
+	p := &page{cursor: cursor, now: numbers[0], keep: time.Duration(numbers[1]) * time.Millisecond, known: numbers[2] == 1, young: numbers[3] == 1, since: -1}
+	if text, ok := answer[4].(string); ok {
+		if since, err := strconv.ParseInt(text, 10, 64); err == nil && since >= 0 {
+			p.since = min(since, p.now)
+		}
+	}
+	list := answer[head:]
+	for ; len(list) >= each; list = list[each:] {
+		id, _ := list[0].(string)
+		text, _ := list[1].(string)
+		age, _ := list[2].(string)
+		p.cursor = id
+		p.take(id, text, age)
+	}
+	p.end = len(answer) < head+each*readCount
+	return p, nil
 }
 
-// settled reports whether nobody is telling the store what it lost.
-func (l *log) settled(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+// take reads one entry. Its age is that which it had when it was written, and what
+// has passed since by the store's time.
+func (p *page) take(id, text, age string) {
+	e := aged{}
+	if json.Unmarshal([]byte(text), &e.Entry) != nil || e.validate() != nil {
+		p.ignored++
+		return
+	}
+	before, _ := strconv.ParseInt(age, 10, 64)
+	e.age = time.Duration(max(0, min(before, maxKeep.Milliseconds()))+max(0, min(p.now-instantOf(id), maxKeep.Milliseconds()))) * time.Millisecond
+	p.entries = append(p.entries, e)
+}
+
+// instantOf is when an id was given, in Unix milliseconds of the store.
+func instantOf(id string) int64 {
+	text, _, _ := strings.Cut(id, "-")
+	at, _ := strconv.ParseUint(text, 10, 63)
+	return int64(at)
+}
+
+// await waits for something to come after cursor, that long at most.
+func (l *log) await(ctx context.Context, cursor string, pause time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, pause+writeTimeout)
 	defer cancel()
-	err := l.client.Get(ctx, youngKey).Err()
-	if errors.Is(err, redis.Nil) {
-		return true, nil
+	err := l.client.XRead(ctx, &redis.XReadArgs{Streams: []string{l.keys.log, cursor}, Count: 1, Block: pause}).Err()
+	if err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return fmt.Errorf("reading revocations: %w", err)
 	}
-	if err != nil {
-		return false, fmt.Errorf("reaching the store: %w", err)
-	}
-	return false, nil
+	return nil
 }

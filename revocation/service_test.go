@@ -182,9 +182,9 @@ func TestGarbageInTheStoreIsPassedOver(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
 	for _, value := range []string{"", "{", `{"k":"everybody","e":"gone","t":1}`, `{"k":"session","i":"a b","e":"gone","t":1}`} {
-		server.Do(t, "XADD", logKey, "*", field, value)
+		server.Do(t, "XADD", newKeys("clerkgate", "").log, "*", "e", value)
 	}
-	server.Do(t, "XADD", logKey, "*", "other", "x")
+	server.Do(t, "XADD", newKeys("clerkgate", "").log, "*", "other", "x")
 	s := node(t, at(server.Addr), Options{})
 	eventually(t, "readiness", s.Ready)
 	if s.Len() != 0 {
@@ -198,7 +198,7 @@ func TestEntriesLeaveTheStore(t *testing.T) {
 	s := node(t, at(server.Addr), Options{})
 	eventually(t, "readiness", s.Ready)
 	revoke(t, s, "sess_1")
-	ttl, ok := server.Do(t, "PTTL", logKey).(int64)
+	ttl, ok := server.Do(t, "PTTL", newKeys("clerkgate", "").log).(int64)
 	if most := (DefaultLifetime + margin).Milliseconds(); !ok || ttl <= 0 || ttl > most {
 		t.Errorf("the log lives for %v ms, want up to %d", ttl, most)
 	}

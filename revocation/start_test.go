@@ -1,11 +1,13 @@
 package revocation
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +21,10 @@ func TestWhoKnowsNothingYetLetsNobodyPass(t *testing.T) {
 	server := testredis.Start(t)
 	link := testredis.NewLink(t, server.Addr)
 	link.Cut()
-	lenient, strict := node(t, at(link.Addr), Options{}), node(t, at(link.Addr), Options{Deny: true})
+	var passed atomic.Int64
+	began := time.Now()
+	elapsed := func() time.Duration { return time.Since(began) + time.Duration(passed.Load()) }
+	lenient, strict := node(t, at(link.Addr), Options{elapsed: elapsed}), node(t, at(link.Addr), Options{Deny: true, elapsed: elapsed})
 	eventually(t, "noticing", func() bool { return lenient.Stats().Failures > 0 && strict.Stats().Failures > 0 })
 	ask := func(s *Service, later time.Duration) policy.Reason {
 		when := time.Now().Add(later)
@@ -30,6 +35,10 @@ func TestWhoKnowsNothingYetLetsNobodyPass(t *testing.T) {
 			t.Errorf("%q at the start, ready %t, away %v", got, s.Ready(), s.Stats().Away)
 		}
 	}
+	if got := ask(lenient, 2*Grace); got != policy.ReasonRevocationsUnavailable {
+		t.Errorf("%q at the start, by a clock that was set", got)
+	}
+	passed.Store(int64(2 * Grace))
 	if got := ask(lenient, 2*Grace); got != "" {
 		t.Errorf("%q after the grace, of one that is to go on", got)
 	}
@@ -37,8 +46,7 @@ func TestWhoKnowsNothingYetLetsNobodyPass(t *testing.T) {
 		t.Errorf("%q after the grace, of one that is to deny", got)
 	}
 	link.Heal()
-	lenient.Await(patience)
-	strict.Await(patience)
+	eventually(t, "readiness", func() bool { return lenient.Ready() && strict.Ready() })
 	for _, s := range []*Service{lenient, strict} {
 		if got := ask(s, 0); got != "" || !s.Ready() {
 			t.Errorf("%q once it knows, ready %t", got, s.Ready())
@@ -89,6 +97,31 @@ func TestAStoreThatIsEmptiedIsToldAgain(t *testing.T) {
 	eventually(t, "readiness of a node that came late", late.Ready)
 	if !refuses(late, "sess_1") {
 		t.Error("forgotten with the store")
+	}
+}
+
+// What the store took, and lost before its writer had read it, is told again: what
+// was read last does not show that.
+func TestWhatWasLostBeforeItWasReadIsToldAgain(t *testing.T) {
+	t.Parallel()
+	server := testredis.Start(t)
+	a := node(t, at(server.Addr), Options{times: quick})
+	eventually(t, "readiness", a.Ready)
+	for i := range 2 { // in a log that has nothing yet, and in one that has
+		ended := []aged{{Entry: Ended(fmt.Sprintf("sess_%d", i), time.Now())}}
+		a.take(a.steady(), ended, false)
+		a.unread.add(ended)
+		late := node(t, at(server.Addr), Options{times: quick})
+		eventually(t, "telling", func() bool { return refuses(late, ended[0].ID) })
+	}
+	if again := a.Stats().Rewritten; again != 2 {
+		t.Errorf("%d were told again", again)
+	}
+	revoke(t, a, "sess_read")
+	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+	time.Sleep(2 * quick.read)
+	if again := a.Stats().Rewritten; again != 2 {
+		t.Errorf("%d were told again that were there", again-2)
 	}
 }
 
@@ -147,7 +180,7 @@ func TestTheDocumentedRightsAreEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rights := regexp.MustCompile("`(\\+get [^`]*)` on `(~[^`]*)`").FindStringSubmatch(string(text))
+	rights := regexp.MustCompile("`(\\+get [^`]*)`\\s+on `(~[^`]*)`").FindStringSubmatch(string(text))
 	if rights == nil {
 		t.Fatal("the documentation names no rights")
 	}
@@ -163,7 +196,7 @@ func TestTheDocumentedRightsAreEnough(t *testing.T) {
 	eventually(t, "readiness", func() bool { return a.Ready() && b.Ready() })
 	revoke(t, a, "sess_1")
 	eventually(t, "knowing", func() bool { return refuses(b, "sess_1") })
-	time.Sleep(2 * readPause) // in which the store is looked at
+	time.Sleep(2 * usual.read) // in which the store is looked at
 	if !a.Ready() || a.Stats().Failures+b.Stats().Failures > 0 {
 		t.Errorf("%+v, %+v", a.Stats(), b.Stats())
 	}

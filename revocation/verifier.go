@@ -47,21 +47,63 @@ func NewVerifier(secret string) (*Verifier, error) {
 	return &Verifier{webhook, sha256.Sum256(key)}, nil
 }
 
+// stamped is what the fields of a delivery say of it.
+type stamped struct {
+	id, stamp, signature string
+	at                   time.Time
+}
+
+// readStamped reads the fields of a delivery, and refuses those that can be of none,
+// whatever its body is: some are missing, or its time is more than five minutes from
+// each of those that it may be now.
+func readStamped(h http.Header, now ...time.Time) (s stamped, err error) {
+	var missing []string
+	for _, field := range []struct {
+		name string
+		to   *string
+	}{{"svix-id", &s.id}, {"svix-timestamp", &s.stamp}, {"svix-signature", &s.signature}} {
+		if *field.to = joined(h, field.name); *field.to == "" {
+			missing = append(missing, field.name)
+		}
+	}
+	switch len(missing) {
+	case 0:
+	case 1:
+		return s, fmt.Errorf("%s is missing: Clerk sends it with every delivery", missing[0])
+	default:
+		last := len(missing) - 1
+		return s, fmt.Errorf("%s and %s are missing: Clerk sends them with every delivery", strings.Join(missing[:last], ", "), missing[last])
+	}
+	at, err := readStamp(s.stamp)
+	if err != nil {
+		return s, err
+	}
+	s.at = time.Unix(at, 0)
+	for _, now := range now {
+		if away := now.Unix() - at; away <= int64(tolerance.Seconds()) && -away <= int64(tolerance.Seconds()) {
+			return s, nil
+		}
+	}
+	return s, errors.New("the delivery is too old, or from the future (svix-timestamp)")
+}
+
 // Verify reports an error unless body is a JSON object that the secret's owner
 // delivered, at most five minutes from now.
 func (v *Verifier) Verify(h http.Header, body []byte, now time.Time) error {
-	id, stamp := joined(h, "Svix-Id"), joined(h, "Svix-Timestamp")
-	at, err := readStamp(stamp)
+	s, err := readStamped(h, now)
 	if err != nil {
 		return err
 	}
-	if away := now.Unix() - at; away > int64(tolerance.Seconds()) || -away > int64(tolerance.Seconds()) {
-		return errors.New("the delivery is too old, or from the future")
-	}
-	err = v.webhook.VerifyIgnoringTimestamp(body, http.Header{
-		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookID):        {id},
-		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookTimestamp): {stamp},
-		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookSignature): {joined(h, "Svix-Signature")},
+	return v.verify(s, body)
+}
+
+// verify reports an error unless body is a JSON object that the secret's owner
+// delivered with those fields.
+func (v *Verifier) verify(s stamped, body []byte) error {
+	err := v.webhook.VerifyIgnoringTimestamp(body, http.Header{
+		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookID):        {s.id},
+		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookTimestamp): {s.stamp},
+		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookSignature): {s.signature},
 	})
 	if err != nil {
 		return fmt.Errorf("the delivery is not signed: %w", err)
@@ -79,7 +121,7 @@ func joined(h http.Header, name string) string { return strings.Join(h.Values(na
 func readStamp(text string) (int64, error) {
 	at, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || strconv.FormatInt(at, 10) != text || at < 0 {
-		return 0, errors.New("the time of the delivery is not in Unix seconds")
+		return 0, errors.New("the time of the delivery (svix-timestamp) is not in Unix seconds")
 	}
 	return at, nil
 }

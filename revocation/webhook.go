@@ -3,9 +3,9 @@ package revocation
 import (
 	"crypto/sha256"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -16,6 +16,14 @@ const Path = "/webhooks/clerk"
 const (
 	// maxDelivery bounds the body of a delivery, in bytes.
 	maxDelivery = 1 << 20
+	// maxOpen bounds the deliveries that are read at once, and maxRoom what their
+	// bodies take, in bytes. Clerk sends again what finds no room.
+	maxOpen = 256
+	maxRoom = 32 << 20
+	// readSize is how much of a body is read at once, and readTime how long all of it
+	// may take.
+	readSize = 16 << 10
+	readTime = 5 * time.Second
 	// maxSeen bounds the deliveries that are remembered, to do nothing twice.
 	maxSeen  = 100_000
 	seenTime = 2 * tolerance
@@ -27,7 +35,6 @@ type Receiver struct {
 	service  *Service
 	verifier *Verifier
 	logger   *slog.Logger
-	now      func() time.Time
 }
 
 // NewReceiver returns a receiver of the deliveries that a secret signs. All
@@ -38,9 +45,7 @@ func NewReceiver(service *Service, secret string) (*Receiver, error) {
 		return nil, err
 	}
 	service.anyAge.Store(false)
-	return &Receiver{
-		service: service, verifier: verifier, logger: service.options.Logger, now: service.options.Now,
-	}, nil
+	return &Receiver{service: service, verifier: verifier, logger: service.options.Logger}, nil
 }
 
 // ServeHTTP takes one delivery.
@@ -51,31 +56,58 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "deliveries are POST", http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxDelivery))
+	// Strangers can send here, too: no more is read of them than is needed.
+	deadline := func(at time.Time) { _ = http.NewResponseController(w).SetReadDeadline(at) } // where the server can
+	deadline(time.Now().Add(readTime))
+	fields, err := readStamped(request.Header, r.service.clocks()...)
 	if err != nil {
-		status := http.StatusBadRequest
-		if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-			status = http.StatusRequestEntityTooLarge
-		}
-		r.refuse(w, status, "the body cannot be read")
-		return
-	}
-	if err := r.verifier.Verify(request.Header, body, r.now()); err != nil {
 		r.refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	r.take(w, request, body)
+	if request.ContentLength > maxDelivery {
+		r.refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+		return
+	}
+	body, done, err := r.service.deliveries.read(http.MaxBytesReader(w, request.Body, maxDelivery))
+	defer done()
+	if err != nil {
+		r.notRead(w, err)
+		return
+	}
+	deadline(time.Time{}) // storing it has a time of its own
+	if err := r.verifier.verify(fields, body); err != nil {
+		r.refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	r.take(w, request, fields, body)
+}
+
+// notRead answers what could not be read.
+func (r *Receiver) notRead(w http.ResponseWriter, err error) {
+	_, tooLong := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case errors.Is(err, errBusy):
+		r.service.deliveries.busy.Add(1)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, errBusy.Error(), http.StatusServiceUnavailable)
+	case tooLong:
+		r.refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		r.refuse(w, http.StatusRequestTimeout, "the body did not come in time")
+	default:
+		r.refuse(w, http.StatusBadRequest, "the body cannot be read")
+	}
 }
 
 // take does what a delivery that is Clerk's says.
-func (r *Receiver) take(w http.ResponseWriter, request *http.Request, body []byte) {
+func (r *Receiver) take(w http.ResponseWriter, request *http.Request, fields stamped, body []byte) {
 	d := &r.service.deliveries
-	this := delivery{r.verifier.signer, joined(request.Header, "Svix-Id"), sha256.Sum256(body)}
+	this := delivery{r.verifier.signer, fields.id, sha256.Sum256(body)}
 	if _, again := d.seen().GetIfPresent(this); again {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	entries, ok := readEvent(body, r.now())
+	entries, ok := readEvent(body, fields.at) // by Clerk's own clock
 	if !ok {
 		r.refuse(w, http.StatusBadRequest, "the body is no event")
 		return

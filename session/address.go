@@ -47,18 +47,24 @@ func (v *visit) ownAddress() *webURL {
 	}
 	path, query, hasQuery := strings.Cut(target, "?")
 	u := &webURL{scheme: r.Scheme, host: host, path: path, query: query, hasQuery: hasQuery}
-	if len(v.auth.origins) == 0 {
+	if len(v.auth.config.AuthorizedParties) == 0 {
 		return u
 	}
-	at := slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.host == host && own.scheme == r.Scheme })
+	at := slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.covers(host) && own.scheme == r.Scheme })
 	if at < 0 { // the proxy in front may end TLS
-		at = slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.host == host })
+		at = slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.covers(host) })
 	}
 	if at < 0 {
 		return nil
 	}
 	u.scheme = v.auth.origins[at].scheme
 	return u
+}
+
+// covers reports whether a host is that of an origin, or one that its wildcard
+// stands for.
+func (u *webURL) covers(host string) bool {
+	return u.host == host || isBelow(u.origin(), u.scheme+"://"+host)
 }
 
 // plainTarget reports whether a target in origin-form can be written behind an

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/singleflight"
+	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -17,8 +17,8 @@ import (
 // Options are what an [Authenticator] needs beside its configuration. All may
 // be left out.
 type Options struct {
-	// HTTPClient lends its connections to calls to Clerk. Default:
-	// [http.DefaultClient].
+	// HTTPClient makes the calls to Clerk, or lends its connections to them: see
+	// [Client]. Default: [http.DefaultClient].
 	HTTPClient *http.Client
 	// Logger hears of failed fetches. Default: nobody.
 	Logger *slog.Logger
@@ -43,8 +43,8 @@ type Authenticator struct {
 	forgiving *Verifier
 	machines  *machines
 	backend   *backend
-	refreshes singleflight.Group
-	remote    *RemoteKeySet // nil where keys are not fetched
+	answers   *otter.Cache[fingerprint, struct{}] // of handshakes, that were taken
+	remote    *RemoteKeySet                       // nil where keys are not fetched
 
 	frontendHost  string
 	names         cookieNames // with the instance's suffix
@@ -59,6 +59,7 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 		return nil, err
 	}
 	cfg = cfg.trimmed()
+	opts.HTTPClient = Client(cfg, opts.HTTPClient)
 	key, err := ParsePublishableKey(cfg.PublishableKey)
 	if err != nil && !cfg.ReferenceCompat {
 		return nil, err
@@ -70,8 +71,9 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 		frontendHost: key.frontendHost(cfg.Domain, cfg.Satellite),
 		names:        suffixedNames(cfg.PublishableKey),
 		backend:      newBackend(cfg, opts.HTTPClient),
+		answers:      newAnswers(),
 	}
-	for _, party := range cfg.AuthorizedParties {
+	for _, party := range cfg.Origins() {
 		if u, ok := parseWebURL(party); ok {
 			a.origins = append(a.origins, u)
 		}
@@ -158,7 +160,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, acc
 	case v.repeated:
 		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
 	case v.bearer:
-		return a.machines.bearer(ctx, v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
+		return a.machines.bearer(ctx, causedBy(r), v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
 			return a.byToken(ctx, v, token)
 		})
 	case !accept.Has(policy.SessionToken):

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// maxSpentNonces bounds how many nonces are remembered that yielded nothing,
-	// and spentNonceTime for how long.
-	maxSpentNonces = 4096
-	spentNonceTime = time.Minute
+	// maxRefusals bounds how many refusals are remembered, each of one size, and
+	// refusalTime for how long.
+	maxRefusals = 4096
+	refusalTime = time.Minute
 )
 
 // backend asks Clerk's Backend API for the cookies of browsers.
@@ -32,16 +32,23 @@ type backend struct {
 	client *http.Client
 	base   string
 	secret string
-	// spent are nonces that yielded nothing, by their digest, with the time
-	// until which they are not asked about again: a browser keeps the cookie.
-	spent  *otter.Cache[fingerprint, time.Time]
-	flight singleflight.Group
+	// refused are nonces and pairs of tokens that Clerk gave nothing for, by their
+	// digest: a browser keeps its cookies, and they are not asked about again for
+	// a while.
+	refused *otter.Cache[fingerprint, refusal]
+	flight  singleflight.Group
+}
+
+// refusal is Clerk's word against something, and until when it counts.
+type refusal struct {
+	err   error
+	until time.Time
 }
 
 func newBackend(cfg Config, base *http.Client) *backend {
 	return &backend{
 		client: boundedClient(base), base: cfg.APIURL + "/v1", secret: cfg.SecretKey,
-		spent: otter.Must(&otter.Options[fingerprint, time.Time]{MaximumSize: maxSpentNonces}),
+		refused: otter.Must(&otter.Options[fingerprint, refusal]{MaximumSize: maxRefusals}),
 	}
 }
 
@@ -60,34 +67,21 @@ func (e *backendError) Error() string { return fmt.Sprintf("Clerk answered %d", 
 // exchanged once; requests that bring it at the same time share the answer.
 func (b *backend) handshakePayload(ctx context.Context, nonce string, now time.Time) ([]string, error) {
 	if b.secret == "" {
-		return nil, errors.New("exchanging a nonce needs the secret key")
+		return nil, errNoSecret
 	}
-	id := fingerprintOf(nonce)
-	if until, ok := b.spent.GetIfPresent(id); ok && now.Before(until) {
-		return nil, errors.New("the nonce has been exchanged already")
-	}
-	done := b.flight.DoChan(string(id[:]), func() (any, error) {
+	return b.cookies(ctx, fingerprintOf(nonce), now, func(ctx context.Context) ([]string, error) {
 		var payload struct {
 			Directives []string `json:"directives"`
 		}
 		path := "/clients/handshake_payload?" + form{{"nonce", nonce}}.encode()
-		err := b.call(context.WithoutCancel(ctx), http.MethodGet, path, nil, &payload)
-		if e, ok := errors.AsType[*backendError](err); ok && e.status < http.StatusInternalServerError {
-			b.spent.Set(id, now.Add(spentNonceTime))
-		}
+		err := b.call(ctx, http.MethodGet, path, nil, &payload)
 		return payload.Directives, err
 	})
-	select {
-	case result := <-done:
-		directives, _ := result.Val.([]string)
-		return directives, result.Err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for Clerk: %w", ctx.Err())
-	}
 }
 
-// refresh asks for a new token of a session. The id goes into the path as it is.
-func (b *backend) refresh(ctx context.Context, id string, suffixed bool, asked refreshRequest) ([]string, error) {
+// refresh asks for a new token of a session, once for all requests that bring the
+// same two tokens at the same time. The id goes into the path as it is.
+func (b *backend) refresh(ctx context.Context, id string, suffixed bool, asked refreshRequest, now time.Time) ([]string, error) {
 	path := "/sessions/" + id + "/refresh"
 	if suffixed {
 		path += "?suffixed_cookies=true"
@@ -96,11 +90,35 @@ func (b *backend) refresh(ctx context.Context, id string, suffixed bool, asked r
 	if err != nil {
 		return nil, errors.New("the request is not text")
 	}
-	var answer struct {
-		Cookies []string `json:"cookies"`
+	return b.cookies(ctx, fingerprintOf(asked.ExpiredToken+"\n"+asked.RefreshToken), now, func(ctx context.Context) ([]string, error) {
+		var answer struct {
+			Cookies []string `json:"cookies"`
+		}
+		err := b.call(ctx, http.MethodPost, path, body, &answer)
+		return answer.Cookies, err
+	})
+}
+
+// cookies asks for what can be had once. Clerk's word against it is remembered;
+// that it had none, or no time, is not.
+func (b *backend) cookies(ctx context.Context, id fingerprint, now time.Time, ask func(context.Context) ([]string, error)) ([]string, error) {
+	if known, ok := b.refused.GetIfPresent(id); ok && now.Before(known.until) {
+		return nil, known.err
 	}
-	err = b.call(ctx, http.MethodPost, path, body, &answer)
-	return answer.Cookies, err
+	done := b.flight.DoChan(string(id[:]), func() (any, error) {
+		cookies, err := ask(context.WithoutCancel(ctx))
+		if e, ok := errors.AsType[*backendError](err); ok && isVerdict(e.status) {
+			b.refused.Set(id, refusal{err, now.Add(refusalTime)})
+		}
+		return cookies, err
+	})
+	select {
+	case result := <-done:
+		cookies, _ := result.Val.([]string)
+		return cookies, result.Err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for Clerk: %w", ctx.Err())
+	}
 }
 
 // call asks and reads the answer. Its errors hold no text of either.
@@ -118,7 +136,7 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 	req.Header.Set("User-Agent", "clerkgate")
 	resp, err := b.client.Do(req)
 	if err != nil {
-		return errors.New("no answer from Clerk")
+		return noAnswer(err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
@@ -132,10 +150,30 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 		}
 		return e
 	}
-	if err := json.Unmarshal(data, answer); err != nil {
+	if err := json.Unmarshal(data, answer); err != nil || jsontext.Value(bytes.TrimSpace(data)).Kind() == 'n' {
 		return errors.New("the answer from Clerk is not well-formed JSON")
 	}
 	return nil
+}
+
+var errNoSecret = errors.New("exchanging a nonce needs the secret key")
+
+// isNoVerdict reports whether an error says nothing about what was asked: Clerk
+// had no answer, or not to that.
+func isNoVerdict(err error) bool {
+	e, answered := errors.AsType[*backendError](err)
+	return !errors.Is(err, errNoSecret) && (!answered || !isVerdict(e.status))
+}
+
+// noAnswer is an error without what was asked, which the client puts into its
+// own.
+func noAnswer(err error) error {
+	for _, why := range []error{errQuiet, errFull, errSpent, errFailing} {
+		if errors.Is(err, why) {
+			return why
+		}
+	}
+	return errors.New("no answer from Clerk")
 }
 
 // readBackendError reads the codes of the errors.

@@ -160,7 +160,7 @@ func TestANonceSignsInAndIsForwardedAsCookies(t *testing.T) {
 	b := newBrowser(t, Config{}, answerOf(nonceFor, http.StatusOK, object{"directives": []string{
 		"__client_uat=5; Path=/; Domain=example.com", suffixedSession + "=" + token + "; Path=/", "__clerk_handshake_nonce=; Max-Age=0", "__old=; Path=/",
 	}}))
-	got := b.load(t, navigation("/", "theme=dark; __client_uat=0; __old=1; __clerk_handshake_nonce=n1; __session=stale"))
+	got := b.load(t, navigation("/", "theme=dark; __client_uat=0; __old=1; __clerk_handshake_nonce=n1; __session=stale; "+sent))
 	if got.Status != policy.SignedIn || got.Principal.UserID != "user_2member" || got.Forward == nil {
 		t.Fatalf("%+v", got)
 	}
@@ -170,10 +170,13 @@ func TestANonceSignsInAndIsForwardedAsCookies(t *testing.T) {
 	if !slices.Contains(got.Forward.RemoveQuery, "__clerk_handshake_nonce") || !slices.Contains(got.Forward.RemoveQuery, "__clerk_handshake") {
 		t.Errorf("%q", got.Forward.RemoveQuery)
 	}
-	if cookies := len(got.Headers); cookies != 5 || headerOf(got.Headers, "Access-Control-Allow-Origin") != "" || headerOf(got.Headers, "Location") != "" {
+	if n := len(got.Headers); n != 6 || headerOf(got.Headers, "Access-Control-Allow-Origin") != "" || headerOf(got.Headers, "Location") != "" {
 		t.Errorf("%+v", got.Headers)
 	}
 }
+
+// sent is the cookie of a browser that was sent to a handshake.
+const sent = sentCookie + "=1"
 
 // handshakeToken is the signed answer to a handshake.
 func handshakeToken(t testing.TB, claims object) string {
@@ -190,22 +193,22 @@ func TestWhereTheAnswerOfAHandshakeCounts(t *testing.T) {
 	forged := signed(t, otherKey(), jsonSegment(t, testHeader), jsonSegment(t, object{"handshake": directives}))
 	expired := handshakeToken(t, object{"handshake": []string{"__session=" + mint(t, object{"exp": now.Unix() - 900})}})
 	split := handshakeToken(t, object{"handshake": append(directives, "a=b\r\nSet-Cookie: c=d")})
-	script := navigation("/", "__clerk_handshake="+good)
+	script := navigation("/", sent+"; __clerk_handshake="+good)
 	script.Headers[0].Value = "empty"
 	tests := []struct {
 		name   string
 		r      *policy.Request
 		signed bool
 	}{
-		{"in a cookie", navigation("/", "__clerk_handshake="+good), true},
-		{"made just now", navigation("/", "__clerk_handshake="+recent), true},
-		{"made an hour ago", navigation("/", "__clerk_handshake="+old), false},
-		{"in a link", navigation("/?__clerk_handshake="+good, ""), false},
+		{"in a cookie", navigation("/", sent+"; __clerk_handshake="+good), true},
+		{"made just now", navigation("/", sent+"; __clerk_handshake="+recent), true},
+		{"made an hour ago", navigation("/", sent+"; __clerk_handshake="+old), false},
+		{"in a link", navigation("/?__clerk_handshake="+good, sent), false},
 		{"in a script's call", script, false},
-		{"forged", navigation("/", "__clerk_handshake="+forged), false},
-		{"with an expired session", navigation("/", "__clerk_handshake="+expired), false},
-		{"with a header in a cookie", navigation("/", "__clerk_handshake="+split), false},
-		{"a session token is none", navigation("/", "__clerk_handshake="+mint(t, nil)), false},
+		{"forged", navigation("/", sent+"; __clerk_handshake="+forged), false},
+		{"with an expired session", navigation("/", sent+"; __clerk_handshake="+expired), false},
+		{"with a header in a cookie", navigation("/", sent+"; __clerk_handshake="+split), false},
+		{"a session token is none", navigation("/", sent+"; __clerk_handshake="+mint(t, nil)), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -222,7 +225,7 @@ func TestANonceThatYieldsNothingIsAskedAboutOnce(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, Config{})
 	for range 3 {
-		got := b.load(t, navigation("/", "__clerk_handshake_nonce=spent; "+signedInCookies(mint(t, nil))))
+		got := b.load(t, navigation("/", sent+"; __clerk_handshake_nonce=spent; "+signedInCookies(mint(t, nil))))
 		if got.Status != policy.SignedIn {
 			t.Fatalf("%+v", got)
 		}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -52,7 +53,7 @@ func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState,
 			return policy.AuthState{}, false
 		}
 	}
-	if a.relaxed.json && a.holdsNull(v) {
+	if a.relaxed.json && a.breaksChoice(v) {
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: errNull}, true
 	}
 	v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
@@ -80,7 +81,10 @@ func (a *Authenticator) checkPresence(v *visit) (policy.AuthState, bool) {
 
 // byCookieToken decides by the session cookie.
 func (a *Authenticator) byCookieToken(ctx context.Context, v *visit) policy.AuthState {
-	if err := a.checkCookieToken(v); err != nil {
+	switch err := a.checkCookieToken(v); {
+	case errors.Is(err, errNoNumber):
+		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
+	case err != nil:
 		return a.tokenFailed(ctx, v, v.cookieToken(), err)
 	}
 	if a.predatesUAT(v) {
@@ -117,9 +121,19 @@ func (a *Authenticator) checkCookieToken(v *visit) error {
 	case !t.isSession():
 		return refuse(policy.ReasonTokenType, "not a session token")
 	}
-	v.issuedAt, v.dated = t.claims["iat"].(float64)
+	if iat, present := t.claims["iat"]; a.relaxed.claims {
+		if _, ok := textOf(iat); !ok {
+			return errNoNumber
+		}
+		v.issuedAt, v.dated = toNumber(iat), present // JSON's null is 0 to the reference, which is before any
+	} else {
+		v.issuedAt, v.dated = iat.(float64)
+	}
 	return nil
 }
+
+// errNoNumber is a claim iat that the reference fails to compare.
+var errNoNumber = errors.New("claim iat is nothing that a number can be made of")
 
 // predatesUAT reports whether the token is older than the browser's session.
 func (a *Authenticator) predatesUAT(v *visit) bool {

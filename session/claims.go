@@ -69,6 +69,12 @@ func readOrganization(p *policy.Principal, claims map[string]any, r relaxations)
 	p.OrgSlug = text(o, "slg")
 	if role := text(o, "rol"); role != "" {
 		p.OrgRole = "org:" + role
+	} else if r.claims && !isFalsy(o["rol"]) {
+		role, ok := textOf(o["rol"])
+		if !ok {
+			return errors.New("claim o.rol is nothing that a text can be made of")
+		}
+		p.OrgRole = "org:" + role
 	}
 	if !isTextOrFalsy(claims["fea"]) {
 		return errors.New("claim fea is not text")

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/redact"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -90,7 +92,7 @@ func (s *Skew) UnmarshalJSON(data []byte) error {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return fmt.Errorf(`%q is not a duration; write it with its unit, such as "5s"`, text)
+		return fmt.Errorf(`%s is not a duration; write it with its unit, such as "5s"`, redact.Text(strconv.Quote(text)))
 	}
 	*s = Skew(d)
 	return nil

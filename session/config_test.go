@@ -132,10 +132,10 @@ func TestWarnings(t *testing.T) {
 	t.Parallel()
 	quiet := Config{PublishableKey: testPublishable, AuthorizedParties: policy.StringList{"https://app.example.com"}}
 	if got := quiet.Warnings(); got != nil {
-		t.Errorf("%q", got)
+		t.Errorf("%v", got)
 	}
 	loud := Config{PublishableKey: testPublishable, ReferenceCompat: true, ClockSkew: new(Skew(2 * time.Minute))}
 	if got := loud.Warnings(); len(got) != 3 {
-		t.Errorf("%q", got)
+		t.Errorf("%v", got)
 	}
 }

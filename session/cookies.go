@@ -37,17 +37,23 @@ type cookieJar struct {
 	handshake       cookie
 	nonce           cookie
 	count           cookie
+	// sent and sentPlain: the browser was sent to a handshake.
+	sent, sentPlain bool
 }
 
 // cookie is one that counts by its first occurrence, even an empty one.
 type cookie struct {
 	value string
 	seen  bool
+	// differs is set where another occurrence has another value.
+	differs bool
 }
 
 func (c *cookie) take(value string) {
 	if !c.seen {
 		c.value, c.seen = value, true
+	} else if c.value != value {
+		c.differs = true
 	}
 }
 
@@ -92,6 +98,10 @@ func (a *Authenticator) readCookies(jar *cookieJar, field string) {
 			jar.nonce.take(value)
 		case countCookie:
 			jar.count.take(value)
+		case sentCookie:
+			jar.sent = value != ""
+		case sentPlainCookie:
+			jar.sentPlain = value != ""
 		}
 	}
 }

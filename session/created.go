@@ -31,7 +31,7 @@ type Sessions struct {
 // NewSessions returns a lookup with the configuration's secret key. The HTTP
 // client lends its connections and may be nil.
 func NewSessions(cfg Config, httpClient *http.Client) (*Sessions, error) {
-	client, err := sessionsClient(cfg, httpClient)
+	client, err := sessionsClient(cfg, httpClient, callForKnown)
 	if err != nil {
 		return nil, err
 	}
@@ -39,19 +39,6 @@ func NewSessions(cfg Config, httpClient *http.Client) (*Sessions, error) {
 		client: client,
 		began:  otter.Must(&otter.Options[string, time.Time]{MaximumSize: maxCached}),
 	}, nil
-}
-
-// sessionsClient returns a client for the sessions of the Backend API.
-func sessionsClient(cfg Config, httpClient *http.Client) (*sessions.Client, error) {
-	cfg = cfg.trimmed()
-	if cfg.SecretKey == "" {
-		return nil, &policy.ConfigError{Path: "clerk.secret_key", Msg: "asking Clerk about sessions needs the secret key", Suggestion: whereKeys}
-	}
-	if err := checkEndpoint(cfg.APIURL); err != nil {
-		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
-	}
-	backend := clerk.BackendConfig{HTTPClient: boundedClient(httpClient), URL: new(cfg.APIURL + "/v1"), Key: &cfg.SecretKey}
-	return sessions.NewClient(&clerk.ClientConfig{BackendConfig: backend}), nil
 }
 
 // CreatedAt implements [policy.Sessions]. A lookup under way is shared; each

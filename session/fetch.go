@@ -9,56 +9,30 @@ import (
 	"time"
 )
 
-const (
-	// callTimeout bounds one call to Clerk, answer included.
-	callTimeout = 3 * time.Second
-	// maxBody bounds the body of an answer, in bytes.
-	maxBody = 256 << 10
-)
+// callTimeout bounds one call to Clerk, answer included.
+const callTimeout = 3 * time.Second
 
-var errBodyTooLong = errors.New("the answer is longer than 256 KiB")
+var errBodyTooLong = errors.New("the answer is too long")
 
-// boundedClient returns a client for calls to Clerk that follows no redirect,
-// gives up after [callTimeout] and reads at most [maxBody] of an answer. It
-// shares the connections of base, which may be nil.
+// boundedClient returns a client for [calls] that follows no redirect and gives up
+// after [callTimeout]. It shares the connections of base, which may be nil, and all
+// of it with one that is bounded already.
 func boundedClient(base *http.Client) *http.Client {
-	if base == nil {
+	switch {
+	case base == nil:
 		base = http.DefaultClient
+	case isBounded(base):
+		return base
 	}
 	transport := base.Transport
 	if transport == nil {
 		transport = http.DefaultTransport
 	}
 	return &http.Client{
-		Transport:     boundedTransport{transport},
+		Transport:     newCalls(transport),
 		Timeout:       callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// boundedTransport caps the bodies of answers. Longer ones are errors, not cut.
-type boundedTransport struct{ next http.RoundTripper }
-
-func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.next.RoundTrip(r)
-	if err == nil {
-		resp.Body = &boundedBody{resp.Body, maxBody}
-	}
-	return resp, err
-}
-
-type boundedBody struct {
-	io.ReadCloser
-	left int
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
-	if n > b.left {
-		return b.left, errBodyTooLong
-	}
-	b.left -= n
-	return n, err
 }
 
 // get fetches a document. A secret key, where there is one, goes along.

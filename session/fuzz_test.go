@@ -129,11 +129,11 @@ func FuzzHandshake(f *testing.F) {
 	f.Fuzz(func(t *testing.T, at, length uint16, piece string) {
 		from := min(int(at), len(answer))
 		text := answer[:from] + piece + answer[min(from+int(length), len(answer)):]
-		got := a.Authenticate(t.Context(), navigation("/", "__clerk_handshake="+text), sessionsOnly, now)
+		got := a.Authenticate(t.Context(), navigation("/", sent+"; __clerk_handshake="+text), sessionsOnly, now)
 		if got.Status == policy.SignedIn && !strings.HasPrefix(strings.Trim(text, " \t"), answer) {
 			t.Fatalf("signed in by %d bytes from %d as %q", length, from, piece)
 		}
-		linked := a.Authenticate(t.Context(), navigation("/?__clerk_handshake="+text, ""), sessionsOnly, now)
+		linked := a.Authenticate(t.Context(), navigation("/?__clerk_handshake="+text, sent), sessionsOnly, now)
 		if linked.Status == policy.SignedIn {
 			t.Fatal("signed in by a link")
 		}

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -22,7 +24,11 @@ const (
 // whether it is signed in. Requests that cannot be sent anywhere are signed out
 // for the reason, and so are browsers that were sent there time and again.
 func (a *Authenticator) renew(v *visit, reason policy.Reason, cause error) policy.AuthState {
-	return a.send(v, reason, cause, func() (string, bool) { return a.handshakeURL(v, reason) })
+	state := a.send(v, reason, cause, func() (string, bool) { return a.handshakeURL(v, reason) })
+	if state.Status == policy.Handshake && !a.relaxed.handshakes {
+		state.Headers = append(state.Headers, v.sentHeader(true))
+	}
+	return state
 }
 
 // send is renew with another place to be sent to.
@@ -32,7 +38,12 @@ func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where 
 		return state
 	}
 	location, ok := where()
-	if !ok {
+	switch {
+	case !ok:
+		state.Cause = cmp.Or(cause, v.strangeHost())
+		return state
+	case len(location) > maxLocation && !a.relaxed.handshakes:
+		state.Cause = cmp.Or(cause, errLongLocation)
 		return state
 	}
 	state.Status = policy.Handshake
@@ -45,6 +56,22 @@ func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where 
 		state.Headers = append(state.Headers, policy.Header{Name: "Referrer-Policy", Value: "no-referrer"})
 	}
 	return state
+}
+
+// maxLocation bounds the address that a browser is sent to, in bytes: what stands
+// between may refuse an answer with a longer one, and the Frontend API a request.
+// Clerk's own library has no bound.
+const maxLocation = 16 << 10
+
+var errLongLocation = fmt.Errorf("the browser is sent nowhere, for the address to send it to is longer than %d bytes", maxLocation)
+
+// strangeHost says for the log why a browser is sent nowhere, where the page's host
+// is none of this site's.
+func (v *visit) strangeHost() error {
+	if _, ok := v.address(); ok || len(v.auth.config.AuthorizedParties) == 0 {
+		return nil
+	}
+	return policy.StrangeHost{Host: v.request.Host}
 }
 
 // maxHandshakes is how many handshakes in a row a browser is sent to.
@@ -72,7 +99,8 @@ func (v *visit) countCookie() string {
 }
 
 // handshakeURL is where the Frontend API looks into the browser's session, with
-// the way back.
+// the way back: to the page without its query, or else to the site, where an address
+// would be too long.
 func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bool) {
 	back, ok := v.address()
 	if !ok {
@@ -87,7 +115,7 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 		spent = append(spent, paramHandshake, paramNonce)
 	}
 	query := form{
-		{"redirect_url", back.withForm(v.query.without(spent...)).String()},
+		{"redirect_url", ""},
 		{"__clerk_api_version", apiVersion},
 		{"suffixed_cookies", strconv.FormatBool(v.suffixed)},
 		{"__clerk_hs_reason", string(reason)},
@@ -102,7 +130,15 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 	if target, ok := a.organizations.target(back.path); ok {
 		query = append(query, pair{"organization_id", target.param()})
 	}
-	return base.withForm(query).String(), true
+	site := &webURL{scheme: back.scheme, host: back.host, path: "/"}
+	location := ""
+	for _, page := range []*webURL{back.withForm(v.query.without(spent...)), back.withForm(nil), site} {
+		query[0].value = page.String()
+		if location = base.withForm(query).String(); len(location) <= maxLocation || a.relaxed.handshakes {
+			break
+		}
+	}
+	return location, true
 }
 
 // frontendURL is the address of the handshake at the Frontend API.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -13,19 +14,32 @@ import (
 const maxHandshakeAge = 5 * time.Minute
 
 // resolveHandshake takes what the Frontend API answers to a handshake: cookies
-// to set, among them the session. They come signed, or for a nonce that the
-// Backend API exchanges once. What does not hold is left aside, and the request
-// is judged without it.
+// to set, among them the session. By default an answer counts once, where this
+// browser was sent for it.
 func (a *Authenticator) resolveHandshake(ctx context.Context, v *visit) (policy.AuthState, bool) {
 	token, nonce := v.handshakeAnswer()
-	if token == "" && nonce == "" {
+	switch {
+	case token == "" && nonce == "":
 		return policy.AuthState{}, false
+	case a.relaxed.handshakes || v.wasSent() && !v.isAmbiguous():
+		return a.takeAnswer(ctx, v, token, nonce)
+	case v.isCookieless():
+		return a.forThisPage(ctx, v, token, nonce)
 	}
+	return a.unasked(v)
+}
+
+// takeAnswer takes an answer, which comes signed, or for a nonce that the Backend
+// API exchanges once. What does not hold is left aside, and the request is judged
+// without it.
+func (a *Authenticator) takeAnswer(ctx context.Context, v *visit, token, nonce string) (policy.AuthState, bool) {
 	directives, err := a.directives(ctx, v, token, nonce)
 	switch {
 	case err == nil:
 	case a.relaxed.handshakes && nonce != "":
 		directives = nil
+	case nonce != "" && v.checked == nil && isNoVerdict(err):
+		return outage(err), true
 	case hasReason(err, policy.ReasonHandshakeInvalid) && !a.key.Production:
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonHandshakeInvalid, Presented: true, Cause: err}, true
 	default:
@@ -36,11 +50,30 @@ func (a *Authenticator) resolveHandshake(ctx context.Context, v *visit) (policy.
 		return policy.AuthState{}, false
 	}
 	state, err := a.arrived(ctx, v, renewed)
-	if err != nil {
+	switch {
+	case err != nil:
 		return policy.AuthState{}, false
+	case a.relaxed.handshakes:
+	case v.replaces(state.Principal):
+		return a.renew(v, policy.ReasonSessionConflict, errReplaces), true
+	case renewed.session != "" && nonce == "" && !a.firstTime(token):
+		return a.unasked(v)
+	default:
+		state.Headers = append(state.Headers, v.sentHeader(false))
 	}
 	a.addressHandshake(v, &state)
 	return state, true
+}
+
+var errReplaces = errors.New("the answer of the handshake is for another user than the session that holds")
+
+// firstTime reports whether a signed answer that signs somebody in was not taken
+// before. Those that sign nobody in are alike, byte for byte, within a second:
+// two tabs may bring the same one, and so may who signs out at once. Nonces are
+// good for once at Clerk.
+func (a *Authenticator) firstTime(token string) bool {
+	_, first := a.answers.SetIfAbsent(fingerprintOf(token), struct{}{})
+	return first
 }
 
 // handshakeAnswer returns the signed answer and the nonce, of which one counts.
@@ -56,17 +89,24 @@ func (v *visit) handshakeAnswer() (token, nonce string) {
 			nonce = fromQuery
 		}
 	}
-	if !v.auth.relaxed.handshakes && !v.mayHandshake() {
+	switch {
+	case v.auth.relaxed.handshakes:
+	case !v.mayHandshake():
 		return "", ""
+	case !isNonce.MatchString(nonce):
+		nonce = ""
 	}
 	return token, nonce
 }
+
+// isNonce is the form of nonces: Clerk is not asked about others.
+var isNonce = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]{1,256}$`)
 
 // directives returns the cookies that a handshake sets. The nonce counts before
 // the signed answer.
 func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce string) ([]string, error) {
 	if nonce != "" {
-		return a.backend.handshakePayload(ctx, nonce, v.now)
+		return a.backend.handshakePayload(because(ctx, callForNonce, causedBy(v.request)), nonce, v.now)
 	}
 	payload, err := a.verifier.verifyHandshake(ctx, token, v.now)
 	if err != nil {
@@ -131,7 +171,7 @@ func (a *Authenticator) arrived(ctx context.Context, v *visit, renewed renewal) 
 			p, err = a.forgiving.Verify(ctx, renewed.session, v.now)
 		}
 		switch {
-		case isPending(err):
+		case isPending(err), errors.Is(err, errUnusable):
 			state = failed(err)
 		case err != nil:
 			return state, err

@@ -39,7 +39,7 @@ func (a *Authenticator) instanceIssuers() []string {
 	case isWebURL(proxy):
 		issuers = append([]string{proxy}, issuers...)
 	case proxy != "":
-		for _, party := range a.config.AuthorizedParties {
+		for _, party := range a.config.Origins() {
 			issuers = append(issuers, party+proxy)
 		}
 	}

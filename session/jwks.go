@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -40,6 +41,9 @@ func (m keyMap) Key(_ context.Context, kid string, _ time.Time) (*Key, error) {
 // many there are. A set without a usable key is an error, so that it never
 // replaces a good one.
 func parseKeySet(data []byte, r relaxations) (keyMap, error) {
+	if r.keys {
+		return referenceKeySet(data)
+	}
 	var set struct {
 		Keys []jsontext.Value `json:"keys"`
 	}
@@ -49,18 +53,24 @@ func parseKeySet(data []byte, r relaxations) (keyMap, error) {
 	var usable []*Key
 	times := make(map[string]int)
 	for _, text := range set.Keys {
-		var entry jwk
-		if err := json.Unmarshal(text, &entry); err != nil || entry.ID == nil || *entry.ID == "" {
+		var named struct {
+			ID string `json:"kid"`
+		}
+		if err := json.Unmarshal(text, &named, jsontext.AllowDuplicateNames(true)); err != nil || named.ID == "" {
 			continue
 		}
-		times[*entry.ID]++
-		if key, ok := entry.key(r); ok {
+		times[named.ID]++
+		var entry jwk
+		if err := json.Unmarshal(text, &entry); err != nil {
+			continue
+		}
+		if key, ok := entry.key(); ok {
 			usable = append(usable, key)
 		}
 	}
 	keys := make(keyMap)
 	for _, key := range usable {
-		if times[key.ID] > 1 && !r.keys {
+		if times[key.ID] > 1 {
 			continue // which of them is meant cannot be told
 		}
 		if _, known := keys[key.ID]; known || len(keys) < maxKeys {
@@ -80,13 +90,13 @@ var errNoKeys = errors.New("the key set has no usable key")
 // (RFC 7518 § 6.3.2, § 6.4.1). Certificates (x5c and the like) are not looked at:
 // whatever they hold, they neither make a key nor spoil one.
 type jwk struct {
-	Kind       string   `json:"kty"`
-	ID         *string  `json:"kid"`
-	Algorithm  *string  `json:"alg"`
-	Use        *string  `json:"use"`
-	Operations []string `json:"key_ops"`
-	Modulus    string   `json:"n"`
-	Exponent   string   `json:"e"`
+	Kind       string         `json:"kty"`
+	ID         string         `json:"kid"`
+	Algorithm  jsontext.Value `json:"alg"`
+	Use        jsontext.Value `json:"use"`
+	Operations jsontext.Value `json:"key_ops"`
+	Modulus    string         `json:"n"`
+	Exponent   string         `json:"e"`
 
 	D   jsontext.Value `json:"d"`
 	P   jsontext.Value `json:"p"`
@@ -99,21 +109,24 @@ type jwk struct {
 }
 
 // key returns the entry as a key, if it is one that verifies session tokens.
-func (e *jwk) key(r relaxations) (*Key, bool) {
-	k := &Key{ID: *e.ID, Operations: e.Operations}
-	if e.Algorithm != nil {
-		k.Algorithm = *e.Algorithm
-	}
-	if e.Use != nil {
-		k.Use = *e.Use
-	}
-	k.Public = e.public()
-	if r.keys {
-		return k, true
-	}
-	usable := k.verifies("RS256") && checkPublic(k.Public) == nil && !e.private() &&
-		(e.Algorithm == nil || k.Algorithm != "") && (e.Use == nil || k.Use != "")
+func (e *jwk) key() (*Key, bool) {
+	k := &Key{ID: e.ID, Public: e.public()}
+	readable := readMember(e.Algorithm, &k.Algorithm) && readMember(e.Use, &k.Use) && readMember(e.Operations, &k.Operations)
+	usable := readable && k.verifies("RS256") && checkPublic(k.Public) == nil && !e.private() &&
+		(e.Algorithm == nil || k.Algorithm != "") && (e.Use == nil || k.Use != "") && !repeats(k.Operations)
 	return k, usable
+}
+
+// readMember reads a member that may be absent. Null is not absent.
+func readMember[T any](member jsontext.Value, into *T) bool {
+	return member == nil || member.Kind() != 'n' && json.Unmarshal(member, into) == nil
+}
+
+// repeats reports whether an operation stands there twice, which RFC 7517 § 4.3
+// rules out.
+func repeats(operations []string) bool {
+	sorted := slices.Sorted(slices.Values(operations))
+	return len(slices.Compact(sorted)) < len(operations)
 }
 
 // maxExponentText bounds the base64 text of an exponent to six octets, since

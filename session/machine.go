@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -41,12 +42,13 @@ func newMachines(cfg Config, rules Rules, keys KeySet, httpClient *http.Client) 
 
 // bearer decides by the token of an Authorization field: by itself where it is a
 // machine's, by session where it may be a session's. No call is made for a token
-// of a type that accept does not hold.
-func (m *machines) bearer(ctx context.Context, text string, accept policy.TokenTypes, now time.Time, session func(context.Context, string, time.Time) policy.AuthState) policy.AuthState {
+// of a type that accept does not hold; those that are count for the client that
+// it came from.
+func (m *machines) bearer(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time, session func(context.Context, string, time.Time) policy.AuthState) policy.AuthState {
 	if accept.Has(policy.SessionToken) && !m.concerns(text, accept) {
 		return session(ctx, text, now)
 	}
-	return m.authenticate(ctx, text, accept, now)
+	return m.authenticate(ctx, from, text, accept, now)
 }
 
 // concerns reports whether a token is not for the session verifier, which itself
@@ -65,15 +67,15 @@ func (m *machines) concerns(text string, accept policy.TokenTypes) bool {
 
 // authenticate decides by one presented token. What is no machine token, or one
 // of a type that accept does not hold, is refused without a call.
-func (m *machines) authenticate(ctx context.Context, text string, accept policy.TokenTypes, now time.Time) policy.AuthState {
-	p, err := m.verify(ctx, text, accept, now)
+func (m *machines) authenticate(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) policy.AuthState {
+	p, err := m.verify(ctx, from, text, accept, now)
 	if err != nil {
 		return m.refused(err)
 	}
 	return signedIn(p)
 }
 
-func (m *machines) verify(ctx context.Context, text string, accept policy.TokenTypes, now time.Time) (*policy.Principal, error) {
+func (m *machines) verify(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) (*policy.Principal, error) {
 	if len(text) > maxToken {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
 	}
@@ -89,7 +91,7 @@ func (m *machines) verify(ctx context.Context, text string, accept policy.TokenT
 	case t != nil:
 		return m.signed.verify(ctx, text, kind, t, now)
 	}
-	return m.opaque.verify(ctx, text, kind, now)
+	return m.opaque.verify(ctx, from, text, kind, now)
 }
 
 // refused is the state of a machine token that does not hold, or of which that

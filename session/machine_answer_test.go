@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"net/netip"
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -50,7 +51,7 @@ func TestAnswersThatVouchForNobody(t *testing.T) {
 		e := &endpoint{}
 		e.set(http.StatusOK, apiAnswer(t, tt.kind, tt.changes), nil, 0)
 		m := testMachines(t, e, nil)
-		got := m.authenticate(t.Context(), tokens[tt.kind], anyToken, now)
+		got := m.authenticate(t.Context(), netip.Addr{}, tokens[tt.kind], anyToken, now)
 		if (verdict{got.Status, got.Reason}) != tt.want || got.Principal != nil || got.Cause == nil {
 			t.Errorf("%s: %v for %s (%v)", tt.name, got.Status, got.Reason, got.Cause)
 		}
@@ -82,7 +83,7 @@ func TestAudiencesOfOAuthTokens(t *testing.T) {
 		m := testMachines(t, e, func(c *Config) { c.Audience = tt.configured })
 		jwt := mintOAuth(t, nil, object{"aud": tt.aud})
 		for _, token := range []string{testOAuth, testOAuth, jwt, jwt} {
-			if got := m.authenticate(t.Context(), token, anyToken, now); (got.Status == policy.SignedIn) != tt.taken {
+			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); (got.Status == policy.SignedIn) != tt.taken {
 				t.Errorf("%.4s for %v where %v counts: %s (%v)", token, tt.aud, tt.configured, got.Reason, got.Cause)
 			}
 		}

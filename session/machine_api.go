@@ -8,23 +8,14 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"sync/atomic"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-const (
-	// maxCalls bounds how many tokens Clerk is asked about at once. Those above
-	// wait, as long as a call may take.
-	maxCalls = 64
-	// longestHold bounds how long Clerk's Retry-After is heeded.
-	longestHold = 10 * time.Second
-	// apiVersion is the version of the Backend API that answers are read by.
-	apiVersion = "2026-05-12"
-)
+// apiVersion is the version of the Backend API that answers are read by.
+const apiVersion = "2026-05-12"
 
 // verification says how a type of opaque token is verified. The paths stand
 // right under the API's base, without /v1: the version goes in a header.
@@ -46,8 +37,6 @@ type machineAPI struct {
 	client  *http.Client
 	base    string
 	secrets map[policy.TokenType]string
-	slots   chan struct{}
-	held    atomic.Int64 // until when no calls are made, in Unix nanoseconds
 }
 
 func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
@@ -62,7 +51,6 @@ func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
 		client:  boundedClient(httpClient),
 		base:    cfg.APIURL,
 		secrets: secrets,
-		slots:   make(chan struct{}, maxCalls),
 	}, nil
 }
 
@@ -75,27 +63,18 @@ type answer struct {
 // verify asks about a token of the type. The error is an *[Error]; an outage
 // tells nothing about the token. No error holds text of the token, of a secret
 // or of an answer.
-func (a *machineAPI) verify(ctx context.Context, token string, kind policy.TokenType, now time.Time) (*answer, error) {
-	switch {
-	case a.secrets[kind] == "":
+func (a *machineAPI) verify(ctx context.Context, token string, kind policy.TokenType) (*answer, error) {
+	if a.secrets[kind] == "" {
 		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key to ask Clerk with")
-	case now.UnixNano() < a.held.Load():
-		return nil, refuse(policy.ReasonClerkUnavailable, "Clerk asked to be left alone for a moment")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-	case <-ctx.Done():
-		return nil, refuse(policy.ReasonClerkUnavailable, "too many tokens are being asked about")
-	}
 	resp, err := a.post(ctx, token, kind)
 	if err != nil {
 		return nil, &Error{policy.ReasonClerkUnavailable, fmt.Errorf("asking Clerk: %w", err)}
 	}
 	defer resp.Body.Close()
-	if err := a.checkStatus(resp, now); err != nil {
+	if err := a.checkStatus(resp); err != nil {
 		return nil, err
 	}
 	body, err := io.ReadAll(resp.Body)
@@ -125,7 +104,7 @@ func (a *machineAPI) post(ctx context.Context, token string, kind policy.TokenTy
 
 // checkStatus tells bad tokens from outages. A refused secret key is the
 // operator's concern: it says nothing about the token.
-func (a *machineAPI) checkStatus(resp *http.Response, now time.Time) error {
+func (a *machineAPI) checkStatus(resp *http.Response) error {
 	why := "Clerk answered " + strconv.Itoa(resp.StatusCode)
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:
@@ -134,22 +113,12 @@ func (a *machineAPI) checkStatus(resp *http.Response, now time.Time) error {
 		return refuse(policy.ReasonTokenInvalid, why)
 	case status == http.StatusUnauthorized:
 		return refuse(policy.ReasonSecretKeyInvalid, why)
-	case status == http.StatusTooManyRequests:
-		a.held.Store(now.Add(retryAfter(resp)).UnixNano())
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return refuse(policy.ReasonClerkUnavailable, why)
-	case 400 <= status && status < 500 && status != http.StatusRequestTimeout:
+	case 400 <= status && status < 500:
 		return refuse(policy.ReasonUnexpectedError, why)
 	}
 	return refuse(policy.ReasonClerkUnavailable, why)
-}
-
-// retryAfter reads the field of that name (RFC 9110 § 10.2.3), in seconds.
-func retryAfter(resp *http.Response) time.Duration {
-	seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
-	if err != nil {
-		seconds = 1
-	}
-	return min(time.Duration(seconds)*time.Second, longestHold)
 }
 
 // isOutage reports whether an error says nothing about the token.

@@ -78,8 +78,9 @@ func (t *token) identity(kind policy.TokenType, r relaxations) *machineIdentity 
 	return i
 }
 
-// firstScopes reads the first of the claims that holds scopes: a list, or text
-// with spaces between. Between two spaces the reference sees an empty one.
+// firstScopes reads the first of the claims that is there: a list of scopes, or
+// text with spaces between. Between two spaces the reference sees an empty one.
+// Whatever else it is holds none, and hides the claims behind it.
 func firstScopes(r relaxations, claims ...any) []string {
 	for _, claim := range claims {
 		switch v := claim.(type) {
@@ -90,6 +91,9 @@ func firstScopes(r relaxations, claims ...any) []string {
 				return strings.Split(v, " ")
 			}
 			return strings.Fields(v)
+		case nil:
+		default:
+			return []string{}
 		}
 	}
 	return []string{}

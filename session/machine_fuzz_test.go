@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func FuzzMachineToken(f *testing.F) {
 		token := tokens[int(which)%len(tokens)]
 		start := min(int(from), len(token))
 		text := token[:start] + piece + token[min(start+int(length), len(token)):]
-		got := m.authenticate(t.Context(), text, anyToken, now)
+		got := m.authenticate(t.Context(), netip.Addr{}, text, anyToken, now)
 		if (got.Status == policy.SignedIn) != slices.Contains(tokens, text) || (got.Principal != nil) != (got.Status == policy.SignedIn) {
 			t.Fatalf("%q: %v for %s (%v)", text, got.Status, got.Reason, got.Cause)
 		}
@@ -55,7 +56,7 @@ func FuzzMachineAnswer(f *testing.F) {
 		})
 		m := testMachines(t, transport, nil)
 		for _, token := range []string{testAPIKey, testM2M, testOAuth} {
-			got := m.authenticate(t.Context(), token, anyToken, now)
+			got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now)
 			if got.Status != policy.SignedIn {
 				if got.Principal != nil || got.Reason == "" {
 					t.Fatalf("%v for %q with a principal %v", got.Status, got.Reason, got.Principal)
@@ -110,7 +111,7 @@ func BenchmarkMachineTokens(b *testing.B) {
 		b.Run(name+"-cached", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if got := m.authenticate(b.Context(), token, anyToken, now); got.Status != policy.SignedIn {
+				if got := m.authenticate(b.Context(), netip.Addr{}, token, anyToken, now); got.Status != policy.SignedIn {
 					b.Fatal(got.Cause)
 				}
 			}

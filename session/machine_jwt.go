@@ -106,7 +106,7 @@ func (v *machineVerifier) read(id fingerprint, size int, kind policy.TokenType, 
 	}
 	p := identity.principal(kind, id)
 	if size <= maxCachedToken {
-		kept := token{header: t.header, claims: t.claims, signature: t.signature}
+		kept := token{header: t.header, claims: t.claims, signature: t.signature, compact: true}
 		v.known.Set(id, &verifiedMachine{kind, kept, p, key})
 	}
 	return p, nil

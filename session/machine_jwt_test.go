@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestMachineJWTsSpeakForTheirSubject(t *testing.T) {
 			e := &endpoint{}
 			m := testMachines(t, e, nil)
 			for range 2 { // the second time from the cache
-				got := m.authenticate(t.Context(), tt.token, anyToken, now)
+				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
 				if diff := cmp.Diff(tt.want, got.Principal, ignoredOfPrincipals...); diff != "" {
 					t.Fatalf("%s (%v): %s", got.Reason, got.Cause, diff)
 				}
@@ -110,7 +111,7 @@ func TestMachineJWTsThatDoNotHold(t *testing.T) {
 		for mode, want := range map[string]policy.Reason{"default": tt.want, "reference": tt.compat} {
 			m := testMachines(t, &endpoint{}, func(c *Config) { c.ReferenceCompat = mode == "reference" })
 			for range 2 {
-				got := m.authenticate(t.Context(), tt.token, anyToken, now)
+				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
 				if got.Reason != want || (got.Status == policy.SignedIn) != (want == "") || got.Status == policy.Unavailable {
 					t.Errorf("%s (%s): %v for %q (%v), want %q", tt.name, mode, got.Status, got.Reason, got.Cause, want)
 				}
@@ -124,7 +125,7 @@ func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 	m := testMachines(t, &endpoint{}, nil)
 	token := mintM2M(t, nil, object{"exp": now.Unix() + 60})
 	at := func(d time.Duration) policy.Reason {
-		return m.authenticate(t.Context(), token, anyToken, now.Add(d)).Reason
+		return m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now.Add(d)).Reason
 	}
 	for _, tt := range []struct {
 		after time.Duration
@@ -176,7 +177,7 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 		if tt.ctx.Err() != nil {
 			m.signed.base.keys = brokenKeys{tt.ctx.Err()}
 		}
-		if got := m.authenticate(tt.ctx, token, anyToken, now); got.Status != tt.status || got.Reason != tt.reason {
+		if got := m.authenticate(tt.ctx, netip.Addr{}, token, anyToken, now); got.Status != tt.status || got.Reason != tt.reason {
 			t.Errorf("%s: %v for %s (%v)", tt.name, got.Status, got.Reason, got.Cause)
 		}
 	}
@@ -191,14 +192,14 @@ func TestMachinesAndSessionsNeverTakeEachOthersTokens(t *testing.T) {
 	session := []string{mint(t, nil), mint(t, object{"scope": "a", "client_id": "client_1"})}
 	for range 2 {
 		for _, token := range machine {
-			if got := m.authenticate(t.Context(), token, anyToken, now); got.Status != policy.SignedIn || got.Principal.SessionID != "" {
+			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Status != policy.SignedIn || got.Principal.SessionID != "" {
 				t.Errorf("%s (%v)", got.Reason, got.Cause)
 			}
 			expectReason(t, v, token, policy.ReasonTokenType)
 		}
 		for _, token := range session {
 			expectReason(t, v, token, "")
-			if got := m.authenticate(t.Context(), token, anyToken, now); got.Reason != policy.ReasonTokenType {
+			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Reason != policy.ReasonTokenType {
 				t.Errorf("%v for %s", got.Status, got.Reason)
 			}
 		}

@@ -31,6 +31,9 @@ var oauthTypes = []string{"at+jwt", "application/at+jwt"}
 // the header's typ tells, or "" for those of sessions and templates. The subject
 // comes first, as with Clerk.
 func (t *token) machineType() policy.TokenType {
+	if !t.compact {
+		return ""
+	}
 	if strings.HasPrefix(text(t.claims, "sub"), machineSubject) {
 		return policy.M2MToken
 	}

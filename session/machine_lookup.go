@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -64,11 +66,11 @@ func newMachineLookup(cfg Config, rules Rules, httpClient *http.Client) (*machin
 
 // verify returns the principal that an opaque token of the type stands for, as
 // of now. The error is an *[Error].
-func (l *machineLookup) verify(ctx context.Context, text string, kind policy.TokenType, now time.Time) (*policy.Principal, error) {
+func (l *machineLookup) verify(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*policy.Principal, error) {
 	if !isOpaque(text) {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token is not one that Clerk makes")
 	}
-	known, err := l.find(ctx, text, kind, now)
+	known, err := l.find(ctx, from, text, kind, now)
 	if err != nil {
 		return nil, err
 	}
@@ -84,21 +86,17 @@ func (l *machineLookup) verify(ctx context.Context, text string, kind policy.Tok
 // isOpaque reports whether text can be an opaque token: printable characters,
 // and not the form of a JSON Web Token, which Clerk's library would not ask
 // about.
-func isOpaque(text string) bool {
-	if len(text) > maxOpaque || isCompact(text) {
-		return false
-	}
-	for _, c := range []byte(text) {
-		if c <= ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
+func isOpaque(text string) bool { return isPrintable(text, maxOpaque) && !isCompact(text) }
+
+// isPrintable reports whether text has at most so many bytes, all of them
+// characters that print.
+func isPrintable(text string, most int) bool {
+	return len(text) <= most && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
 // find returns what Clerk says of a token. All who ask about one token at once
 // share a call, and wait no longer than their own ctx allows.
-func (l *machineLookup) find(ctx context.Context, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
+func (l *machineLookup) find(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
 	id := fingerprintOf(text)
 	if known, err := l.remembered(id, now); known != nil || err != nil {
 		return known, err
@@ -107,7 +105,7 @@ func (l *machineLookup) find(ctx context.Context, text string, kind policy.Token
 		if known, err := l.remembered(id, now); known != nil || err != nil {
 			return known, err // one call ended since
 		}
-		return l.ask(context.WithoutCancel(ctx), id, text, kind, now)
+		return l.ask(because(context.WithoutCancel(ctx), l.kindOfCall(id, kind), from), id, text, kind, now)
 	})
 	select {
 	case result := <-done:
@@ -116,6 +114,15 @@ func (l *machineLookup) find(ctx context.Context, text string, kind policy.Token
 	case <-ctx.Done():
 		return nil, &Error{policy.ReasonCanceled, fmt.Errorf("waiting for Clerk: %w", ctx.Err())}
 	}
+}
+
+// kindOfCall is what a call about a token is for. A token that Clerk has vouched
+// for before is that of somebody who is known.
+func (l *machineLookup) kindOfCall(id fingerprint, kind policy.TokenType) callKind {
+	if _, ok := l.vouched.GetIfPresent(id); ok {
+		return callForKnown
+	}
+	return kindOfToken[kind]
 }
 
 // remembered returns what Clerk said of a token a moment ago, or nothing.
@@ -138,7 +145,7 @@ func within(at time.Time, d time.Duration, now time.Time) bool {
 
 // ask has Clerk verify a token, and remembers its word.
 func (l *machineLookup) ask(ctx context.Context, id fingerprint, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
-	said, err := l.api.verify(ctx, text, kind, now)
+	said, err := l.api.verify(ctx, text, kind)
 	if err == nil {
 		err = said.identity.check(kind, l.rules.relaxed)
 		if err != nil {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"os"
 	"reflect"
 	"strings"
@@ -19,7 +20,7 @@ func (v *machineVector) decide(t *testing.T, compat bool) (policy.AuthState, []b
 	t.Helper()
 	backend := &cannedBackend{answers: v.Input.Backend}
 	accept, _ := v.accept(t)
-	state := v.machines(t, backend, compat).bearer(t.Context(), v.token(), accept, time.UnixMilli(v.Input.Now),
+	state := v.machines(t, backend, compat).bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
 		func(context.Context, string, time.Time) policy.AuthState { return policy.AuthState{Reason: toSession} })
 	return state, backend.calls
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +111,7 @@ func TestOpaqueTokensSpeakForWhomClerkSays(t *testing.T) {
 			e.set(http.StatusOK, apiAnswer(t, tt.want.TokenType, tt.changes), nil, 0)
 			m := testMachines(t, e, nil)
 			for range 3 {
-				got := m.authenticate(t.Context(), tt.token, anyToken, now)
+				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
 				if diff := cmp.Diff(tt.want, got.Principal, ignoredOfPrincipals...); diff != "" || got.Status != policy.SignedIn || !got.Presented {
 					t.Fatalf("%s (%v): %s", got.Reason, got.Cause, diff)
 				}
@@ -155,7 +156,7 @@ func TestTypesThatAreNotAcceptedCostNoCall(t *testing.T) {
 		{mint(t, nil), anyToken},
 		{"", anyToken},
 	} {
-		got := m.authenticate(t.Context(), tt.token, tt.accept, now)
+		got := m.authenticate(t.Context(), netip.Addr{}, tt.token, tt.accept, now)
 		if got.Status != policy.SignedOut || got.Reason != policy.ReasonTokenType || !got.Presented || got.Principal != nil {
 			t.Errorf("%.9s where %q is accepted: %v for %s", tt.token, tt.accept, got.Status, got.Reason)
 		}
@@ -189,7 +190,7 @@ func TestBearerTokensGoToTheirOwnJudge(t *testing.T) {
 	} {
 		for name, want := range map[string]policy.Reason{"default": tt.want, "reference": tt.compat} {
 			m := testMachines(t, e, func(c *Config) { c.ReferenceCompat = name == "reference" })
-			got := m.bearer(t.Context(), tt.token, tt.accept, now, func(_ context.Context, token string, at time.Time) policy.AuthState {
+			got := m.bearer(t.Context(), netip.Addr{}, tt.token, tt.accept, now, func(_ context.Context, token string, at time.Time) policy.AuthState {
 				if token != tt.token || !at.Equal(now) {
 					t.Error("another token or time is handed on")
 				}
@@ -217,7 +218,7 @@ func TestMachineErrorsHoldNoSecrets(t *testing.T) {
 	tokens := []string{testAPIKey, testM2M, testOAuth, mintM2M(t, nil, object{"exp": 1, "secret": canary}), mintOAuth(t, nil, object{"iss": canary})}
 	for name, e := range answers {
 		for _, token := range tokens {
-			got := testMachines(t, e, nil).authenticate(t.Context(), token, anyToken, now)
+			got := testMachines(t, e, nil).authenticate(t.Context(), netip.Addr{}, token, anyToken, now)
 			if got.Cause == nil {
 				t.Errorf("%s: taken", name)
 				continue
@@ -236,7 +237,7 @@ func TestMachinesNeedASecretToAskWith(t *testing.T) {
 	e := &endpoint{}
 	m := testMachines(t, e, func(c *Config) { c.SecretKey = "" })
 	for _, token := range []string{testAPIKey, testOAuth} {
-		if got := m.authenticate(t.Context(), token, anyToken, now); got.Status != policy.Unavailable || got.Reason != policy.ReasonSecretKeyInvalid {
+		if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Status != policy.Unavailable || got.Reason != policy.ReasonSecretKeyInvalid {
 			t.Errorf("%.4s: %v for %s", token, got.Status, got.Reason)
 		}
 	}
@@ -253,12 +254,12 @@ func TestMachinesNeedASecretToAskWith(t *testing.T) {
 		{mintM2M(t, nil, nil), anyToken, policy.ReasonSecretKeyInvalid},
 		{mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, ""},
 	} {
-		if got := m.authenticate(t.Context(), tt.token, tt.accept, now); got.Reason != tt.want || got.Status == policy.Unavailable {
+		if got := m.authenticate(t.Context(), netip.Addr{}, tt.token, tt.accept, now); got.Reason != tt.want || got.Status == policy.Unavailable {
 			t.Errorf("%.4s where %q is accepted: %v for %q", tt.token, tt.accept, got.Status, got.Reason)
 		}
 	}
 	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.ReferenceCompat = "", true })
-	if got := m.authenticate(t.Context(), mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
+	if got := m.authenticate(t.Context(), netip.Addr{}, mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
 		t.Errorf("without any key: %v for %q", got.Status, got.Reason)
 	}
 	if _, err := newMachines(Config{APIURL: "http://api.example.com"}, testRules, testKeys(t), nil); err == nil {

@@ -66,15 +66,32 @@ func (a *Authenticator) lacksConfig(accept policy.TokenTypes) bool {
 	return c.SignInURL == "" && test || c.Domain == "" && c.ProxyURL == ""
 }
 
-// holdsNull reports whether a session cookie holds JSON's null where its claims
-// belong, which the reference does not survive.
-func (a *Authenticator) holdsNull(v *visit) bool {
-	for _, token := range []string{v.cookies.plain.session(), v.cookies.suffixed.session()} {
-		if t, err := decodeToken(token, a.relaxed, nil); err == nil && t.null {
-			return true
-		}
+// breaksChoice reports whether the reference does not survive the choice between
+// session cookies: one holds JSON's null where its claims belong, or a claim iat
+// that cannot be compared with the other's.
+func (a *Authenticator) breaksChoice(v *visit) bool {
+	isNull := func(token string) bool {
+		t, err := decodeToken(token, a.relaxed, nil)
+		return err == nil && t.null
 	}
-	return false
+	plain, suffixed := v.cookies.plain.session(), v.cookies.suffixed.session()
+	if isNull(plain) {
+		return true
+	}
+	if _, decided := a.choosesByPlain(plain); decided {
+		return false
+	}
+	return isNull(suffixed) || v.cookies.comparesTimes() && slices.ContainsFunc([]string{plain, suffixed}, func(token string) bool {
+		_, ok := textOf(a.unverified(token)["iat"])
+		return !ok
+	})
+}
+
+// comparesTimes reports whether the reference chooses by when the sessions' tokens
+// were made.
+func (jar *cookieJar) comparesTimes() bool {
+	suffixedUAT := jar.suffixed.uat()
+	return (suffixedUAT != "" || jar.suffixed.session() != "") && suffixedUAT != uatSignedOut && jar.plain.uat() != uatSignedOut
 }
 
 // misconfigured compares a satellite's sign-in page with the origin of the
@@ -99,20 +116,13 @@ var schemes = regexp.MustCompile(`(?i)https?://`)
 func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 	plain, suffixed := jar.plain.session(), jar.suffixed.session()
 	plainUAT, suffixedUAT := jar.plain.uat(), jar.suffixed.uat()
-	if plain != "" {
-		t, err := decodeToken(plain, a.relaxed, nil)
-		if err != nil || isFalsy(t.claims["iss"]) {
-			return false
-		}
-		iss, ok := t.claims["iss"].(string)
-		if !ok || schemes.ReplaceAllString(iss, "") != a.frontendHost {
-			return true // another instance's
-		}
+	if chosen, decided := a.choosesByPlain(plain); decided {
+		return chosen
 	}
 	switch {
 	case suffixedUAT == "" && suffixed == "":
 		return false
-	case suffixedUAT != uatSignedOut && plainUAT != uatSignedOut && isGreater(a.unverified(plain, "iat"), a.unverified(suffixed, "iat")):
+	case jar.comparesTimes() && isGreater(a.unverified(plain)["iat"], a.unverified(suffixed)["iat"]):
 		return false
 	case suffixedUAT == uatSignedOut && plainUAT != uatSignedOut:
 		return false
@@ -122,19 +132,35 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 	return suffixedUAT != "" || suffixed == ""
 }
 
-// unverified returns a claim of a token, nil without any.
-func (a *Authenticator) unverified(token, claim string) any {
+// choosesByPlain decides by the session cookie without suffix alone, where that is
+// another instance's or names none.
+func (a *Authenticator) choosesByPlain(plain string) (suffixed, decided bool) {
+	if plain == "" {
+		return false, false
+	}
+	t, err := decodeToken(plain, a.relaxed, nil)
+	if err != nil || isFalsy(t.claims["iss"]) {
+		return false, true
+	}
+	iss, ok := t.claims["iss"].(string)
+	foreign := !ok || schemes.ReplaceAllString(iss, "") != a.frontendHost
+	return foreign, foreign
+}
+
+// unverified returns the claims of a token, none of what is no token.
+func (a *Authenticator) unverified(token string) map[string]any {
 	t, err := decodeToken(token, a.relaxed, nil)
 	if err != nil {
 		return nil
 	}
-	return t.claims[claim]
+	return t.claims
 }
 
-// expired reports whether a token says that it has expired.
+// expired reports whether a token says that it has expired. JSON's null is long
+// past, and an absent claim says nothing.
 func (a *Authenticator) expired(token string, now time.Time) bool {
-	exp := a.unverified(token, "exp")
-	return exp != nil && toNumber(exp) <= float64(now.Unix())
+	exp, present := a.unverified(token)["exp"]
+	return present && toNumber(exp) <= float64(now.Unix())
 }
 
 // isFalsy reports whether a decoded JSON value is one that JavaScript takes for

@@ -2,7 +2,8 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
+	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,21 +13,30 @@ import (
 
 // refreshed renews an expired session: the Backend API gives a new token for the
 // expired one and the refresh cookie. Where it does not, the browser is sent to
-// the Frontend API.
+// the Frontend API. Whoever can be sent nowhere is told of an outage where Clerk had
+// no answer: nobody was signed out.
 func (a *Authenticator) refreshed(ctx context.Context, v *visit, expired string, cause error) policy.AuthState {
 	state, why := a.refresh(ctx, v, expired)
 	if why == "" {
 		return state
 	}
-	return a.renew(v, why, cause)
+	renewed := a.renew(v, why, cause)
+	if state.Status == policy.Unavailable && renewed.Status != policy.Handshake {
+		return state
+	}
+	return renewed
 }
 
-// refresh returns the state of a refreshed session, or why it was not.
+// maxRefresh bounds a refresh token, in bytes. Longer ones are not asked with.
+const maxRefresh = 2 << 10
+
+// refresh returns the state of a refreshed session, or why it was not, with the
+// state of an outage where that is why.
 func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (policy.AuthState, policy.Reason) {
 	switch {
 	case !v.isGet():
 		return policy.AuthState{}, policy.ReasonExpiredNotGet
-	case v.cookies.refresh.value == "":
+	case v.cookies.refresh.value == "", !a.relaxed.renewals && !isPrintable(v.cookies.refresh.value, maxRefresh):
 		return policy.AuthState{}, policy.ReasonExpiredNoRefreshCookie
 	case a.config.SecretKey == "":
 		return policy.AuthState{}, policy.ReasonExpiredNoClient
@@ -38,9 +48,14 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 	if why != "" {
 		return policy.AuthState{}, why
 	}
-	directives, why := a.askRefresh(ctx, v, id, expired)
-	if why != "" {
-		return policy.AuthState{}, why
+	directives, err := a.askRefresh(ctx, v, id, expired)
+	switch {
+	case err != nil && !a.relaxed.renewals && isNoWordOnRefresh(err):
+		return outage(err), whyNotRefreshed(err, false)
+	case err != nil:
+		return policy.AuthState{}, whyNotRefreshed(err, a.relaxed.renewals)
+	case len(directives) == 0:
+		return policy.AuthState{}, policy.ReasonExpiredRefreshEmpty
 	}
 	renewed, ok := renewedCookies(directives)
 	if !ok {
@@ -50,13 +65,29 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 		return policy.AuthState{}, policy.ReasonExpiredRefreshedInvalid
 	}
 	state, err := a.arrived(ctx, v, renewed)
-	if err != nil {
+	switch {
+	case err != nil && isUnavailable(err) && !a.relaxed.outages:
+		return failed(err), policy.ReasonExpiredRefreshedInvalid
+	case err != nil:
 		return policy.AuthState{}, policy.ReasonExpiredRefreshedInvalid
 	}
 	if !a.relaxed.renewals {
 		state.Headers = append(state.Headers, policy.Header{Name: "Cache-Control", Value: "no-store"})
 	}
 	return state, ""
+}
+
+// isNoWordOnRefresh reports whether an error says nothing about a refresh. Here 401
+// and 403 do: they are what a refresh token gets that does not hold.
+func isNoWordOnRefresh(err error) bool {
+	e, answered := errors.AsType[*backendError](err)
+	refused := answered && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden)
+	return !refused && isNoVerdict(err)
+}
+
+// outage is the state of a request about which Clerk had no answer.
+func outage(err error) policy.AuthState {
+	return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonClerkUnavailable, Presented: true, Cause: err}
 }
 
 // expiredSession returns the id of the session that a token names. By default
@@ -90,9 +121,8 @@ func climbs(id string) bool {
 	return false
 }
 
-// askRefresh asks once for all requests that bring the same two tokens at the
-// same time.
-func (a *Authenticator) askRefresh(ctx context.Context, v *visit, id, expired string) ([]string, policy.Reason) {
+// askRefresh asks Clerk for the cookies of a refreshed session.
+func (a *Authenticator) askRefresh(ctx context.Context, v *visit, id, expired string) ([]string, error) {
 	refresh := v.cookies.refresh.value
 	asked := refreshRequest{
 		Format: "cookie", ExpiredToken: expired, RefreshToken: refresh,
@@ -101,23 +131,7 @@ func (a *Authenticator) askRefresh(ctx context.Context, v *visit, id, expired st
 	if u, ok := v.address(); ok {
 		asked.RequestOrigin = u.origin()
 	}
-	digest := sha256.Sum256([]byte(expired + "\n" + refresh))
-	done := a.refreshes.DoChan(string(digest[:]), func() (any, error) {
-		return a.backend.refresh(context.WithoutCancel(ctx), id, v.suffixed, asked)
-	})
-	select {
-	case result := <-done:
-		if result.Err != nil {
-			return nil, whyNotRefreshed(result.Err, a.relaxed.renewals)
-		}
-		directives, _ := result.Val.([]string)
-		if len(directives) == 0 {
-			return nil, policy.ReasonExpiredRefreshEmpty
-		}
-		return directives, ""
-	case <-ctx.Done():
-		return nil, policy.ReasonExpiredRefreshFailed
-	}
+	return a.backend.refresh(because(ctx, callForRefresh, causedBy(v.request)), id, v.suffixed, asked, v.now)
 }
 
 // refreshRequest is what the Backend API wants to know of a refresh.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,7 @@ func (r *RemoteKeySet) outcome() error {
 // fetch replaces the set if a good one comes back, and keeps the old one
 // otherwise.
 func (r *RemoteKeySet) fetch() error {
-	ctx, cancel := context.WithTimeout(r.life, callTimeout)
+	ctx, cancel := context.WithTimeout(because(r.life, callForKeys, netip.Addr{}), callTimeout)
 	defer cancel()
 	keys, err := r.download(ctx)
 	now := r.source.Now()

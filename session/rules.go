@@ -20,8 +20,8 @@ func (r *Rules) checkClaims(claims map[string]any, now time.Time) error {
 	if !r.audience(claims["aud"]) {
 		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
 	}
-	if !r.authorizedParty(claims["azp"]) {
-		return refuse(policy.ReasonTokenParties, "claim azp is not among the authorized parties")
+	if err := r.authorizedParty(claims["azp"]); err != nil {
+		return err
 	}
 	if !r.issuer(claims["iss"]) {
 		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
@@ -53,12 +53,19 @@ func (r *Rules) issuer(iss any) bool {
 	return ok && slices.Contains(r.Issuers, text)
 }
 
-func (r *Rules) authorizedParty(azp any) bool {
-	if len(r.AuthorizedParties) == 0 {
-		return true
+// authorizedParty wants a token to be for an application of the site. A token
+// without the claim is for none.
+func (r *Rules) authorizedParty(azp any) error {
+	text, _ := azp.(string)
+	switch {
+	case len(r.AuthorizedParties) == 0:
+		return nil
+	case text == "":
+		return refuse(policy.ReasonTokenParties, "the token names no application (claim azp)")
+	case !isParty(r.AuthorizedParties, text, r.relaxed):
+		return refuse(policy.ReasonTokenParties, "claim azp is not among the authorized parties")
 	}
-	text, ok := azp.(string)
-	return ok && text != "" && slices.Contains(r.AuthorizedParties, text)
+	return nil
 }
 
 // audience follows Clerk in letting tokens without an audience pass.
@@ -128,9 +135,19 @@ func (r *Rules) instant(claims map[string]any, name string) (ms float64, present
 	}
 	seconds, ok := value.(float64)
 	if r.relaxed.times {
-		return math.Trunc(seconds) * 1000, true, ok
+		return referenceInstant(seconds), true, ok
 	}
 	return seconds * 1000, true, ok && 0 <= seconds && seconds <= maxInstant
+}
+
+// referenceInstant is what JavaScript's Date makes of a number of seconds: what it
+// cannot hold is neither before nor after anything.
+func referenceInstant(seconds float64) float64 {
+	const most = 8.64e15 // ECMAScript § 21.4.1.1
+	if ms := math.Trunc(seconds) * 1000; math.Abs(ms) <= most {
+		return ms
+	}
+	return math.NaN()
 }
 
 // checkStatus refuses sessions with unfinished tasks, and statuses it does not

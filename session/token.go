@@ -20,6 +20,8 @@ type token struct {
 	// headless and null are JSON's null for header and claims, which the
 	// reference decodes.
 	headless, null bool
+	// compact reports the form that the reference wants of a machine's tokens.
+	compact bool
 }
 
 // knownHeader is a header decoded before. Those of an instance's tokens are all
@@ -39,7 +41,7 @@ func decodeToken(text string, r relaxations, known *knownHeader) (*token, error)
 	if !three || strings.Contains(signature, ".") {
 		return nil, errors.New("the token does not have three segments")
 	}
-	t := &token{signed: text[:len(header)+1+len(payload)]}
+	t := &token{signed: text[:len(header)+1+len(payload)], compact: !r.spelling || isCompact(text)}
 	var err error
 	if known != nil && known.segment == header {
 		t.header = known.header

@@ -44,7 +44,7 @@ func (t *token) checkSignatureHeader(r relaxations) error {
 			return refuse(policy.ReasonTokenInvalid, "header "+name+" is present")
 		}
 	}
-	if kid, present := t.header["kid"]; present && kid != t.kid() {
+	if _, ok := t.kid(r); !ok {
 		return refuse(policy.ReasonKidMismatch, "header kid is not text")
 	}
 	return nil
@@ -66,8 +66,13 @@ func (t *token) algorithm() string {
 	return alg
 }
 
-// kid returns header kid, or "" where it is not text.
-func (t *token) kid() string {
-	kid, _ := t.header["kid"].(string)
-	return kid
+// kid returns header kid, or "" where there is none, and false where it is not
+// text. The reference takes for text whatever it can make one of.
+func (t *token) kid(r relaxations) (kid string, ok bool) {
+	if r.keys {
+		return textOfMember(t.header, "kid")
+	}
+	named, present := t.header["kid"]
+	kid, ok = named.(string)
+	return kid, ok || !present
 }

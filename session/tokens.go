@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/clerk/clerk-sdk-go/v2"
@@ -24,8 +23,6 @@ const (
 	maxTemplateToken = 8 << 10
 	// maxTemplateTokens bounds all that is kept, in bytes.
 	maxTemplateTokens = 32 << 20
-	// maxTemplateCalls bounds the calls to Clerk that are under way.
-	maxTemplateCalls = 64
 
 	// renewBefore is how long before it expires a token is no longer sent.
 	renewBefore = 10 * time.Second
@@ -37,8 +34,6 @@ const (
 	keepFailure = time.Second
 	// keepGone is longer than the tokens of a session outlive it.
 	keepGone = 2 * time.Minute
-	// longestBackoff bounds how long Clerk can ask us to wait.
-	longestBackoff = 30 * time.Second
 )
 
 // Tokens gets the tokens of JWT templates from Clerk's Backend API. One that was
@@ -48,17 +43,15 @@ type Tokens struct {
 	client *sessions.Client
 	known  *otter.Cache[tokenKey, tokenAnswer]
 	flight singleflight.Group
-	calls  chan struct{}
-	// quietUntil is when Clerk, having had too many calls, takes more: Unix
-	// nanoseconds.
-	quietUntil atomic.Int64
 }
 
 // tokenKey is what a token is made for.
-type tokenKey struct{ session, user, org, template string }
+type tokenKey struct{ session, user, org, role, template string }
 
-func (k tokenKey) String() string {
-	return strings.Join([]string{k.session, k.user, k.org, k.template}, "\x00")
+// flight tells apart the calls that can be shared: those for principals that may
+// the same.
+func (k tokenKey) flight(p *policy.Principal) string {
+	return fmt.Sprintf("%q %q %+v %+v", k, p.OrgPermissions, p.Features, p.Plans)
 }
 
 // tokenAnswer is a token, or why there is none, and until when that counts.
@@ -67,40 +60,82 @@ type tokenAnswer struct {
 	reason policy.Reason
 	cause  error
 	until  time.Time
+	// about is whom it was made for, and made the same principal as of then.
+	about, made *policy.Principal
+}
+
+// counts reports whether an answer is good for a principal, as of now: what the
+// session may has not changed since, as far as its token or a webhook says.
+func (a *tokenAnswer) counts(p *policy.Principal, ended policy.Revocations, now time.Time) bool {
+	if !now.Before(a.until) || !maySame(a.about, p) {
+		return false
+	}
+	if a.token == "" || ended == nil {
+		return true
+	}
+	reason := ended.Revoked(a.made, now)
+	return reason == "" || reason == policy.ReasonRevocationsUnavailable
+}
+
+// maySame reports whether the tokens of two principals of one role say that they
+// may the same.
+func maySame(a, b *policy.Principal) bool {
+	return a == b || a.OrgSlug == b.OrgSlug && a.Actor == b.Actor && slices.Equal(a.OrgPermissions, b.OrgPermissions) &&
+		sameEntitlements(&a.Features, &b.Features) && sameEntitlements(&a.Plans, &b.Plans)
+}
+
+func sameEntitlements(a, b *policy.Entitlements) bool {
+	return a.Malformed == b.Malformed && slices.Equal(a.Org, b.Org) && slices.Equal(a.User, b.User)
 }
 
 // NewTokens returns a source of tokens with the configuration's secret key. The
 // HTTP client lends its connections and may be nil.
 func NewTokens(cfg Config, httpClient *http.Client) (*Tokens, error) {
-	client, err := sessionsClient(cfg, httpClient)
+	client, err := sessionsClient(cfg, httpClient, callForKnown)
 	if err != nil {
 		return nil, err
 	}
 	return &Tokens{
 		client: client,
 		known:  otter.Must(&otter.Options[tokenKey, tokenAnswer]{MaximumWeight: maxTemplateTokens, Weigher: weigh}),
-		calls:  make(chan struct{}, maxTemplateCalls),
 	}, nil
 }
 
 // weigh returns about how many bytes an entry takes.
 func weigh(k tokenKey, a tokenAnswer) uint32 {
-	const overhead = 512
-	return uint32(overhead + len(a.token) + len(k.session) + len(k.user) + len(k.org) + len(k.template))
+	const overhead = 1024
+	return uint32(overhead + len(a.token) + len(k.session) + len(k.user) + len(k.org) + len(k.role) + len(k.template))
 }
 
 // Token implements [policy.Tokens]. A call under way is shared; each caller
 // waits no longer than its own ctx allows. Failures are kept for a second.
 func (t *Tokens) Token(ctx context.Context, p *policy.Principal, template string, now time.Time) (string, policy.Reason, error) {
-	key := tokenKey{p.SessionID, p.UserID, p.OrgID, template}
-	if known, ok := t.known.GetIfPresent(key); ok && now.Before(known.until) {
+	return t.token(ctx, p, template, nil, now)
+}
+
+// Under returns the same tokens for those who know what has ended: none that was
+// made before what the session may has changed is sent.
+func (t *Tokens) Under(ended policy.Revocations) policy.Tokens { return tokensUnder{t, ended} }
+
+type tokensUnder struct {
+	tokens *Tokens
+	ended  policy.Revocations
+}
+
+func (u tokensUnder) Token(ctx context.Context, p *policy.Principal, template string, now time.Time) (string, policy.Reason, error) {
+	return u.tokens.token(ctx, p, template, u.ended, now)
+}
+
+func (t *Tokens) token(ctx context.Context, p *policy.Principal, template string, ended policy.Revocations, now time.Time) (string, policy.Reason, error) {
+	key := tokenKey{p.SessionID, p.UserID, p.OrgID, p.OrgRole, template}
+	if known, ok := t.known.GetIfPresent(key); ok && known.counts(p, ended, now) {
 		return known.token, known.reason, known.cause
 	}
 	if !sessionID.MatchString(p.SessionID) {
 		return "", policy.ReasonClerkUnavailable, errors.New("the principal has no session")
 	}
-	done := t.flight.DoChan(key.String(), func() (any, error) {
-		return t.fetch(context.WithoutCancel(ctx), key, now), nil
+	done := t.flight.DoChan(key.flight(p), func() (any, error) {
+		return t.fetch(context.WithoutCancel(ctx), key, p, ended, now), nil
 	})
 	select {
 	case result := <-done:
@@ -113,8 +148,8 @@ func (t *Tokens) Token(ctx context.Context, p *policy.Principal, template string
 
 // fetch asks Clerk, and keeps the answer. One that came while this call was
 // waiting to begin is good enough.
-func (t *Tokens) fetch(ctx context.Context, key tokenKey, now time.Time) tokenAnswer {
-	if known, ok := t.known.GetIfPresent(key); ok && now.Before(known.until) {
+func (t *Tokens) fetch(ctx context.Context, key tokenKey, p *policy.Principal, ended policy.Revocations, now time.Time) tokenAnswer {
+	if known, ok := t.known.GetIfPresent(key); ok && known.counts(p, ended, now) {
 		return known
 	}
 	began := time.Now()
@@ -124,21 +159,28 @@ func (t *Tokens) fetch(ctx context.Context, key tokenKey, now time.Time) tokenAn
 	if answer.until.IsZero() {
 		answer.until = now.Add(time.Since(began) + keepFailure)
 	}
+	answer.about, answer.made = p, asOf(p, answer.token, now)
 	t.known.Set(key, answer)
 	return answer
 }
 
-// ask makes the call, when it is its turn.
+// asOf is a principal as if its token was made when this one was: by Clerk's
+// clock, where it says so.
+func asOf(p *policy.Principal, token string, now time.Time) *policy.Principal {
+	made := &policy.Principal{
+		TokenType: p.TokenType, UserID: p.UserID, SessionID: p.SessionID, OrgID: p.OrgID, OrgSlug: p.OrgSlug, OrgRole: p.OrgRole,
+		Actor: p.Actor, IssuedAt: now, ExpiresAt: p.ExpiresAt, TokenDigest: p.TokenDigest, Claims: p.Claims,
+	}
+	if t, err := decodeToken(token, relaxations{}, nil); err == nil {
+		if iat := instant(t.claims["iat"]); iat.After(time.Unix(0, 0)) && iat.Before(now) {
+			made.IssuedAt = iat
+		}
+	}
+	return made
+}
+
+// ask makes the call.
 func (t *Tokens) ask(ctx context.Context, key tokenKey, now time.Time) tokenAnswer {
-	select {
-	case t.calls <- struct{}{}:
-		defer func() { <-t.calls }()
-	case <-ctx.Done():
-		return unavailable("too many calls to Clerk are under way")
-	}
-	if now.UnixNano() < t.quietUntil.Load() {
-		return unavailable("Clerk has had too many calls")
-	}
 	made, err := t.client.CreateToken(ctx, &sessions.CreateTokenParams{ID: key.session, TemplateName: key.template})
 	if err != nil {
 		return t.refused(ctx, key, now, err)
@@ -153,48 +195,34 @@ func unavailable(why string) tokenAnswer {
 // refused says what it means that Clerk made no token. What a client error is
 // about, the session or the template, the session tells.
 func (t *Tokens) refused(ctx context.Context, key tokenKey, now time.Time, err error) tokenAnswer {
-	status, header := refusal(err)
+	status := statusOf(err)
 	switch {
-	case status == http.StatusTooManyRequests:
-		t.quietUntil.Store(now.Add(backoff(header)).UnixNano())
-	case status >= 400 && status < 500 && status != http.StatusUnauthorized:
+	case isVerdict(status) || status == http.StatusForbidden:
 		if reason := t.ended(ctx, key); reason != "" {
 			return tokenAnswer{reason: reason, cause: fmt.Errorf("getting a token: Clerk answered %d: the session is not active", status), until: now.Add(keepGone)}
 		}
 		return unavailable(fmt.Sprintf("Clerk answered %d; is there a JWT template %q?", status, key.template))
-	case status == 0 && ctx.Err() != nil:
-		return unavailable("Clerk did not answer in time")
 	case status == 0:
-		return unavailable("Clerk gave no answer that can be read")
+		return unavailable(noAnswer(err).Error())
 	}
 	return unavailable(fmt.Sprintf("Clerk answered %d", status))
 }
 
-// refusal returns the status and the fields of an answer that is Clerk's error;
-// zero for all other errors, whose text may be an answer's and goes nowhere.
-func refusal(err error) (int, http.Header) {
+// statusOf returns the status of an answer that is Clerk's error; zero for all
+// other errors, whose text may be an answer's and goes nowhere.
+func statusOf(err error) int {
 	refused, ok := errors.AsType[*clerk.APIErrorResponse](err)
 	if !ok || refused.Response == nil {
-		return 0, nil
+		return 0
 	}
-	return refused.Response.StatusCode, refused.Response.Header
-}
-
-// backoff is how long Clerk wants to be left alone (RFC 9110 § 10.2.3), within
-// reason.
-func backoff(header http.Header) time.Duration {
-	seconds, err := strconv.ParseUint(header.Get("Retry-After"), 10, 64)
-	if err != nil {
-		return keepFailure
-	}
-	return max(time.Duration(min(seconds, uint64(longestBackoff/time.Second)))*time.Second, keepFailure)
+	return refused.Response.StatusCode
 }
 
 // ended returns why a session is not signed in, or "" where it is, or that
 // cannot be told.
 func (t *Tokens) ended(ctx context.Context, key tokenKey) policy.Reason {
 	found, err := t.client.Get(ctx, key.session)
-	if status, _ := refusal(err); status == http.StatusNotFound {
+	if statusOf(err) == http.StatusNotFound {
 		return policy.ReasonSessionRevoked
 	}
 	switch {

@@ -79,6 +79,45 @@ func TestTokensAreToldApart(t *testing.T) {
 	b.expectCalls(t, 5, "for five that differ in session, organization or template")
 }
 
+// What a session may is part of what a token is made for.
+func TestTokensFollowWhatASessionMay(t *testing.T) {
+	t.Parallel()
+	base := func() *policy.Principal {
+		return &policy.Principal{
+			TokenType: policy.SessionToken, UserID: "user_a", SessionID: "sess_a", OrgID: "org_a", OrgSlug: "a", OrgRole: "org:admin", OrgPermissions: []string{"org:docs:read"},
+			Features: policy.ParseEntitlements("o:docs"), Plans: policy.ParseEntitlements("o:pro"),
+		}
+	}
+	for name, change := range map[string]func(*policy.Principal){
+		"role":            func(p *policy.Principal) { p.OrgRole = "org:member" },
+		"no role":         func(p *policy.Principal) { p.OrgRole = "" },
+		"organization":    func(p *policy.Principal) { p.OrgID = "org_b" },
+		"slug":            func(p *policy.Principal) { p.OrgSlug = "b" },
+		"permissions":     func(p *policy.Principal) { p.OrgPermissions = nil },
+		"more of them":    func(p *policy.Principal) { p.OrgPermissions = append(p.OrgPermissions, "org:docs:write") },
+		"features":        func(p *policy.Principal) { p.Features = policy.ParseEntitlements("u:docs") },
+		"plans":           func(p *policy.Principal) { p.Plans = policy.ParseEntitlements("o:free") },
+		"a malformed one": func(p *policy.Principal) { p.Plans = policy.ParseEntitlements("o:pro,x") },
+		"an actor":        func(p *policy.Principal) { p.Actor = "user_b" },
+	} {
+		b := &scriptedBackend{}
+		b.makes(templateToken(t, now.Add(time.Hour), nil), 0)
+		tokens := testTokens(t, b)
+		get := func(p *policy.Principal) {
+			if _, reason, err := tokens.Token(t.Context(), p, "hasura", now); reason != "" {
+				t.Errorf("%s: %s, %v", name, reason, err)
+			}
+		}
+		get(base())
+		get(base())
+		b.expectCalls(t, 1, "for two tokens of a session that say the same")
+		changed := base()
+		change(changed)
+		get(changed)
+		b.expectCalls(t, 1, "after a change of "+name)
+	}
+}
+
 // Whatever Clerk does, there is no token or a good one, and nothing of an answer
 // or a key is in the cause.
 func TestTokensFailsClosed(t *testing.T) {
@@ -208,7 +247,7 @@ func TestTokensBoundsTheCallsUnderWay(t *testing.T) {
 		tokens := testTokens(t, b)
 		var waiting sync.WaitGroup
 		var failed sync.Map
-		for i := range 4 * maxTemplateCalls {
+		for i := range 4 * maxKnownCalls {
 			waiting.Go(func() {
 				p := &policy.Principal{UserID: "user_a", SessionID: fmt.Sprintf("sess_%d", i)}
 				if _, reason, _ := tokens.Token(t.Context(), p, "hasura", time.Now()); reason != "" {
@@ -217,16 +256,16 @@ func TestTokensBoundsTheCallsUnderWay(t *testing.T) {
 			})
 		}
 		waiting.Wait()
-		if b.most != maxTemplateCalls {
-			t.Errorf("%d calls at once, want %d", b.most, maxTemplateCalls)
+		if b.most != maxKnownCalls {
+			t.Errorf("%d calls at once, want %d", b.most, maxKnownCalls)
 		}
 		n := 0
 		failed.Range(func(_, reason any) bool {
 			n++
 			return reason == policy.ReasonClerkUnavailable
 		})
-		if n > 2*maxTemplateCalls {
-			t.Errorf("%d of %d were refused", n, 4*maxTemplateCalls)
+		if n > 2*maxKnownCalls {
+			t.Errorf("%d of %d were refused", n, 4*maxKnownCalls)
 		}
 	})
 }

@@ -32,17 +32,24 @@ func (c Config) Validate() error {
 	return errors.Join(v.errs...)
 }
 
-// Warnings says what is valid and probably not meant.
-func (c Config) Warnings() []string {
-	var out []string
+// Warnings says what is valid and probably not meant, under paths that begin with
+// "clerk.".
+func (c Config) Warnings() []policy.Warning {
+	var out []policy.Warning
+	warn := func(id, key, suggestion, msg string) {
+		out = append(out, policy.Warning{ID: id, Path: "clerk." + key, Msg: msg, Suggestion: suggestion})
+	}
 	if len(c.AuthorizedParties) == 0 {
-		out = append(out, "clerk.authorized_parties is not set: tokens minted for any origin of the instance are taken; list the origins of this site")
+		warn(policy.WarnAuthorizedPartiesUnset, "authorized_parties", "list the origins of this site", "it is not set: tokens minted for any origin of the instance are taken, and browsers are sent back to whatever host they name")
+	}
+	if party := c.foreignParty(); party != "" {
+		warn(policy.WarnInstanceDomain, "publishable_key", "use the keys of the instance of that domain, or set proxy_url or satellite", "the instance is not of the domain of "+party+", where browsers would keep none of its cookies")
 	}
 	if c.skew() > time.Minute {
-		out = append(out, "clerk.clock_skew is longer than a session token lives: an expired token goes on counting that long")
+		warn(policy.WarnClockSkewLong, "clock_skew", "synchronize the clock instead", "it is longer than a session token lives: an expired token goes on counting that long")
 	}
 	if c.ReferenceCompat {
-		out = append(out, "clerk.reference_compat is for comparing with Clerk's own library: the issuer is not compared; do not use it in production")
+		warn(policy.WarnReferenceCompat, "reference_compat", "do not use it in production", "it is for comparing with Clerk's own library: the issuer is not compared")
 	}
 	return out
 }
@@ -135,8 +142,10 @@ func (v *validator) tokens() {
 		v.fail("clock_skew", "", "%v is less than nothing", skew)
 	}
 	for i, party := range v.AuthorizedParties {
-		if !isOrigin(party) {
-			v.fail(fmt.Sprintf("authorized_parties[%d]", i), "write scheme and host alone, in lower case: https://app.example.com", "%q is not an origin", party)
+		if err := checkParty(party); err != nil {
+			v.fail(fmt.Sprintf("authorized_parties[%d]", i), "write scheme and host alone, in lower case: https://app.example.com, or https://*.example.com for all hosts below one of yours", "%v", err)
+		} else if strings.HasPrefix(v.ProxyURL, "/") && strings.Contains(party, wildcard) {
+			v.fail(fmt.Sprintf("authorized_parties[%d]", i), "list every origin, or write proxy_url in full", "a wildcard does not say where a proxy_url that is a path is")
 		}
 	}
 }

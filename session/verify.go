@@ -7,6 +7,7 @@ import (
 	_ "crypto/sha256" // the hashes of RS256, RS384 and RS512
 	_ "crypto/sha512"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -110,7 +111,8 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if fresh := t.remember(header); fresh != header {
 		v.header.Store(fresh)
 	}
-	v.cache.put(id, &verified{principal, t.kid(), key, v.rules.relaxed, len(text)})
+	kid, _ := t.kid(v.rules.relaxed) // it found the key
+	v.cache.put(id, &verified{principal, kid, key, v.rules.relaxed, len(text)})
 	return principal, nil
 }
 
@@ -123,10 +125,14 @@ func undecodable(err error) error {
 	return &Error{policy.ReasonTokenInvalid, err}
 }
 
+// errUnusable is a session that the reference has, and fails on when it is asked who
+// that is.
+var errUnusable = errors.New("the claims contradict each other")
+
 // unreadable is a token whose claims contradict each other.
 func unreadable(err error, r relaxations) error {
 	if r.outages {
-		return &Error{policy.ReasonUnexpectedError, err}
+		return &Error{policy.ReasonUnexpectedError, fmt.Errorf("%w: %w", errUnusable, err)}
 	}
 	return &Error{policy.ReasonTokenVerification, err}
 }
@@ -147,8 +153,11 @@ func (v *Verifier) findKey(ctx context.Context, t *token, headerErr error, now t
 	if headerErr != nil && !v.rules.relaxed.header {
 		return nil, headerErr
 	}
-	key, err := v.keys.Key(ctx, t.kid(), now)
+	kid, ok := t.kid(v.rules.relaxed)
+	key, err := v.keys.Key(ctx, kid, now)
 	switch {
+	case !ok && v.rules.relaxed.keys && (err == nil || errors.Is(err, ErrUnknownKey)):
+		return nil, &Error{policy.ReasonUnexpectedError, errNoKeyName}
 	case errors.Is(err, ErrUnknownKey):
 		return nil, &Error{policy.ReasonKidMismatch, err}
 	case err != nil && ctx.Err() != nil:
@@ -164,6 +173,9 @@ func (v *Verifier) findKey(ctx context.Context, t *token, headerErr error, now t
 	}
 	return key, nil
 }
+
+// errNoKeyName is a kid that the reference fails on, wherever it looks for the key.
+var errNoKeyName = errors.New("header kid is nothing that a text can be made of")
 
 // hashes are those of the algorithms that any key of ours may verify (RFC 7518
 // § 3.3).

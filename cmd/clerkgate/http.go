@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/assertion"
@@ -16,7 +15,6 @@ import (
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/revocation"
-	"github.com/clerkgate/clerkgate/session"
 )
 
 // Bounds of the HTTP server. Its handlers have their own within these.
@@ -30,110 +28,92 @@ const (
 // edge serves people and Clerk's front end by HTTP, for proxies that only ask
 // for decisions and cannot answer themselves.
 type edge struct {
-	options  *serveOptions
-	gates    *gates
-	logger   *slog.Logger
-	handler  atomic.Pointer[http.Handler] // of the document in force
 	server   *http.Server
 	listener net.Listener
 }
 
 // startEdge listens where --http says; without it nothing is served.
-func startEdge(ctx context.Context, o *serveOptions, gates *gates, logger *slog.Logger) (*edge, error) {
-	e := &edge{options: o, gates: gates, logger: logger}
-	if err := e.reload(); err != nil {
-		return nil, fmt.Errorf("--http: %w", err)
+func startEdge(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (*edge, error) {
+	if address == "" {
+		return new(edge), nil
 	}
-	if o.http == "" {
-		return e, nil
-	}
-	var err error
-	if e.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.http); err != nil {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
 		return nil, fmt.Errorf("listening for HTTP: %w", err)
 	}
-	e.server = &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*e.handler.Load()).ServeHTTP(w, r) }),
+	e := &edge{listener: listener, server: &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: edgeHeaderTimeout,
 		ReadTimeout:       edgeTimeout,
 		WriteTimeout:      edgeTimeout,
 		MaxHeaderBytes:    edgeHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
-	}
+	}}
 	go e.server.Serve(e.listener) //nolint:errcheck // it ends with close
 	return e, nil
-}
-
-// reload puts the handlers of the document in force in place of those before. On
-// an error nothing changes.
-func (e *edge) reload() error {
-	if e.options.http == "" {
-		return nil
-	}
-	parts := e.gates.inForce()
-	parts.logger, parts.frontendAPI = e.logger, e.options.upstream
-	handler, warnings, err := edgeHandler(parts)
-	if err != nil {
-		return err
-	}
-	e.handler.Store(&handler)
-	for _, warning := range warnings {
-		e.logger.Warn("http", "warning", warning)
-	}
-	return nil
-}
-
-// inForce is the document in force, and what was made of it.
-func (g *gates) inForce() edgeParts {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return edgeParts{config: g.config, authenticator: g.session, stores: g.stores, upstream: g.gate.Load().Upstream}
-}
-
-// edgeParts are what the handlers are made of.
-type edgeParts struct {
-	config        *setup.Config
-	authenticator *session.Authenticator
-	stores        *setup.Stores
-	upstream      *setup.Upstream
-	logger        *slog.Logger
-	// frontendAPI is the base of Clerk's Frontend API; empty: by the key.
-	frontendAPI string
 }
 
 // edgeHandler is everything that is served by HTTP beside the checks: the
 // session page, Clerk's webhooks, the keys of assertions, and where proxy_url has
 // a path of a site, the Frontend API.
-func edgeHandler(p edgeParts) (handler http.Handler, warnings []string, err error) {
+func edgeHandler(s *state, o *serveOptions, logger *slog.Logger) (handler http.Handler, warnings []policy.Warning, err error) {
 	page, err := sessionpage.New(sessionpage.Options{
-		Clerk: p.config.Clerk, Authenticator: p.authenticator, TrustedProxies: p.config.TrustedProxies, Facts: facts,
-		Instance: policy.Instance{SignInURL: p.authenticator.SignInURL(), Origins: p.authenticator.AuthorizedParties()},
-		Limiter:  p.stores.Limiter, Logger: p.logger, Revoker: p.stores.Revocations, Revocations: p.stores.Revocations,
+		Clerk: s.config.Clerk, Authenticator: s.session, TrustedProxies: s.config.TrustedProxies, Facts: facts,
+		Instance: policy.Instance{SignInURL: s.session.SignInURL(), Origins: s.session.AuthorizedParties()},
+		Limiter:  s.stores.Limiter, Logger: logger, Revoker: s.stores.Revocations, Revocations: s.stores.Revocations,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	routes := []route{page}
-	receiver, err := p.stores.Receiver(p.config)
+	if s.gate.Upstream.Assertions != nil {
+		routes = append(routes, at{assertion.Path, s.gate.Upstream.Assertions})
+	}
+	proxy, err := frontendProxy(s.config, o.upstream, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	if proxy != nil {
+		warnings = append(warnings, proxy.Warnings()...)
+		routes = append(routes, proxy)
+	}
+	// Last, for it changes how the stores judge, which may be those in force.
+	receiver, err := s.stores.Receiver(s.config)
 	if err != nil {
 		return nil, nil, err
 	}
 	if receiver != nil {
 		routes = append(routes, at{revocation.Path, receiver})
 	}
-	if p.upstream.Assertions != nil {
-		routes = append(routes, at{assertion.Path, p.upstream.Assertions})
-	}
-	if frontendapi.IsPath(p.config.Clerk.ProxyURL) {
-		proxy, err := frontendapi.New(frontendapi.Options{
-			Clerk: p.config.Clerk, Upstream: p.frontendAPI, TrustedProxies: p.config.TrustedProxies, Facts: facts, Logger: p.logger,
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		warnings = append(warnings, proxy.Warnings()...)
-		routes = append(routes, proxy)
-	}
 	return mux(routes), warnings, nil
+}
+
+// frontendProxy is the proxy of the Frontend API; nil where proxy_url is no path
+// of a site. An empty upstream is that of the publishable key.
+func frontendProxy(config *setup.Config, upstream string, logger *slog.Logger) (*frontendapi.Handler, error) {
+	if !frontendapi.IsPath(config.Clerk.ProxyURL) {
+		return nil, nil
+	}
+	return frontendapi.New(frontendapi.Options{
+		Clerk: config.Clerk, Upstream: upstream, TrustedProxies: config.TrustedProxies, Facts: facts, Logger: logger,
+	})
+}
+
+// checkHTTP finds what serve --http would refuse of a document that is good for
+// checks. Where nobody said that there will be an HTTP server, a document that has
+// all that the Frontend API proxy needs to be one must describe one that works.
+func checkHTTP(config *setup.Config, http bool) (warnings []policy.Warning, err error) {
+	if !http && (config.Clerk.SecretKey == "" || !frontendapi.IsPath(config.Clerk.ProxyURL)) {
+		return nil, nil
+	}
+	g := newGates(context.Background(), &serveOptions{http: "validated"}, slog.New(slog.DiscardHandler))
+	s := &state{config: config}
+	defer g.retire(s, nil)
+	if err := g.compile(s, nil); err != nil {
+		return nil, err
+	}
+	_, warnings, err = edgeHandler(s, g.options, g.logger)
+	return warnings, err
 }
 
 // route is a handler that knows its own paths.

@@ -93,12 +93,12 @@ func TestTheDocumentedRoutesWorkInEnvoy(t *testing.T) {
 	defer upstream.Close()
 	path, clerk, s := instanceDocument(t, "  proxy_url: https://app.example.com/__clerk\ntrusted_proxies: 127.0.0.1\n")
 	logger := (&serveOptions{}).logger()
-	gates, err := openGates(t.Context(), path, logger)
+	gates, err := openGates(t.Context(), &serveOptions{config: path, http: "127.0.0.1:0", upstream: upstream.URL}, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer gates.close()
-	edge, err := startEdge(t.Context(), &serveOptions{http: "127.0.0.1:0", upstream: upstream.URL}, gates, logger)
+	edge, err := startEdge(t.Context(), "127.0.0.1:0", gates, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,12 +48,12 @@ func TestHTTPServesTheSessionPageAndTheFrontendAPI(t *testing.T) {
 	defer upstream.Close()
 	path, clerk, s := instanceDocument(t, "  proxy_url: https://app.example.com/__clerk\ntrusted_proxies: 127.0.0.1\n")
 	logger := (&serveOptions{}).logger()
-	gates, err := openGates(t.Context(), path, logger)
+	gates, err := openGates(t.Context(), &serveOptions{config: path, http: "127.0.0.1:0", upstream: upstream.URL}, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer gates.close()
-	edge, err := startEdge(t.Context(), &serveOptions{http: "127.0.0.1:0", upstream: upstream.URL}, gates, logger)
+	edge, err := startEdge(t.Context(), "127.0.0.1:0", gates, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,38 +104,6 @@ func TestHTTPServesTheSessionPageAndTheFrontendAPI(t *testing.T) {
 	response, _ := ask("/__clerkgate/sessions", "text/html", false)
 	if to := response.Header.Get("Location"); response.StatusCode != 307 || !strings.Contains(to, "redirect_url=https%3A%2F%2Fapp.example.com%2F__clerkgate") {
 		t.Errorf("a browser is sent to %q, %d", to, response.StatusCode)
-	}
-}
-
-func TestHTTPFollowsTheDocument(t *testing.T) {
-	t.Parallel()
-	path, _, _ := instanceDocument(t, "")
-	logger := (&serveOptions{}).logger()
-	gates, err := openGates(t.Context(), path, logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer gates.close()
-	edge, err := startEdge(t.Context(), &serveOptions{http: "127.0.0.1:0"}, gates, logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer edge.close()
-	before := edge.handler.Load()
-	if err := gates.reload(); err != nil {
-		t.Fatal(err)
-	}
-	if err := edge.reload(); err != nil || edge.handler.Load() == before {
-		t.Errorf("the handlers are those of the old document: %v", err)
-	}
-	before = edge.handler.Load()
-	without, _, _ := instanceDocument(t, "  proxy_url: not an address\n")
-	gates.path = without
-	if err := gates.reload(); err == nil {
-		t.Fatal("a wrong document is taken")
-	}
-	if edge.handler.Load() != before {
-		t.Error("the handlers changed with a wrong document")
 	}
 }
 

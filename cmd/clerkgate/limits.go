@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/ratelimit"
 )
 
 // patience is how long an operator waits for Redis, for each limit.
@@ -42,7 +42,8 @@ func showCommand() *cobra.Command {
 		Use:   "show --key <part>...",
 		Short: "Show what the next request of a key would be told",
 		Long: `show tells, without counting, whether the next request of a key would pass,
-what is left of the quota, when it is whole again, and how long to wait.
+what is left of the quota, when it is whole again, and how long to wait. Each
+quota that a plan or a role has is counted by itself, and shown by itself.
 What instances hold in slices of leased limits counts as used.` + aboutKeys,
 		Example: `  clerkgate limits show --config clerkgate.yaml --limit per-user --key user_123
   clerkgate limits show --key user_123                         # every limit with a key of one part
@@ -51,10 +52,11 @@ What instances hold in slices of leased limits counts as used.` + aboutKeys,
   clerkgate limits show --limit per-user --key user_123 --plan pro --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.each(cmd.Context(), func(ctx context.Context, counts *ratelimit.Redis, checks []policy.LimitCheck) error {
+			o.key.Every = o.key.Plan == "" && o.key.Role == ""
+			return o.each(cmd.Context(), func(ctx context.Context, stores *setup.Stores, checks []policy.LimitCheck) error {
 				shown := make([]standing, 0, len(checks))
 				for _, check := range checks {
-					result, err := counts.Show(ctx, check)
+					result, err := stores.Shared.Show(ctx, stores.Instance, check)
 					if err != nil {
 						return err
 					}
@@ -69,8 +71,8 @@ What instances hold in slices of leased limits counts as used.` + aboutKeys,
 	}
 	o.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.key.Plan, "plan", "", "the plan whose quota counts, as the limit names it")
-	f.StringVar(&o.key.Role, "role", "", "the role whose quota counts, as the limit names it")
+	f.StringVar(&o.key.Plan, "plan", "", "the plan whose quota is shown, as the limit names it")
+	f.StringVar(&o.key.Role, "role", "", "the role whose quota is shown, as the limit names it")
 	f.StringVar(&o.key.Method, "method", "GET", "the method whose cost counts")
 	return cmd
 }
@@ -80,19 +82,22 @@ func resetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset --key <part>...",
 		Short: "Let a key back in",
-		Long: `reset forgets what was counted against a key. All instances let it in again
+		Long: `reset forgets what was counted against a key, against all quotas. All instances let it in again
 within five seconds. Slices of leased limits that they hold are spent all the same.` + aboutKeys,
 		Example: `  clerkgate limits reset --config clerkgate.yaml --limit per-user --key user_123
   clerkgate limits reset --limit per-ip --key 2001:db8::7   # its whole /64, as limits count it`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.each(cmd.Context(), func(ctx context.Context, counts *ratelimit.Redis, checks []policy.LimitCheck) error {
-				var names []string
+			o.key.Every = true
+			return o.each(cmd.Context(), func(ctx context.Context, stores *setup.Stores, checks []policy.LimitCheck) error {
+				var names []string // each once, whatever number of quotas it has
 				for _, check := range checks {
-					if err := counts.Reset(ctx, check); err != nil {
+					if err := stores.Shared.Reset(ctx, stores.Instance, check); err != nil {
 						return err
 					}
-					names = append(names, check.Name)
+					if !slices.Contains(names, check.Name) {
+						names = append(names, check.Name)
+					}
 				}
 				if o.json {
 					return writeJSON(cmd.OutOrStdout(), map[string]any{"reset": names})
@@ -119,7 +124,7 @@ hexadecimal digits. An empty part is one that the request lacked: then its
 // flags adds those that the commands share.
 func (o *limitsOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.config, "config", "clerkgate.yaml", "the policy document")
+	f.StringVar(&o.config, "config", defaultConfig, "the policy document")
 	f.StringVar(&o.key.Limit, "limit", "", "the limit; empty: all that have a key of so many parts")
 	f.StringArrayVar(&o.key.Parts, "key", nil, "a part of the key; again for each further part")
 	f.StringVar(&o.key.Address, "address", "", "the address that was counted for an empty part")
@@ -130,7 +135,7 @@ func (o *limitsOptions) flags(cmd *cobra.Command) {
 }
 
 // each does something with all counts of the key.
-func (o *limitsOptions) each(ctx context.Context, do func(context.Context, *ratelimit.Redis, []policy.LimitCheck) error) error {
+func (o *limitsOptions) each(ctx context.Context, do func(context.Context, *setup.Stores, []policy.LimitCheck) error) error {
 	config, _, err := setup.LoadFile(o.config)
 	if err != nil {
 		return err
@@ -144,12 +149,12 @@ func (o *limitsOptions) each(ctx context.Context, do func(context.Context, *rate
 			"To begin anew, restart it; a reload keeps the counts", o.config)
 	}
 	config.Redis.Budget = policy.Duration(patience) // a request would not wait that long; a person does
-	stores, err := setup.OpenStores(config, ratelimit.NewMemory(ratelimit.Options{}), setup.Options{})
+	stores, err := setup.OpenStores(config, setup.NewMemory(), setup.Options{})
 	if err != nil {
 		return err
 	}
 	defer stores.Close()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(checks))*patience)
 	defer cancel()
-	return do(ctx, stores.Shared, checks)
+	return do(ctx, stores, checks)
 }

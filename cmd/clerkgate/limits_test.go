@@ -12,7 +12,6 @@ import (
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/internal/testredis"
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/ratelimit"
 )
 
 // signedIn is who asks, whatever the request holds.
@@ -38,7 +37,7 @@ func startInstance(t *testing.T, document string, who *policy.Principal) *instan
 		t.Fatal(err)
 	}
 	config.Redis.Budget = policy.Duration(20 * time.Second) // the test is not about time
-	stores, err := setup.OpenStores(config, ratelimit.NewMemory(ratelimit.Options{}), setup.Options{})
+	stores, err := setup.OpenStores(config, setup.NewMemory(), setup.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,10 +142,42 @@ func TestWhoIsLimitedIsShownAndLetBackIn(t *testing.T) {
 	}
 }
 
+// What a key used is counted by quota, and a reset is for all of them.
+func TestEveryQuotaOfAKeyIsShownAndReset(t *testing.T) {
+	t.Parallel()
+	server := testredis.Start(t)
+	path := document(t, fmt.Sprintf("redis: {url: \"redis://%s\"}\nlimits:\n  per-user: {limit: 3, window: 24h, key: user, plans: {pro: 9}, roles: {\"org:admin\": 6}}\nrules:\n  - {name: all, match: {path: /(.*)}, limits: per-user}\n", server.Addr))
+	for _, who := range []*policy.Principal{{}, {Plans: policy.ParseEntitlements("u:pro")}, {OrgID: "org_1", OrgRole: "org:admin"}} {
+		who.TokenType, who.UserID, who.SessionID, who.IssuedAt = policy.SessionToken, "user_ada", "sess_1", time.Now()
+		startInstance(t, path, who).passing(t, "203.0.113.7", 2)
+	}
+	show := func() string {
+		out, err := run(t, "limits", "show", "--config", path, "--key", "user_ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var left []string
+		for _, line := range strings.Split(strings.TrimSpace(out), "\n")[1:] {
+			fields := strings.Fields(line)
+			left = append(left, fields[1]+" "+fields[6])
+		}
+		return strings.Join(left, ", ")
+	}
+	if got := show(); got != "3 1, 6 4, 9 7" {
+		t.Errorf("shown: %s", got)
+	}
+	if out, err := run(t, "limits", "reset", "--config", path, "--key", "user_ada"); err != nil || out != "per-user: reset\n" {
+		t.Errorf("reset: %q, %v", out, err)
+	}
+	if got := show(); got != "3 3, 6 6, 9 9" {
+		t.Errorf("after the reset: %s", got)
+	}
+}
+
 func TestAllLimitsOfAKeyAreShownInATable(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
-	path := document(t, fmt.Sprintf("redis: {url: \"redis://%s\"}\nlimits:\n  per-user: {limit: 3, window: 1m, key: user, cost: {POST: 2}}\n  burst: {algorithm: token_bucket, limit: 1, window: 1h, burst: 1, key: user}\n  both: {limit: 1, window: 1m, key: [user, ip]}\n", server.Addr))
+	path := document(t, fmt.Sprintf("redis: {url: \"redis://%s\"}\nlimits:\n  per-user: {limit: 3, window: 1m, key: user, cost: {POST: 2}}\n  burst: {algorithm: token_bucket, limit: 1, window: 1h, burst: 1, key: user}\n  both: {limit: 1, window: 1m, key: [user, ip]}\ndefault: {limits: [per-user, burst, both]}\n", server.Addr))
 	config, _, err := setup.LoadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +204,7 @@ func TestAllLimitsOfAKeyAreShownInATable(t *testing.T) {
 
 func TestLimitsSayWhatIsInTheWay(t *testing.T) {
 	t.Parallel()
-	limits := "limits: {per-user: {limit: 1, window: 1m, key: user}}\n"
+	limits := "limits: {per-user: {limit: 1, window: 1m, key: user}}\ndefault: {limits: per-user}\n"
 	local := document(t, limits)
 	gone := document(t, limits+"redis: {url: \"redis://user:canary@127.0.0.1:1/0\"}\n")
 	for name, c := range map[string]struct {

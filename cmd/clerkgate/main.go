@@ -14,15 +14,30 @@ import (
 	"github.com/clerkgate/clerkgate/internal/redisclient"
 )
 
+// defaultConfig is the policy document where no other is named.
+const defaultConfig = "clerkgate.yaml"
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	redisclient.Quiet()
-	if err := command().ExecuteContext(ctx); err != nil {
+	if err := command().ExecuteContext(untilSignal()); err != nil {
 		fmt.Fprintln(os.Stderr, "clerkgate:", err)
-		stop()
 		os.Exit(1)
 	}
+}
+
+// untilSignal is a context that the first signal to stop ends. The second ends the
+// process at once, however soon it comes.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(1)
+	}()
+	return ctx
 }
 
 func command() *cobra.Command {
@@ -37,6 +52,8 @@ the same policy as the handler clerk_auth.`,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Version = readBuild().String()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), validateCommand(), limitsCommand(), versionCommand())
 	return root
 }

@@ -68,7 +68,7 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.config, "config", "clerkgate.yaml", "the policy document")
+	f.StringVar(&o.config, "config", defaultConfig, "the policy document")
 	f.StringVar(&o.grpc, "grpc", "127.0.0.1:9000", "where to listen for checks: host:port or unix:/path")
 	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "where to serve health and metrics; empty: nowhere")
 	f.StringVar(&o.http, "http", "", "where to serve the session page and the Frontend API proxy; empty: nowhere")
@@ -96,9 +96,12 @@ func (o *serveOptions) logger() *slog.Logger {
 
 // serve runs until ctx ends.
 func serve(ctx context.Context, o *serveOptions) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // at once: unheard it would end the process
+	defer signal.Stop(hangup)
 	logger := o.logger()
 	registry := newRegistry()
-	gates, err := openGates(ctx, o.config, logger)
+	gates, err := openGates(ctx, o, logger)
 	if err != nil {
 		return err
 	}
@@ -125,7 +128,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	defer admin.close()
-	edge, err := startEdge(ctx, o, gates, logger)
+	edge, err := startEdge(ctx, o.http, gates, logger)
 	if err != nil {
 		listener.Close()
 		return err
@@ -138,10 +141,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 		logger.Info("readiness", "ready", ready)
 		extauthz.Ready(health, ready)
 	})
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	go reloadOn(running, hangup, gates, authz, logger, edge.reload)
+	go reloadOn(running, hangup, gates, logger)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "http", edge.address(), "tls", options.TLS != nil, "version", readBuild().Version)
@@ -172,7 +172,7 @@ func (o *serveOptions) authz(gates *gates, registry *prometheus.Registry, logger
 	if err := gates.counts.Register(registry, adapter); err != nil {
 		return nil, err
 	}
-	return extauthz.New(gates.policy(), extauthz.Options{Logger: logger, Decisions: decisions, Timeout: o.timeout, OutageAsError: o.outage})
+	return extauthz.New(gates, extauthz.Options{Logger: logger, Decisions: decisions, Timeout: o.timeout, OutageAsError: o.outage})
 }
 
 // watchReadiness calls changed at first and whenever readiness changes.
@@ -194,9 +194,8 @@ func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) 
 	}
 }
 
-// reloadOn reads the document again on each signal. What else follows the
-// document is told, and goes on as it was where it cannot.
-func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, authz *extauthz.Server, logger *slog.Logger, followers ...func() error) {
+// reloadOn reads the document again on each signal.
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, logger *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -204,14 +203,8 @@ func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, authz 
 		case <-hangup:
 		}
 		if err := gates.reload(); err != nil {
-			logger.Error("the new document is not valid; the old policy stays in force", "errors", strings.Split(err.Error(), "\n"))
+			logger.Error("the new document is not valid; the old one stays in force", "errors", strings.Split(err.Error(), "\n"))
 			continue
-		}
-		authz.SetPolicy(gates.policy())
-		for _, follow := range followers {
-			if err := follow(); err != nil {
-				logger.Error("the new policy is in force, but not for all that is served", "errors", strings.Split(err.Error(), "\n"))
-			}
 		}
 		logger.Info("reloaded")
 	}

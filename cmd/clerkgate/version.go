@@ -13,8 +13,7 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			b := readBuild()
-			fmt.Fprintf(cmd.OutOrStdout(), "clerkgate %s %s %s\n", b.Version, b.Revision, b.Go)
+			fmt.Fprintln(cmd.OutOrStdout(), readBuild())
 		},
 	}
 }
@@ -25,6 +24,9 @@ type build struct {
 	Revision string `json:"revision"`
 	Go       string `json:"go"`
 }
+
+// String is how the command line shows it.
+func (b build) String() string { return fmt.Sprintf("clerkgate %s %s %s", b.Version, b.Revision, b.Go) }
 
 func readBuild() build {
 	info, ok := debug.ReadBuildInfo()

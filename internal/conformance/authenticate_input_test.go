@@ -22,26 +22,26 @@ type authInput struct {
 
 // authConfig are the options, by the reference's names.
 type authConfig struct {
-	PublishableKey    string      `json:"publishableKey"`
-	SecretKey         string      `json:"secretKey"`
-	MachineSecretKey  string      `json:"machineSecretKey"`
-	JWTKey            string      `json:"jwtKey"`
-	APIURL            string      `json:"apiUrl"`
-	AuthorizedParties textOrTexts `json:"authorizedParties"`
-	Audience          textOrTexts `json:"audience"`
-	Issuer            textOrTexts `json:"issuer"`
-	ClockSkew         *float64    `json:"clockSkewInMs"`
-	Domain            string      `json:"domain"`
-	Satellite         bool        `json:"isSatellite"`
-	ProxyURL          string      `json:"proxyUrl"`
-	SignInURL         string      `json:"signInUrl"`
-	SignUpURL         string      `json:"signUpUrl"`
-	AutoSync          bool        `json:"satelliteAutoSync"`
+	PublishableKey    string      `json:"publishableKey,omitempty"`
+	SecretKey         string      `json:"secretKey,omitempty"`
+	MachineSecretKey  string      `json:"machineSecretKey,omitempty"`
+	JWTKey            string      `json:"jwtKey,omitempty"`
+	APIURL            string      `json:"apiUrl,omitempty"`
+	AuthorizedParties textOrTexts `json:"authorizedParties,omitempty"`
+	Audience          textOrTexts `json:"audience,omitempty"`
+	Issuer            textOrTexts `json:"issuer,omitempty"`
+	ClockSkew         *float64    `json:"clockSkewInMs,omitempty"`
+	Domain            string      `json:"domain,omitempty"`
+	Satellite         bool        `json:"isSatellite,omitempty"`
+	ProxyURL          string      `json:"proxyUrl,omitempty"`
+	SignInURL         string      `json:"signInUrl,omitempty"`
+	SignUpURL         string      `json:"signUpUrl,omitempty"`
+	AutoSync          bool        `json:"satelliteAutoSync,omitempty"`
 	OrganizationSync  *struct {
-		Organization textOrTexts `json:"organizationPatterns"`
-		Personal     textOrTexts `json:"personalAccountPatterns"`
-	} `json:"organizationSyncOptions"`
-	Accepts json.RawMessage `json:"acceptsToken"`
+		Organization textOrTexts `json:"organizationPatterns,omitempty"`
+		Personal     textOrTexts `json:"personalAccountPatterns,omitempty"`
+	} `json:"organizationSyncOptions,omitempty"`
+	Accepts json.RawMessage `json:"acceptsToken,omitempty"`
 }
 
 type authRequest struct {

@@ -14,13 +14,13 @@ import (
 
 // backendAnswer is a canned answer of Clerk's Backend API.
 type backendAnswer struct {
-	Method       string          `json:"method"`
-	Path         string          `json:"path"`
-	Status       int             `json:"status"`
-	Body         json.RawMessage `json:"body"`
-	BodyText     *string         `json:"bodyText"`
-	ContentType  string          `json:"contentType"`
-	NetworkError bool            `json:"networkError"`
+	Method       string          `json:"method,omitempty"`
+	Path         string          `json:"path,omitempty"`
+	Status       int             `json:"status,omitempty"`
+	Body         json.RawMessage `json:"body,omitempty"`
+	BodyText     *string         `json:"bodyText,omitempty"`
+	ContentType  string          `json:"contentType,omitempty"`
+	NetworkError bool            `json:"networkError,omitempty"`
 }
 
 // backendCall is a call that was made.

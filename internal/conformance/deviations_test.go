@@ -4,14 +4,18 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
 )
 
 // deviation is a difference from the reference that is meant: a predicate over
@@ -54,6 +58,13 @@ func (c *deviationCount) report(t *testing.T) {
 // referenceDeviations hold in reference mode, too.
 var referenceDeviations = []deviation{
 	{"a PEM key may be longer than 2048 bits", func(v *authVector, _ *authResult) bool { return hasLongPEM(v) }},
+	{"an answer about a token that does not describe one is no answer", func(_ *authVector, got *authResult) bool {
+		e, ok := errors.AsType[*session.Error](got.state.Cause)
+		return ok && e.Reason == policy.ReasonClerkUnavailable && got.state.Status != policy.SignedIn
+	}},
+	{"an opaque token counts no longer than Clerk said that it would", func(v *authVector, got *authResult) bool {
+		return got.state.Reason == policy.ReasonTokenInvalid && slices.ContainsFunc([]string{"ak_", "mt_", "oat_"}, func(prefix string) bool { return strings.HasPrefix(v.Expect.Token, prefix) })
+	}},
 }
 
 // defaultDeviations are the points on which the default mode signs in where the
@@ -74,8 +85,15 @@ var defaultDeviations = []deviation{
 		scheme, second, _ := strings.Cut(v.Input.Request.field("Authorization"), " ")
 		return scheme != "" && scheme != "Bearer" && (second == "" || second[0] == ' ')
 	}},
+	{"an entry of the key set that is no key disturbs no other", func(v *authVector, _ *authResult) bool {
+		i := slices.IndexFunc(v.Input.Backend, func(a backendAnswer) bool { return a.Path == "/v1/jwks" })
+		return i >= 0 && v.Expect.Status == "signed-out" && oddEntry.Match(v.Input.Backend[i].Body)
+	}},
 	{"fractions of a second count in claim exp", func(v *authVector, got *authResult) bool {
-		exp, _ := got.state.Principal.Claims["exp"].(float64)
+		exp, ok := got.state.Principal.Claims["exp"].(float64)
+		if !ok { // a machine's, whose claims are its own
+			exp, _ = claimsOf(strings.TrimPrefix(v.Input.Request.field("Authorization"), "Bearer "))["exp"].(float64)
+		}
 		return exp != math.Trunc(exp)
 	}},
 	{"an empty scope is none", func(v *authVector, got *authResult) bool {
@@ -156,4 +174,19 @@ func hasLongPEM(v *authVector) bool {
 	parsed, err := x509.ParsePKIXPublicKey(der)
 	key, ok := parsed.(*rsa.PublicKey)
 	return err == nil && ok && key.N.BitLen() > 2048
+}
+
+// oddEntry is of a key set with null for an entry, or an object for a text.
+var oddEntry = regexp.MustCompile(`},null|"(?:kid|crv|d|k|oth|ext)":[[{]`)
+
+// claimsOf reads the claims of a token, none of what is no token.
+func claimsOf(token string) map[string]any {
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	var claims map[string]any
+	if err != nil || json.Unmarshal(text, &claims) != nil {
+		return nil
+	}
+	return claims
 }

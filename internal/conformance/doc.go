@@ -10,6 +10,9 @@
 //
 //	CLERKGATE_VECTORS=/elsewhere go test -v ./internal/conformance
 //
+// Where Clerk's library can run (see internal/npmtest), requests with odd members,
+// fields and answers are made and put to both, and to be made again by a seed.
+//
 // Lines tagged quirk hang on accidents of the reference's runtime. There the
 // product may refuse what the reference grants, and never grant what it refuses.
 // With -v each family prints one line that sums it up.

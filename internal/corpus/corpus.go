@@ -60,10 +60,14 @@ type State struct {
 
 // Request is what the client sends.
 type Request struct {
-	Method   string          `json:"method"`
-	Scheme   string          `json:"scheme"`
-	Host     string          `json:"host"`
-	Target   string          `json:"target"`
+	Method string `json:"method"`
+	// Version is the major version of HTTP. Default: 1.
+	Version int    `json:"version"`
+	Scheme  string `json:"scheme"`
+	Host    string `json:"host"`
+	Target  string `json:"target"`
+	// Sent is what the client sent, where a proxy rewrote it. Default: Target.
+	Sent     string          `json:"sent"`
 	Headers  []policy.Header `json:"headers"`
 	Peer     string          `json:"peer"`
 	RuleName string          `json:"rule_name"`
@@ -129,6 +133,7 @@ func (c *Case) read(file string) error {
 	setDefault(&c.Request.Scheme, "https")
 	setDefault(&c.Request.Host, "app.example.com")
 	setDefault(&c.Request.Target, "/")
+	c.Request.Version = max(1, c.Request.Version)
 	setDefault(&c.Request.Peer, "198.51.100.7")
 	return nil
 }
@@ -160,7 +165,7 @@ func (c *Case) Policy(tb testing.TB) *policy.Policy {
 // PolicyRequest is the request as the policy itself is asked.
 func (c *Case) PolicyRequest() *policy.Request {
 	r := c.Request
-	return &policy.Request{Method: r.Method, Scheme: r.Scheme, Host: r.Host, Target: r.Target, Headers: r.Headers,
+	return &policy.Request{Method: r.Method, Version: r.Version, Scheme: r.Scheme, Host: r.Host, Target: r.Target, Sent: r.Sent, Headers: r.Headers,
 		Peer: netip.MustParseAddr(r.Peer), RuleName: r.RuleName}
 }
 

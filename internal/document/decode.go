@@ -8,6 +8,7 @@ import (
 // decoder fills Go values from nodes. What does not fit is reported, and the value is left as it was.
 type decoder struct {
 	folder   string
+	files    []File // that were read
 	readFile func(string) ([]byte, error)
 	found    *problems
 }

@@ -29,8 +29,18 @@ type Options struct {
 // Document remembers where everything in a loaded document stands. It holds positions only, no values.
 // It is immutable and safe for concurrent use.
 type Document struct {
-	root *node
+	root  *node
+	files []File
 }
+
+// File is a file that a document names.
+type File struct {
+	Path string // of the key: assertion.key_file
+	Name string
+}
+
+// Files are those that the document names for values.
+func (d *Document) Files() []File { return d.files }
 
 // Load reads data into v, a non-nil pointer, usually to a struct that holds the defaults. The name is used in errors,
 // tells JSON (*.json) from YAML, and gives the folder for relative paths in name_file keys.
@@ -47,10 +57,12 @@ func Load(name string, data []byte, v any, o Options) (*Document, error) {
 	expandAll(root, o.Env, &found)
 	result := reflect.New(target.Type().Elem()).Elem()
 	result.Set(target.Elem())
+	var files []File
 	switch {
 	case root.kind != null && !root.absent:
 		d := &decoder{folder: filepath.Dir(name), readFile: o.ReadFile, found: &found}
 		d.decode(root, result, false)
+		files = d.files
 	case found.total == 0:
 		root.pos = Position{File: name, Line: 1, Column: 1}
 		root.report(&found, "the document is empty")
@@ -60,7 +72,7 @@ func Load(name string, data []byte, v any, o Options) (*Document, error) {
 	}
 	target.Elem().Set(result)
 	root.forget()
-	return &Document{root: root}, nil
+	return &Document{root: root, files: files}, nil
 }
 
 // read parses data in the notation that name announces. A document that can not be parsed gives a failed node.

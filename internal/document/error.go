@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/clerkgate/clerkgate/internal/redact"
 )
 
 // Position is a place in a document. Line and Column count from 1, in characters; a Line of 0 means it is not known.
@@ -38,10 +40,12 @@ type Error struct {
 
 // Error returns, for example,
 // clerkgate.yaml:12:5: rules[0].match: unknown key "pth" (did you mean "path"?)
+//
+// Secrets that were written into the wrong place are not in it.
 func (e *Error) Error() string {
-	text := e.Msg
+	text := redact.Text(e.Msg)
 	if e.Path != "" {
-		text = e.Path + ": " + text
+		text = redact.Text(e.Path) + ": " + text
 	}
 	if at := e.Position.String(); at != "" {
 		text = at + ": " + text

@@ -6,73 +6,63 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
+	"runtime"
+	"syscall"
 )
 
-// contents reads the file that n names and returns a text node in its place, with the trimmed content. An unusable file
-// is reported by its path, and the node is a failed one.
-func (d *decoder) contents(n *node, f field) *node {
-	value := &node{kind: text, style: quoted, pos: n.pos, parent: n.parent, key: f.name, keyPos: n.keyPos}
-	if n.kind != text || n.value == "" {
-		d.mismatch(n, "the path of a file", true)
-		value.failed = true
-		return value
-	}
-	content, err := d.read(n.value)
+var (
+	errIrregular = errors.New("not a regular file")
+	errTooLarge  = errors.New("the file is larger than 1 MiB")
+)
+
+// ReadFile reads a regular file of at most 1 MiB. It is how every file of an operator is read: a pipe could keep a start
+// or a reload waiting for ever, and a device could fill the memory. Errors are [*fs.PathError].
+func ReadFile(path string) ([]byte, error) {
+	data, err := readRegular(path)
 	if err != nil {
-		n.fail(d.found, fmt.Sprintf("can not read %q: %v", n.value, err))
-		value.failed = true
-		return value
+		return nil, &fs.PathError{Op: "read", Path: path, Err: withoutPath(err)}
 	}
-	value.value = content
-	return value
+	return data, nil
 }
 
-func (d *decoder) read(path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(d.folder, path)
-	}
-	read := d.readFile
-	if read == nil {
-		read = readRegular
-	}
-	data, err := read(path)
-	if err != nil {
-		return "", withoutPath(err)
-	}
-	content := strings.TrimSpace(string(data))
-	switch {
-	case len(data) > maxSize:
-		return "", errors.New("the file is larger than 1 MiB")
-	case content == "":
-		return "", errors.New("the file is empty")
-	}
-	return content, nil
-}
-
-// withoutPath shortens an error of the file system, whose path is named by the caller.
-func withoutPath(err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
-	}
-	return err
-}
-
-// readRegular reads a regular file, up to one byte more than is accepted. Pipes and devices could keep a reload waiting
-// for ever.
 func readRegular(path string) ([]byte, error) {
+	// Before it is opened, since to open a device can do something already.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+		return nil, errIrregular
 	}
-	f, err := os.Open(path)
+	// And after, should it have been replaced: a pipe is opened without waiting.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxSize+1))
+	if info, err = f.Stat(); err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errIrregular
+	}
+	return ReadAll(f)
+}
+
+// ReadAll reads what is at most 1 MiB.
+func ReadAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxSize+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading: %w", err)
+	case len(data) > maxSize:
+		return nil, errTooLarge
+	}
+	return data, nil
+}
+
+// WritableByAll reports whether everybody on the machine may write a file, by its mode. What cannot be told is not.
+func WritableByAll(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0
 }

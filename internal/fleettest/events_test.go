@@ -9,6 +9,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session"
 )
 
 // happening is something that Clerk tells of, and what becomes of the tokens that
@@ -104,6 +105,16 @@ func (f *fleet) nextSecond(t *testing.T) {
 	time.Sleep(time.Until(now.Truncate(time.Second).Add(time.Second + time.Millisecond)))
 }
 
+// stored is how many entries the store has of what has ended.
+func (f *fleet) stored(t *testing.T) any {
+	t.Helper()
+	instance, err := session.Config{PublishableKey: f.clerk.PublishableKey()}.InstanceID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.redis.Do(t, "XLEN", "clerkgate:{revocations:"+instance+"}:log")
+}
+
 // aDuplicateHasOneEffect: Clerk may deliver the same event twice.
 func aDuplicateHasOneEffect(t *testing.T, f *fleet) {
 	f.courier.goTo(f.edges[0])
@@ -112,13 +123,13 @@ func aDuplicateHasOneEffect(t *testing.T, f *fleet) {
 	began := time.Now()
 	f.clerk.RevokeSession(p.session.ID)
 	f.refuse(t, began, "/", token, policy.ReasonSessionRevoked)
-	stored := f.redis.Do(t, "XLEN", "clerkgate:{revocations}:log")
+	stored := f.stored(t)
 	for range 3 {
 		if status := f.courier.again(nil); status != http.StatusNoContent {
 			t.Errorf("a delivery again is answered with %d", status)
 		}
 	}
-	if again := f.redis.Do(t, "XLEN", "clerkgate:{revocations}:log"); again != stored {
+	if again := f.stored(t); again != stored {
 		t.Errorf("the store has %v entries after the repetitions, %v before", again, stored)
 	}
 }
@@ -130,14 +141,14 @@ func aForgeryChangesNothing(t *testing.T, f *fleet) {
 	for _, e := range f.edges {
 		f.courier.goTo(e)
 		f.clerk.Send("session.revoked", map[string]any{"id": p.session.ID})
-		stored := f.redis.Do(t, "XLEN", "clerkgate:{revocations}:log")
+		stored := f.stored(t)
 		status := f.courier.again(func(body []byte) []byte {
 			return bytes.ReplaceAll(body, []byte(p.session.ID), []byte(victim.session.ID))
 		})
 		if status != http.StatusBadRequest {
 			t.Errorf("%s answers a forgery with %d", e.name, status)
 		}
-		if again := f.redis.Do(t, "XLEN", "clerkgate:{revocations}:log"); again != stored {
+		if again := f.stored(t); again != stored {
 			t.Errorf("%s stored a forgery", e.name)
 		}
 	}

@@ -38,6 +38,16 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case isTooLarge(err):
 		h.tooLarge(w)
 		return
+	case errors.Is(err, errBusy):
+		h.crowded.Do(func() { h.logger.Warn("frontend API proxy: " + errBusy.Error()) })
+		w.Header().Set("Connection", "close") // the rest is not read
+		w.Header().Set("Retry-After", "1")
+		writeError(w, http.StatusServiceUnavailable, codeRequest, "Too many requests are under way.")
+		return
+	case errors.Is(err, errSlow):
+		w.Header().Set("Connection", "close")
+		writeError(w, http.StatusRequestTimeout, codeRequest, "The request did not arrive in time.")
+		return
 	case r.Context().Err() == context.Canceled:
 		kind = "the client went away"
 	case r.Context().Err() != nil:

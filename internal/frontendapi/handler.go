@@ -1,6 +1,7 @@
 package frontendapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
@@ -25,7 +28,10 @@ const (
 	headerTimeout = 10 * time.Second // until Clerk begins to answer
 	totalTimeout  = 30 * time.Second
 	maxHeader     = 256 << 10 // bytes of the fields of an answer
-	maxConns      = 256       // connections to Clerk
+	maxConns      = 256       // connections to Clerk, and requests that have one
+	maxConnsOf    = 64        // requests of one network that have one
+	maxUploads    = 16        // bodies of more than 64 KiB that are on their way
+	maxUploadsOf  = 4         // from one network
 )
 
 // Options are what a [Handler] needs.
@@ -54,27 +60,36 @@ type Handler struct {
 	secret   string
 	facts    func(*http.Request) *policy.Request
 	reader   *policy.Policy
+	intake   intake
+	conns    slots
+	crowded  rate.Sometimes
 	proxy    *httputil.ReverseProxy
 	logger   *slog.Logger
-	warnings []string
+	warnings []policy.Warning
 }
 
 // New returns a proxy, or everything that is wrong with its options. Errors do
 // not repeat keys.
 func New(o Options) (*Handler, error) {
-	h := &Handler{facts: o.Facts, secret: strings.TrimSpace(o.Clerk.SecretKey), logger: o.Logger}
+	h := &Handler{
+		facts: o.Facts, secret: strings.TrimSpace(o.Clerk.SecretKey), logger: o.Logger, crowded: rate.Sometimes{Interval: time.Minute},
+		conns: newSlots(maxConns, maxConnsOf), intake: intake{uploads: newSlots(maxUploads, maxUploadsOf)},
+	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 	errs := []error{o.Clerk.Validate()}
 	if h.secret == "" {
-		errs = append(errs, errors.New("clerk.secret_key is missing: Clerk takes proxied requests from nobody else"))
+		errs = append(errs, wrong("secret_key", "is missing: Clerk takes proxied requests from nobody else", "copy it from the dashboard, sk_..."))
 	}
 	if o.Facts == nil {
 		errs = append(errs, errors.New("nothing tells the facts of a request"))
 	}
 	if strings.HasPrefix(strings.TrimSpace(o.Clerk.PublishableKey), "pk_test_") {
-		h.warnings = append(h.warnings, "the Frontend API proxy is for production instances: Clerk does not take proxied requests for a pk_test_ key")
+		h.warnings = append(h.warnings, policy.Warning{
+			ID: policy.WarnProxyDevelopment, Path: "clerk.proxy_url", Suggestion: "leave it out with a pk_test_ key",
+			Msg: "the Frontend API proxy is for production instances: Clerk does not take proxied requests for a pk_test_ key",
+		})
 	}
 	upstream := o.Upstream
 	if upstream == "" {
@@ -84,7 +99,7 @@ func New(o Options) (*Handler, error) {
 	if h.upstream, err = parseUpstream(upstream); err != nil {
 		errs = append(errs, err)
 	}
-	if h.byHost, h.prefix, err = publicURLs(o.Clerk.ProxyURL, o.Clerk.AuthorizedParties); err != nil {
+	if h.byHost, h.prefix, err = publicURLs(o.Clerk.ProxyURL, o.Clerk.Origins()); err != nil {
 		errs = append(errs, err)
 	}
 	if h.reader, err = newReader(o.TrustedProxies); err != nil {
@@ -135,7 +150,7 @@ func (nobody) Authenticate(context.Context, *policy.Request, policy.TokenTypes, 
 }
 
 // Warnings says what is valid and probably not meant.
-func (h *Handler) Warnings() []string { return slices.Clone(h.warnings) }
+func (h *Handler) Warnings() []policy.Warning { return slices.Clone(h.warnings) }
 
 // Prefix is the path that the proxy is at.
 func (h *Handler) Prefix() string { return h.prefix }
@@ -176,11 +191,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusInternalServerError, codeConfiguration, "The client's address is not known.")
 		return
 	}
+	h.forward(w, r, trip{rest: rest, public: public, client: d.Client})
+}
+
+// forward takes in the body, and then a connection to Clerk.
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request, t trip) {
+	from := t.client.Network()
+	body, err := h.intake.take(w, r, from)
+	if err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	if !h.conns.take(from) {
+		h.failed(w, r, errBusy)
+		return
+	}
+	defer h.conns.give(from)
 	ctx, cancel := context.WithTimeout(r.Context(), totalTimeout)
 	defer cancel()
-	r = r.WithContext(context.WithValue(ctx, tripKey{}, trip{rest: rest, public: public, client: d.Client.String()}))
-	if r.Body != nil {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r = r.WithContext(context.WithValue(ctx, tripKey{}, t))
+	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, int64(len(body)), nil
+	if len(body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	h.proxy.ServeHTTP(w, r)
 }

@@ -106,7 +106,7 @@ func TestARequestGoesOutAsClerkWantsIt(t *testing.T) {
 		"Clerk-Proxy-Url": {"https://app.example.com/__clerk"}, "Clerk-Secret-Key": {secret}, "X-Forwarded-For": {"198.51.100.7"},
 		"X-Forwarded-Host": {"app.example.com"}, "X-Forwarded-Proto": {"https"},
 		"Cookie": {"__client=x; theme=dark"}, "Authorization": {"Bearer token"}, "Origin": {"https://app.example.com"},
-		"Content-Type": {"application/x-www-form-urlencoded"}, "Accept-Encoding": {"br"},
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Content-Length": {"12"}, "Accept-Encoding": {"br"},
 	}
 	if diff := cmp.Diff(want, got.Header); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
@@ -391,18 +391,18 @@ func TestMethodsThatAreNoRequestsAreRefused(t *testing.T) {
 func TestOptionsThatMakeNoProxyAreRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Options){
-		"secret_key is missing": func(o *Options) { o.Clerk.SecretKey = "" },
-		"proxy_url is missing":  func(o *Options) { o.Clerk.ProxyURL = "" },
-		"authorized_parties":    func(o *Options) { o.Clerk.ProxyURL = "/__clerk" },
-		"plain path":            func(o *Options) { o.Clerk.ProxyURL = "https://app.example.com" },
-		"not https":             func(o *Options) { o.Upstream = "http://frontend-api.example.com" },
-		"not an absolute URL":   func(o *Options) { o.Upstream = "frontend-api.example.com" },
-		"query or a fragment":   func(o *Options) { o.Upstream = "https://frontend-api.example.com/?x" },
-		"user information":      func(o *Options) { o.Upstream = "https://u:p@frontend-api.example.com" },
-		"not a plain one":       func(o *Options) { o.Upstream = "https://frontend-api.example.com/a/../b" },
-		"facts":                 func(o *Options) { o.Facts = nil },
-		"publishable key":       func(o *Options) { o.Clerk.PublishableKey = "" },
-		"trusted_proxies":       func(o *Options) { o.TrustedProxies = policy.StringList{"0.0.0.0/0"} },
+		"secret_key: is missing": func(o *Options) { o.Clerk.SecretKey = "" },
+		"proxy_url: is missing":  func(o *Options) { o.Clerk.ProxyURL = "" },
+		"authorized_parties":     func(o *Options) { o.Clerk.ProxyURL = "/__clerk" },
+		"plain path":             func(o *Options) { o.Clerk.ProxyURL = "https://app.example.com" },
+		"not https":              func(o *Options) { o.Upstream = "http://frontend-api.example.com" },
+		"not an absolute URL":    func(o *Options) { o.Upstream = "frontend-api.example.com" },
+		"query or a fragment":    func(o *Options) { o.Upstream = "https://frontend-api.example.com/?x" },
+		"user information":       func(o *Options) { o.Upstream = "https://u:p@frontend-api.example.com" },
+		"not a plain one":        func(o *Options) { o.Upstream = "https://frontend-api.example.com/a/../b" },
+		"facts":                  func(o *Options) { o.Facts = nil },
+		"publishable key":        func(o *Options) { o.Clerk.PublishableKey = "" },
+		"trusted_proxies":        func(o *Options) { o.TrustedProxies = policy.StringList{"0.0.0.0/0"} },
 	} {
 		o := Options{Clerk: newConfig(), Facts: facts}
 		change(&o)

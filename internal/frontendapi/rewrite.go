@@ -2,12 +2,15 @@ package frontendapi
 
 import (
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 // trip is what was established about a request before it goes out.
@@ -17,7 +20,7 @@ type trip struct {
 	// public is the address of the proxy that the request was made to.
 	public *url.URL
 	// client is the address of the end user.
-	client string
+	client policy.ClientAddr
 }
 
 type tripKey struct{}
@@ -42,6 +45,7 @@ var ours = []string{
 	"x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for", "x-envoy-external-address",
 	"cf-connecting-ip", "cf-connecting-ipv6", "cf-pseudo-ipv4", "true-client-ip", "fastly-client-ip",
 	"connection", "upgrade", "te", // hop by hop; the proxy puts some back for protocols that are not spoken here
+	"expect", // the body is here
 }
 
 // rewrite turns a request into the one that goes to Clerk. The address is a copy
@@ -53,11 +57,13 @@ func (h *Handler) rewrite(p *httputil.ProxyRequest) {
 	to.Path, to.RawPath = joinPath(h.upstream, t.rest)
 	to.RawQuery = p.Out.URL.RawQuery
 	p.Out.URL, p.Out.Host = &to, h.upstream.Host
-	maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool { return slices.Contains(ours, folded(name)) })
+	maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool {
+		return slices.Contains(ours, folded(name)) || policy.NeverForwarded(name)
+	})
 	p.Out.Trailer = nil
 	p.Out.Header.Set(proxyURLField, t.public.String())
 	p.Out.Header.Set(secretKeyField, h.secret)
-	p.Out.Header.Set("X-Forwarded-For", t.client)
+	p.Out.Header.Set("X-Forwarded-For", t.client.String())
 	p.Out.Header.Set("X-Forwarded-Host", t.public.Host)
 	p.Out.Header.Set("X-Forwarded-Proto", t.public.Scheme)
 }
@@ -96,12 +102,30 @@ func (h *Handler) modify(response *http.Response) error {
 		return errSwitch
 	}
 	maps.DeleteFunc(response.Header, func(name string, _ []string) bool {
-		return folded(name) == folded(secretKeyField) || folded(name) == folded(proxyURLField)
+		return folded(name) == folded(secretKeyField) || folded(name) == folded(proxyURLField) || policy.NeverForwarded(name)
 	})
+	response.Header.Del("Trailer")
+	response.Trailer = nil
+	response.Body = &withoutTrailer{response.Body, response}
 	if location := response.Header.Get("Location"); location != "" {
 		response.Header.Set("Location", h.location(response.Request, location))
 	}
 	return nil
+}
+
+// withoutTrailer is the body of an answer whose fields all come before it.
+type withoutTrailer struct {
+	io.ReadCloser
+	answer *http.Response
+}
+
+// Read reads on. Fields that came after the end are forgotten.
+func (b *withoutTrailer) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.answer.Trailer = nil
+	}
+	return n, err
 }
 
 // location is where a redirect of Clerk's leads, seen from outside. Other hosts

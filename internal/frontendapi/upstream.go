@@ -2,11 +2,11 @@ package frontendapi
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -50,13 +50,13 @@ func parseUpstream(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(text, "/"))
 	switch {
 	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return nil, fmt.Errorf("the upstream %q is not an absolute URL", text)
+		return nil, errors.New("the upstream is not an absolute URL")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		return nil, errors.New("the upstream has user information, a query or a fragment")
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
-		return nil, fmt.Errorf("the upstream %q is not https", text)
+		return nil, errors.New("the upstream is not https")
 	case u.Path != "" && !plainPath(u.EscapedPath()):
-		return nil, fmt.Errorf("the path of the upstream %q is not a plain one", text)
+		return nil, errors.New("the path of the upstream is not a plain one")
 	}
 	return u, nil
 }
@@ -73,10 +73,10 @@ func publicURLs(proxyURL string, origins []string) (byHost map[string]*url.URL, 
 	all := []string{proxyURL}
 	switch {
 	case proxyURL == "":
-		return nil, "", errors.New("clerk.proxy_url is missing: write the address of the proxy, such as https://app.example.com/__clerk")
+		return nil, "", wrong("proxy_url", "is missing", "write the address of the proxy, such as https://app.example.com/__clerk")
 	case strings.HasPrefix(proxyURL, "/"):
 		if all = nil; len(origins) == 0 {
-			return nil, "", errors.New("clerk.proxy_url is a path: write it in full, or list the site's origins in clerk.authorized_parties")
+			return nil, "", wrong("proxy_url", "is a path, and the site's origins are not known", "write it in full, or list the origins in authorized_parties")
 		}
 		for _, origin := range origins {
 			all = append(all, origin+proxyURL)
@@ -86,14 +86,20 @@ func publicURLs(proxyURL string, origins []string) (byHost map[string]*url.URL, 
 	for _, text := range all {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return nil, "", fmt.Errorf("clerk.proxy_url %q is not the address of a proxy", text)
+			return nil, "", wrong("proxy_url", "is not the address of a proxy", "write it as https://app.example.com/__clerk")
 		}
 		if prefix = u.EscapedPath(); !plainPath(prefix) {
-			return nil, "", fmt.Errorf("clerk.proxy_url %q needs a plain path, such as /__clerk", text)
+			return nil, "", wrong("proxy_url", "has no plain path", "write a path such as /__clerk")
 		}
 		byHost[hostKey(u.Scheme, u.Host)] = u
 	}
 	return byHost, prefix, nil
+}
+
+// wrong is what is wrong with a setting of the instance. The value is not
+// repeated: URLs can hold passwords.
+func wrong(key, msg, suggestion string) error {
+	return &policy.ConfigError{Path: "clerk." + key, Msg: msg, Suggestion: suggestion}
 }
 
 // IsPath reports whether a proxy URL is a path of a site, and so one that a

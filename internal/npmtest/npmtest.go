@@ -2,7 +2,7 @@
 // version of package-lock.json. Alone it signs browsers in by itself, so that
 // the local Clerk instance can be held to what the library expects of one.
 // Behind the gate it says what the library makes of the requests that the gate
-// forwards.
+// forwards. And by itself it says what it makes of requests that are made up.
 //
 // "npm ci" in this directory installs the library.
 package npmtest
@@ -11,14 +11,8 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
 // Options are the library's: those of its client, and those of each request.
@@ -75,18 +69,11 @@ func ReadAnswer(body []byte) (Answer, error) {
 // or the library the test is skipped, or fails where CLERKGATE_FULL is 1.
 func Start(tb testing.TB, o Options) string {
 	tb.Helper()
-	_, file, _, _ := runtime.Caller(0)
-	dir := filepath.Dir(file)
-	_, err := os.Stat(filepath.Join(dir, "node_modules", "@clerk", "backend"))
-	if _, node := exec.LookPath("node"); err != nil || node != nil {
-		testprocess.Missing(tb, `Clerk's library is not here: it needs Node, and "npm ci" in internal/npmtest`)
-	}
 	arguments, err := json.Marshal(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.Command("node", "server.mjs", string(arguments))
-	cmd.Dir = dir
+	cmd := node(tb, "server.mjs", string(arguments))
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	input, err := cmd.StdinPipe()

@@ -1,6 +1,7 @@
 package pathpattern
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,91 +10,101 @@ import (
 	"unicode/utf8"
 )
 
-// Lint returns a sentence for each way in which the pattern may say more, or
-// less, than it seems to. None is an error.
-func (p *Pattern) Lint() []string {
-	var out []string
-	for _, check := range []func() string{
-		p.lintStart, p.lintSibling, p.lintParent, p.lintTrailingSlash, p.lintEscapes, p.lintNames,
+// Lint is a way in which a pattern may say more, or less, than it seems to.
+type Lint struct {
+	Kind       LintKind
+	Msg        string
+	Suggestion string // what to do instead, as a phrase; may be empty
+}
+
+// LintKind is what a [Lint] is about.
+type LintKind uint8
+
+// The kinds of Lint.
+const (
+	LintSibling       LintKind = iota + 1 // (.*) takes the rest of a name
+	LintParent                            // /(.*) leaves out what is above
+	LintTrailingSlash                     // a slash at the end
+	LintNames                             // a name for two parameters
+	LintNotation                          // what may be a file name of a framework
+)
+
+// Lint returns each way in which the pattern may say more, or less, than it seems
+// to. None is an error.
+func (p *Pattern) Lint() []Lint {
+	var out []Lint
+	for i, check := range []func() (msg, suggestion string){
+		p.lintSibling, p.lintParent, p.lintTrailingSlash, p.lintNames, p.lintNotation,
 	} {
-		if warning := check(); warning != "" {
-			out = append(out, warning)
+		if msg, suggestion := check(); msg != "" {
+			out = append(out, Lint{LintSibling + LintKind(i), msg, suggestion})
 		}
 	}
 	return out
 }
 
-// lintStart finds a pattern that no request path can meet.
-func (p *Pattern) lintStart() string {
-	first := p.tokens[:min(1, len(p.tokens))]
-	if len(first) == 0 || first[0].text == "" || first[0].text[0] == '/' {
-		return ""
-	}
-	return fmt.Sprintf("%s never matches: a path starts with /", p.text)
-}
-
 // lintSibling finds a (.*) with nothing before it that ends a segment.
-func (p *Pattern) lintSibling() string {
+func (p *Pattern) lintSibling() (msg, suggestion string) {
 	for i, t := range p.tokens {
 		if !takesAll(t) || t.prefix != "" || i == 0 || !open(p.tokens[i-1]) {
 			continue
 		}
 		taken := p.text[t.offset : t.inline+len(t.expression)+1]
-		warning := fmt.Sprintf("%s has no / before %s, so it also matches a longer name", p.text, taken)
+		msg = fmt.Sprintf("%s has no / before %s, so it also matches a longer name", p.text, taken)
 		if i < len(p.tokens)-1 || p.text[t.offset] == '{' {
-			return warning
+			return msg, ""
 		}
 		before := p.text[:t.offset]
 		if text, ok := literal(p.tokens[:i]); ok {
-			warning = fmt.Sprintf("%s also matches %sxyz", p.text, text)
+			msg = fmt.Sprintf("%s also matches %sxyz", p.text, text)
 		}
-		return warning + fmt.Sprintf("; for %s and what is below it write %s/:%s*", before, before, p.freshName())
+		return msg, fmt.Sprintf("for %s and what is below it write %s/:%s*", before, before, p.freshName())
 	}
-	return ""
+	return "", ""
 }
 
 // lintParent finds a final /(.*) that leaves out the path above it.
-func (p *Pattern) lintParent() string {
+func (p *Pattern) lintParent() (msg, suggestion string) {
 	last := len(p.tokens) - 1
 	if last < 1 || !takesAll(p.tokens[last]) || p.tokens[last].prefix != "/" {
-		return ""
+		return "", ""
 	}
 	before := p.text[:p.tokens[last].offset]
-	return fmt.Sprintf("%s does not match %s; for both write %s/:%s*", p.text, before, before, p.freshName())
+	return fmt.Sprintf("%s does not match %s", p.text, before), fmt.Sprintf("for both write %s/:%s*", before, p.freshName())
 }
 
-func (p *Pattern) lintTrailingSlash() string {
+func (p *Pattern) lintTrailingSlash() (msg, suggestion string) {
 	text, ok := p.Literal()
 	if !ok || len(text) < 2 || !strings.HasSuffix(text, "/") {
-		return ""
+		return "", ""
 	}
-	return fmt.Sprintf("%s does not match %s; without the final / it matches both", p.text, strings.TrimRight(text, "/"))
+	return fmt.Sprintf("%s does not match %s", p.text, strings.TrimRight(text, "/")), "without the final / it matches both"
 }
 
-var escapes = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2})+`)
-
-// lintEscapes finds escapes that Normalize has removed from every path.
-func (p *Pattern) lintEscapes() string {
-	for _, t := range p.tokens {
-		for _, escape := range escapes.FindAllString(t.text+t.prefix+t.suffix, -1) {
-			if plain, err := decode(escape); err != nil {
-				return fmt.Sprintf("%s holds %s, which no path has: it is not UTF-8", p.text, escape)
-			} else if plain != escape {
-				return fmt.Sprintf("%s holds %s, but a path is decoded before it is matched; write %q", p.text, escape, plain)
-			}
-		}
-	}
-	return ""
-}
-
-func (p *Pattern) lintNames() string {
+func (p *Pattern) lintNames() (msg, suggestion string) {
 	names := p.Names()
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
-			return fmt.Sprintf("%s names two parameters %q; the last of them counts", p.text, name)
+			return fmt.Sprintf("%s names two parameters %q; the last of them counts", p.text, name), ""
 		}
 	}
-	return ""
+	return "", ""
+}
+
+// unusual are names that one framework gives a meaning in file names, and that
+// others have in their paths.
+var unusual = regexp.MustCompile(`^(?:@[A-Za-z][A-Za-z0-9]*|\$[A-Za-z][A-Za-z0-9]*|_(?:id|slug|[a-z]+Id)|\$)$`)
+
+func (p *Pattern) lintNotation() (msg, suggestion string) {
+	for _, segment := range segmentsOf(p.text) {
+		if name := strings.TrimLeft(segment, "@$_"); unusual.MatchString(segment) {
+			if segment[0] == '@' {
+				return fmt.Sprintf("%s is a path here; in the file names of Next.js it is a slot, which is in no path", segment), "leave it out, if it is one"
+			}
+			return fmt.Sprintf("%s stands for itself; in the file names of some frameworks it is a parameter", segment), "if it is one, write :" + cmp.Or(name, "path*")
+		}
+	}
+	return "", ""
 }
 
 // freshName is a name for a parameter that the pattern does not have yet.

@@ -167,12 +167,15 @@ func (p *parser) unexpected(inBraces bool) *SyntaxError {
 		err.Suggestion = before + `\}` + after
 	case l.text == "*":
 		err.Msg = "a bare * is not a wildcard"
-		err.Suggestion = strings.TrimSuffix(before, "(.*)") + "(.*)" + strings.TrimLeft(after, "*")
+		err.Suggestion = strings.TrimSuffix(strings.TrimSuffix(before, "."), "(.*)") + "(.*)" + strings.TrimLeft(after, "*")
 	case l.text == "?":
 		err.Msg = "a ? stands only after a parameter or a brace group; the query is no part of the path"
 		if after == "" || strings.Contains(after, "=") {
 			err.Suggestion = before
 		}
+	case strings.HasSuffix(before, "."):
+		err.Msg = "an expression stands in parentheses"
+		err.Suggestion = strings.TrimSuffix(before, ".") + "(.+)" + after
 	default:
 		err.Msg = "a + stands only after a parameter or a brace group; for a plus itself escape it"
 		err.Suggestion = before + `\+` + after

@@ -43,10 +43,15 @@ type Options struct {
 	MatchCase bool
 }
 
+func (o Options) expression() jsregexp.Options {
+	return jsregexp.Options{DotAll: !o.Reference, MatchCase: o.MatchCase}
+}
+
 // Pattern is a compiled pattern, safe for concurrent use. The zero Pattern answers
 // every path with an error.
 type Pattern struct {
 	text   string
+	o      Options
 	tokens []token
 	params []param
 	table  *jsregexp.Table // decides a match; nil when the engine has to
@@ -70,7 +75,7 @@ func Compile(pattern string, o Options) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pattern{text: pattern, tokens: tokens}
+	p := &Pattern{text: pattern, o: o, tokens: tokens}
 	if err := p.compile(o); err != nil {
 		return nil, err
 	}
@@ -101,7 +106,7 @@ func (p *Pattern) compile(o Options) error {
 	if len(src.groups) > maxParams {
 		return &SyntaxError{Pattern: p.text, Msg: fmt.Sprintf("more than %d parameters", maxParams)}
 	}
-	re, err := jsregexp.Parse(src.String(), jsregexp.Options{DotAll: !o.Reference, MatchCase: o.MatchCase})
+	re, err := jsregexp.Parse(src.String(), o.expression())
 	if err != nil {
 		return p.expressionError(src, err)
 	}

@@ -1,7 +1,10 @@
 package redisclient
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,6 +37,7 @@ func New(c Config) (redis.UniversalClient, error) {
 		Password:      r.password,
 		DB:            r.database,
 		TLSConfig:     r.tls,
+		Dialer:        dialer(r.tls),
 		IsClusterMode: c.Cluster,
 
 		ContextTimeoutEnabled: true,
@@ -56,4 +60,22 @@ func New(c Config) (redis.UniversalClient, error) {
 		options.SentinelPassword = c.Sentinel.Password
 	}
 	return redis.NewUniversalClient(options), nil
+}
+
+// dialer connects, and bounds what a server can make the driver keep.
+func dialer(config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: dialTimeout}
+	dial := plain.DialContext
+	if config != nil {
+		dial = (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &boundedConn{Conn: conn}, nil
+	}
 }

@@ -6,8 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -18,10 +16,12 @@ import (
 // how to sign in there. The zero value is no Redis.
 type Config struct {
 	// URL names one server with user, password and database:
-	// redis://user:password@host:6379/0, or rediss:// for TLS.
+	// redis://user:password@host:6379/0, rediss:// for TLS, valkey:// and valkeys://
+	// alike, or unix:///run/redis.sock?db=0. What is not a letter or a digit in user
+	// and password is percent-encoded.
 	URL string `json:"url,omitempty" document:"file"`
 	// Addresses are host:port of the server, of some nodes of a cluster, or of
-	// the sentinels. Instead of URL.
+	// the sentinels. Instead of URL. An IPv6 address is in brackets.
 	Addresses policy.StringList `json:"addresses,omitempty" document:"nonempty"`
 	// Sentinel says that Addresses are sentinels, which name the server.
 	Sentinel *Sentinel `json:"sentinel,omitempty"`
@@ -34,6 +34,10 @@ type Config struct {
 	// Database is the number of the database, which a cluster does not have.
 	// Default: 0.
 	Database int `json:"database,omitempty"`
+	// Prefix stands in front of every key and channel, as it is written, so that
+	// several deployments can share a server: with prod: a key begins with
+	// prod:clerkgate:. Letters, digits and . _ : / -, 64 at most. Default: none.
+	Prefix string `json:"prefix,omitempty" document:"nonempty"`
 	// TLS encrypts the connections. Empty ({}) trusts the system's authorities.
 	// Default: no TLS, except with rediss://.
 	TLS *TLS `json:"tls,omitempty"`
@@ -65,6 +69,22 @@ type TLS struct {
 // Enabled reports whether a server is named at all.
 func (c *Config) Enabled() bool { return c.URL != "" || len(c.Addresses) > 0 }
 
+// KeyPrefix is what every key and channel begins with, which goes on with a colon:
+// KeyPrefix() + ":limit:...". What belongs to one Clerk instance names that as
+// well, by session.Config.InstanceID, for instances may share server and prefix.
+func (c *Config) KeyPrefix() string { return c.Prefix + "clerkgate" }
+
+// maxPrefix bounds the prefix, which each key repeats.
+const maxPrefix = 64
+
+// validPrefix refuses what would be a hash tag of a cluster, or a pattern where
+// rights of an ACL are written.
+func validPrefix(prefix string) bool {
+	return len(prefix) <= maxPrefix && !strings.ContainsFunc(prefix, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._:/-", r)
+	})
+}
+
 // Validate reports everything that is wrong, as [policy.ConfigError]s under the
 // path redis. No error holds a password, nor any part of the URL.
 func (c *Config) Validate() error {
@@ -78,6 +98,8 @@ type resolved struct {
 	username, password string
 	database           int
 	tls                *tls.Config
+	// lonely: the URL names a user, and nothing a password.
+	lonely bool
 }
 
 func (c *Config) resolve() (*resolved, error) {
@@ -88,21 +110,21 @@ func (c *Config) resolve() (*resolved, error) {
 	r := &resolved{addresses: c.Addresses, username: c.Username, password: c.Password, database: c.Database}
 	switch {
 	case !c.Enabled():
-		if c.Cluster || c.Sentinel != nil || c.Username != "" || c.Password != "" || c.Database != 0 || c.TLS != nil {
+		if c.Cluster || c.Sentinel != nil || c.Username != "" || c.Password != "" || c.Database != 0 || c.Prefix != "" || c.TLS != nil {
 			fail("", "no server is named", "write url or addresses")
 		}
 	case c.URL != "" && len(c.Addresses) > 0:
 		fail(".addresses", "the server is named twice", "write url or addresses")
 	case c.URL != "":
-		if err := r.readURL(c); err != nil {
-			fail(".url", err.Error(), "write redis://user:password@host:6379/0")
+		if problem := r.readURL(c); problem != nil {
+			fail(".url", problem.msg, problem.suggestion)
 		}
 	case len(c.Addresses) > 1 && !c.Cluster && c.Sentinel == nil:
 		fail(".addresses", "several servers need a cluster or sentinels", "write cluster: true, or sentinel: {master: ...}")
 	}
 	for i, address := range c.Addresses {
-		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
-			fail(".addresses["+strconv.Itoa(i)+"]", strconv.Quote(address)+" is not host:port", "")
+		if problem := checkAddress(address); problem != nil {
+			fail(".addresses["+strconv.Itoa(i)+"]", problem.msg, problem.suggestion)
 		}
 	}
 	switch {
@@ -115,6 +137,9 @@ func (c *Config) resolve() (*resolved, error) {
 	case r.database < 0:
 		fail(".database", "there is no negative database", "")
 	}
+	if !validPrefix(c.Prefix) {
+		fail(".prefix", "the prefix is too long, or has other characters than letters, digits and . _ : / -", "write a short one, such as prod:")
+	}
 	if c.TLS != nil {
 		config, key, err := c.TLS.config()
 		if err != nil {
@@ -123,42 +148,6 @@ func (c *Config) resolve() (*resolved, error) {
 		r.tls = config
 	}
 	return r, errors.Join(errs...)
-}
-
-// readURL takes what the URL says, and refuses to be told twice.
-func (r *resolved) readURL(c *Config) error {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return errors.New("the value is not a URL") // err would repeat it, password and all
-	}
-	switch u.Scheme {
-	case "redis":
-	case "rediss":
-		r.tls = &tls.Config{MinVersion: tls.VersionTLS12}
-	default:
-		return errors.New("the URL does not begin with redis:// or rediss://")
-	}
-	if u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("the URL lacks a host, or has more than a host, a user and a database")
-	}
-	port := u.Port()
-	if port == "" {
-		port = "6379"
-	}
-	r.addresses = []string{net.JoinHostPort(u.Hostname(), port)}
-	if database := strings.Trim(u.Path, "/"); database != "" {
-		if r.database, err = strconv.Atoi(database); err != nil || c.Database != 0 {
-			return errors.New("the path of the URL is no database, or the database is named twice")
-		}
-	}
-	if u.User != nil {
-		if c.Username != "" || c.Password != "" {
-			return errors.New("the user is named twice, in the URL and beside it")
-		}
-		r.username = u.User.Username()
-		r.password, _ = u.User.Password()
-	}
-	return nil
 }
 
 // config reads the certificates. key is the field at fault.

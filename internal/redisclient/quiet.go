@@ -1,6 +1,9 @@
 package redisclient
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 )
@@ -9,3 +12,12 @@ import (
 // structured: what it says shows in the logs and metrics of whoever uses the
 // client. It is for main functions, before the first client.
 func Quiet() { redis.SetLogger(&logging.VoidLogger{}) }
+
+// LogTo hands the lines of the driver's own log to a host that has a log of its
+// own, and other users of the driver in its process. It is for init functions.
+func LogTo(log func(line string)) { redis.SetLogger(lines(log)) }
+
+type lines func(line string)
+
+// Printf implements the driver's logger.
+func (l lines) Printf(_ context.Context, format string, v ...any) { l(fmt.Sprintf(format, v...)) }

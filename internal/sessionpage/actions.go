@@ -139,9 +139,10 @@ func (v *visit) done(ids []string) {
 }
 
 // leave answers that the session of the request has ended, and takes its
-// cookies away.
+// cookies and pages away.
 func (v *visit) leave(ids []string) {
 	v.clearCookies()
+	v.forgetPages()
 	if !v.page {
 		v.writeJSON(http.StatusOK, Ended{Revoked: ids, SignedOut: true})
 		return

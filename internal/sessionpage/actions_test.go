@@ -117,6 +117,9 @@ func TestSignOutClearsTheCookiesOfThisInstance(t *testing.T) {
 			}
 			var cleared []string
 			for _, c := range answer.Result().Cookies() {
+				if c.Name == "__Host-clerkgate-out" && c.MaxAge == 60 && c.HttpOnly && c.Secure { // see forgetPages
+					continue
+				}
 				if c.MaxAge >= 0 || c.Value != "" || c.Path != "/" || !c.Secure || c.SameSite != http.SameSiteLaxMode {
 					t.Errorf("%v does not clear", c)
 				}

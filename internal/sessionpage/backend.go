@@ -1,23 +1,20 @@
 package sessionpage
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/clerk/clerk-sdk-go/v2"
 	sessions "github.com/clerk/clerk-sdk-go/v2/session"
+
+	"github.com/clerkgate/clerkgate/session"
 )
 
-// Bounds of what the page asks of Clerk.
 const (
-	callTimeout   = 5 * time.Second
-	actionTimeout = 25 * time.Second // one request to the page, with all its calls
-	maxAnswer     = 1 << 20          // bytes of one answer
+	actionTimeout = 25 * time.Second // one request to the page, with all its calls to Clerk
 	pageSize      = 500              // sessions in one answer, the most that Clerk gives
 )
 
@@ -37,42 +34,11 @@ func newBackend(o *Options) (*backend, error) {
 	if err := o.Clerk.Validate(); err != nil {
 		return nil, err
 	}
-	key := strings.TrimSpace(o.Clerk.SecretKey)
-	if key == "" {
-		return nil, errors.New("clerk.secret_key is missing: sessions are listed and ended in Clerk's Backend API")
-	}
-	base := cmp.Or(strings.TrimRight(strings.TrimSpace(o.Clerk.APIURL), "/"), "https://api.clerk.com")
-	config := clerk.BackendConfig{HTTPClient: boundedClient(o.HTTPClient), URL: new(base + "/v1"), Key: &key}
-	return &backend{sessions.NewClient(&clerk.ClientConfig{BackendConfig: config})}, nil
-}
-
-// boundedClient follows no redirect, which would carry the key away, and bounds
-// the time and the size of answers.
-func boundedClient(base *http.Client) *http.Client {
-	transport := http.DefaultTransport
-	if base != nil && base.Transport != nil {
-		transport = base.Transport
-	}
-	return &http.Client{
-		Transport:     boundedTransport{transport},
-		Timeout:       callTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-type boundedTransport struct{ next http.RoundTripper }
-
-func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := t.next.RoundTrip(r)
-	switch {
-	case err != nil:
+	client, err := session.PageClient(o.Clerk, o.HTTPClient)
+	if err != nil {
 		return nil, err
-	case response.StatusCode >= 300 && response.StatusCode < 400: // the library takes it for success
-		response.Body.Close()
-		return nil, errRefused
 	}
-	response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
-	return response, nil
+	return &backend{client}, nil
 }
 
 // liveStatuses are those of sessions that a browser can still use.
@@ -139,7 +105,7 @@ func isLive(status string) bool { return status == liveStatuses[0] || status == 
 // plain tells the kinds of failures apart and drops their text.
 func plain(ctx context.Context, doing string, err error) error {
 	kind := errUnavailable
-	if errors.Is(err, errRefused) {
+	if errors.Is(err, session.ErrRedirected) {
 		kind = errRefused
 	}
 	if refusal, ok := errors.AsType[*clerk.APIErrorResponse](err); ok && ctx.Err() == nil {

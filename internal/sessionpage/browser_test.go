@@ -3,6 +3,7 @@ package sessionpage
 import (
 	"context"
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -44,7 +45,7 @@ func startBrowser(t *testing.T) *browser {
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewExecAllocator(ctx, chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir()))
+		chromedp.Flag("disable-sync", true), chromedp.Flag("ignore-certificate-errors", true), chromedp.UserDataDir(t.TempDir()))
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
 	t.Cleanup(stop)
@@ -95,7 +96,7 @@ func prefer(scheme string) chromedp.Action[chromedp.Void] {
 // site is a page on a real server, with a way to sign in.
 type site struct {
 	*world
-	url          string
+	url, secure  string
 	here, others []*clerktest.Session
 }
 
@@ -145,9 +146,10 @@ func newSite(t *testing.T) *site {
 		}
 		http.Redirect(rw, r, DefaultPrefix, http.StatusSeeOther)
 	})
-	server := httptest.NewServer(mux)
+	server, secure := httptest.NewServer(mux), httptest.NewTLSServer(mux)
 	t.Cleanup(server.Close)
-	s.url = server.URL
+	t.Cleanup(secure.Close)
+	s.url, s.secure = server.URL, secure.URL
 	return s
 }
 
@@ -205,6 +207,39 @@ func TestBrowserSignsOutEverywhere(t *testing.T) {
 		t.Errorf("cookies are left: %q", cookies)
 	}
 	b.quiet()
+}
+
+// Somebody signs out on a shared computer and walks away. Whoever presses Back sees
+// nothing of theirs.
+func TestBrowserShowsNothingByTheBackButton(t *testing.T) {
+	for _, press := range []string{"everywhere", "sign-out", "/revoke"} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, https %v", press, secure), func(t *testing.T) {
+				b, s := startBrowser(t), newSite(t)
+				at := s.url
+				if secure {
+					at = s.secure
+				}
+				b.do(chromedp.Navigate(at + "/enter"))
+				if text := eval[string](b, `document.body.innerText`); !strings.Contains(text, "203.0.113.24") {
+					t.Fatalf("the page does not list this device: %s", text)
+				}
+				if press == "/revoke" { // of this very session
+					eval[any](b, `document.querySelector('form[action$="/sign-out"]').action = "`+DefaultPrefix+"/"+s.here[0].ID+`/revoke"`)
+					b.do(chromedp.Click(`form[action$="/revoke"] button`), chromedp.WaitVisible(`a[href="/"]`))
+				} else {
+					b.do(chromedp.Click(`form[action$="`+press+`"] button`), chromedp.WaitVisible(`a[href="/"]`))
+				}
+				for range 3 {
+					eval[any](b, `void setTimeout(() => history.back(), 10)`)
+					time.Sleep(300 * time.Millisecond)
+					if text := eval[string](b, `document.documentElement.innerText`); strings.Contains(text, "203.0.113.24") || strings.Contains(text, "Lisbon") {
+						t.Fatalf("Back shows %s", text)
+					}
+				}
+			})
+		}
+	}
 }
 
 // Names tell controls apart, landmarks and headings are there, and the page fits

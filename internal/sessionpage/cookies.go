@@ -1,6 +1,7 @@
 package sessionpage
 
 import (
+	"crypto/rand"
 	"net"
 	"net/http"
 	"slices"
@@ -32,12 +33,28 @@ func (v *visit) clearCookies() {
 	if domain := registrable(v.r.Host); domain != "" {
 		domains = append(domains, domain)
 	}
-	secure := v.r.TLS != nil || v.options.Facts(v.r).Scheme == "https" || slices.Contains(v.options.Instance.Origins, "https://"+v.r.Host)
+	secure := v.secure()
 	for _, name := range v.cookies {
 		for _, domain := range domains {
 			http.SetCookie(v.w, &http.Cookie{Name: name, Path: "/", Domain: domain, MaxAge: -1, SameSite: http.SameSiteLaxMode, Secure: secure})
 		}
 	}
+}
+
+// forgetPages has the browser forget the pages that it keeps for its Back button.
+// Chromium keeps even those that are not to be stored, and until a cookie changes
+// that scripts do not see; so one does, to a value that it never had.
+func (v *visit) forgetPages() {
+	marker := http.Cookie{Name: "clerkgate-out", Value: rand.Text(), Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if v.secure() {
+		marker.Name, marker.Secure = "__Host-"+marker.Name, true
+	}
+	http.SetCookie(v.w, &marker)
+}
+
+// secure reports whether the browser came by TLS.
+func (v *visit) secure() bool {
+	return v.r.TLS != nil || v.options.Facts(v.r).Scheme == "https" || slices.Contains(v.options.Instance.Origins, "https://"+v.r.Host)
 }
 
 // registrable is the domain that the host's owner registered: example.com of

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -55,8 +56,8 @@ type Options struct {
 	// browser, in the same form. Default: choose below the sign-in page, where
 	// Clerk's sign-in has it.
 	AccountChooserURL string
-	// HTTPClient lends its connections to calls to Clerk. Default:
-	// [http.DefaultClient].
+	// HTTPClient makes the calls to Clerk, or lends its connections to them: see
+	// [session.Client].
 	HTTPClient *http.Client
 	// Logger hears of sessions that were ended, and of failures. Default: nobody.
 	Logger *slog.Logger
@@ -148,13 +149,31 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !route.takes(r.Method):
 		w.Header().Set("Allow", route.method)
 		v.refuse(methodNotAllowed)
-	case h.protection.Check(r) != nil:
+	case h.protection.Check(r) != nil || refersElsewhere(r):
 		v.refuse(crossOrigin)
 	case route.open || v.enter():
 		ctx, cancel := context.WithTimeout(r.Context(), actionTimeout)
 		defer cancel()
 		route.serve(ctx, v)
 	}
+}
+
+// refersElsewhere reports whether the fields by which browsers say where a change
+// comes from contradict each other, or whether one that sends none of them names
+// another site in the field of before.
+func refersElsewhere(r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return false
+	}
+	if len(r.Header["Sec-Fetch-Site"]) > 1 || len(r.Header["Origin"]) > 1 {
+		return true
+	}
+	referers := r.Header["Referer"]
+	if r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != "" || len(referers) == 0 {
+		return false
+	}
+	from, err := url.Parse(referers[0])
+	return len(referers) > 1 || err != nil || !strings.EqualFold(from.Host, r.Host)
 }
 
 // route is what is at one path.

@@ -95,7 +95,7 @@ func TestWhatGoesWrongAtClerkIsSaidPlainly(t *testing.T) {
 		"a wrong key":       {"/sessions", `{"errors":[{"code":"clerk_key_invalid","message":"` + canary + `"}]}`, 401, 502, "clerk-refused"},
 		"a redirect":        {"/sessions", canary, 302, 502, "clerk-refused"},
 		"no JSON":           {"/sessions", "[" + canary, 200, 503, "clerk-unavailable"},
-		"an endless answer": {"/sessions", `{"data":[],"total_count":0,"x":"` + strings.Repeat("x", maxAnswer) + `"}`, 200, 503, "clerk-unavailable"},
+		"an endless answer": {"/sessions", `{"data":[],"total_count":0,"x":"` + strings.Repeat("x", 1<<20) + `"}`, 200, 503, "clerk-unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,19 +163,26 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	here := w.signIn(t, "user_ada", "Chrome")
 	for name, fields := range map[string]map[string]string{
-		"another site":    {"Sec-Fetch-Site": "cross-site"},
-		"a sibling":       {"Sec-Fetch-Site": "same-site"},
-		"an old browser":  {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
-		"a sandbox":       {"Sec-Fetch-Site": "", "Origin": "null"},
-		"another port":    {"Sec-Fetch-Site": "", "Origin": "https://app.example.com:8443"},
-		"a lying sibling": {"Sec-Fetch-Site": "same-site", "Origin": origin},
+		"another site":     {"Sec-Fetch-Site": "cross-site"},
+		"a sibling":        {"Sec-Fetch-Site": "same-site"},
+		"an old browser":   {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
+		"a sandbox":        {"Sec-Fetch-Site": "", "Origin": "null"},
+		"another port":     {"Sec-Fetch-Site": "", "Origin": "https://app.example.com:8443"},
+		"a lying sibling":  {"Sec-Fetch-Site": "same-site", "Origin": origin},
+		"an older one":     {"Sec-Fetch-Site": "", "Origin": "", "Referer": "https://evil.example/app.example.com"},
+		"an older sandbox": {"Sec-Fetch-Site": "", "Origin": "", "Referer": "about:blank"},
+		"a port before":    {"Sec-Fetch-Site": "", "Origin": "", "Referer": "https://app.example.com:8443/"},
+		"no address":       {"Sec-Fetch-Site": "", "Origin": "", "Referer": "https://[app.example.com/"},
+		"an alias":         {"Sec-Fetch-Site": "", "Origin": "", "Referer": "https://app.example.com@evil.example/"},
+		"two minds":        {"Sec-Fetch-Site": "same-origin\ncross-site"},
+		"two origins":      {"Sec-Fetch-Site": "", "Origin": origin + "\nhttps://evil.example"},
 	} {
 		for _, path := range []string{"/sign-out", "/sign-out-everywhere", "/" + here.ID + "/revoke"} {
 			answer := w.send("POST", DefaultPrefix+path, here, jsonAccept, func(r *http.Request) {
 				for name, value := range fields {
 					r.Header.Del(name)
 					if value != "" {
-						r.Header.Set(name, value)
+						r.Header[name] = strings.Split(value, "\n")
 					}
 				}
 			})

@@ -2,10 +2,12 @@ package setup
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -14,7 +16,7 @@ const publishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
 func TestTheWholeDocumentLoads(t *testing.T) {
 	t.Setenv("CLERK_PUBLISHABLE_KEY", publishableKey)
 	t.Setenv("CLERK_SECRET_KEY", "sk_live_0123456789abcdefghij0123456789abcdefghij01")
-	config, warnings, err := LoadFile("testdata/full.yaml")
+	config, findings, err := LoadFile("testdata/full.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,8 +32,8 @@ func TestTheWholeDocumentLoads(t *testing.T) {
 	if config.UpstreamToken.Template != "hasura" || !config.StripCredentials || config.Assertion.Audience[0] != "app" {
 		t.Errorf("upstream words are %+v, %v, %+v", config.UpstreamToken, config.StripCredentials, config.Assertion)
 	}
-	if !strings.Contains(strings.Join(warnings, "\n"), "/admin/:path*") {
-		t.Errorf("no warning that /admin(.*) meets its siblings: %q", warnings)
+	if i := slices.IndexFunc(findings, func(f Finding) bool { return strings.Contains(f.String(), "/admin/:path*") }); i < 0 || !findings[i].Note {
+		t.Errorf("no note that /admin(.*) meets its siblings: %v", findings)
 	}
 }
 
@@ -43,9 +45,9 @@ func TestTheExampleForEnvoyLoads(t *testing.T) {
 	for _, name := range []string{"CLERK_WEBHOOK_SECRET", "REDIS_URL"} {
 		t.Setenv(name, "")
 	}
-	config, warnings, err := LoadFile("../../examples/envoy/clerkgate.yaml")
-	if err != nil || len(warnings) > 0 {
-		t.Fatalf("%v, warnings %q", err, warnings)
+	config, findings, err := LoadFile("../../examples/envoy/clerkgate.yaml")
+	if err != nil || len(findings) > 0 {
+		t.Fatalf("%v, findings %v", err, findings)
 	}
 	if config.Redis.Enabled() || config.Clerk.WebhookSecret != "" || len(config.Rules) != 6 {
 		t.Errorf("%d rules, redis %+v", len(config.Rules), config.Redis)
@@ -155,10 +157,54 @@ func TestFilesThatAreNotThereOrTooLarge(t *testing.T) {
 		t.Error("a missing file loads")
 	}
 	large := t.TempDir() + "/large.yaml"
-	if err := os.WriteFile(large, make([]byte, maxDocument+1), 0o600); err != nil {
+	if err := os.WriteFile(large, make([]byte, 1<<20+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := LoadFile(large); err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Whatever kind of application signs people in, its origin can be listed.
+func TestOriginsOfApplicationsAreParties(t *testing.T) {
+	t.Parallel()
+	clerk := clerktest.Start(t, clerktest.Options{Live: true})
+	session, err := clerk.SignIn("user_ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, origin := range []string{
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0b1c2d3e-0000-4000-8000-123456789abc", "safari-web-extension://0b1c2d3e",
+		"capacitor://localhost", "ionic://localhost", "tauri://localhost", "com.example.app://callback", "https://*.example.net",
+	} {
+		config, _, err := Load("gate.yaml", []byte(`
+clerk:
+  publishable_key: `+clerk.PublishableKey()+`
+  secret_key: `+clerk.SecretKey()+`
+  api_url: `+clerk.URL()+`
+  sign_in_url: /sign-in
+  authorized_parties: [https://app.example.com, "`+origin+`"]
+rules: [{name: sign-in, match: {path: /sign-in}, access: public}]
+`))
+		if err != nil {
+			t.Errorf("%s: %v", origin, err)
+			continue
+		}
+		gate, err := New(*config, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gate.Close()
+		ask := func(host, azp string) policy.Decision {
+			token := clerk.Mint(session, clerktest.Token{Claims: map[string]any{"azp": azp}})
+			return gate.Policy.Decide(t.Context(), &policy.Request{Method: "GET", Scheme: "https", Host: host, Target: "/x", Headers: []policy.Header{{Name: "Authorization", Value: "Bearer " + token}}})
+		}
+		azp := strings.Replace(origin, "*.", "tenant.", 1)
+		if d := ask("app.example.com", azp); !d.Allowed() {
+			t.Errorf("%s: %s, %v", azp, d.Reason, d.Cause)
+		}
+		if d := ask("app.example.com", azp+"x"); d.Allowed() {
+			t.Errorf("%sx is taken, too", azp)
+		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/ratelimit"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -23,7 +22,8 @@ type Options struct {
 	// Upstream outlives this gate, with the tokens and keys it has. Default: one
 	// of the gate's own.
 	Upstream *Upstream
-	// HTTPClient makes the calls to Clerk. Default: a bounded one.
+	// HTTPClient makes the calls to Clerk, or lends its connections to them: see
+	// [session.Client]. Default: that of the instance, which all its gates share.
 	HTTPClient *http.Client
 	// Logger takes what happens in the background. Default: discarded.
 	Logger *slog.Logger
@@ -49,6 +49,7 @@ func New(config Config, o Options) (*Gate, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.HTTPClient = session.Client(config.Clerk, o.HTTPClient)
 	gate := &Gate{Session: o.Session, Upstream: o.Upstream, Stores: o.Stores}
 	deps, err := gate.assemble(&config, o)
 	if err != nil {
@@ -57,12 +58,6 @@ func New(config Config, o Options) (*Gate, error) {
 		return nil, errors.Join(err, policyErr)
 	}
 	if gate.Policy, err = policy.New(config.Config, deps); err != nil {
-		gate.Close()
-		return nil, err
-	}
-	// Last, for a configuration that is refused must not change how the stores of
-	// the one in force judge.
-	if _, err = gate.Stores.Receiver(&config); err != nil {
 		gate.Close()
 		return nil, err
 	}
@@ -84,7 +79,7 @@ func (g *Gate) assemble(config *Config, o Options) (policy.Deps, error) {
 		g.owned = true
 	}
 	if g.Stores == nil {
-		if g.Stores, err = OpenStores(config, ratelimit.NewMemory(ratelimit.Options{}), o); err != nil {
+		if g.Stores, err = OpenStores(config, NewMemory(), o); err != nil {
 			return deps, err
 		}
 		g.ownedStores = true

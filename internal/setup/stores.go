@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -23,6 +24,19 @@ type Redis struct {
 	// Budget is how long a request may wait for the store to count it. Default:
 	// 10ms.
 	Budget policy.Duration `json:"budget,omitempty" document:"nonempty"`
+	// MaxKeys is how many keys of a limit that strangers can name, by a header, a
+	// path or an address, Redis holds at most. Keys beyond share counts. Default:
+	// 262144, of about 200 bytes each.
+	MaxKeys int `json:"max_keys,omitempty" document:"nonempty"`
+}
+
+// Validate reports everything that is wrong.
+func (r *Redis) Validate() error {
+	err := r.Config.Validate()
+	if r.MaxKeys < 0 || r.MaxKeys > 100_000_000 {
+		err = errors.Join(err, &policy.ConfigError{Path: "redis.max_keys", Msg: fmt.Sprintf("%d is no number of keys", r.MaxKeys), Suggestion: "write a number up to 100000000"})
+	}
+	return err
 }
 
 // Revocation says how long what has ended is remembered.
@@ -40,7 +54,8 @@ type Revocation struct {
 	OnStoreError policy.StoreErrorPolicy `json:"on_store_error,omitempty" document:"nonempty"`
 }
 
-func (r *Revocation) validate() error {
+// Validate reports everything that is wrong.
+func (r *Revocation) Validate() error {
 	var errs []error
 	fail := func(key, suggestion, format string, args ...any) {
 		errs = append(errs, &policy.ConfigError{Path: "revocation." + key, Msg: fmt.Sprintf(format, args...), Suggestion: suggestion})
@@ -63,35 +78,65 @@ func (r *Revocation) validate() error {
 // a Redis. Hosts let them outlive their gates while [Config.StoresKey] stays the
 // same.
 type Stores struct {
-	// Limiter counts, in this process or in Redis.
+	// Instance is the Clerk instance whose counts they are, by
+	// [session.Config.InstanceID].
+	Instance string
+	// Limiter counts for the instance, in this process or in Redis.
 	Limiter policy.Limiter
 	// Revocations knows what has ended.
 	Revocations *revocation.Service
 	// Shared counts in Redis; nil without one.
 	Shared *ratelimit.Redis
-	// Memory counts where there is no Redis, or it is out of reach.
-	Memory *ratelimit.Memory
+	// Counts are those of this process, where there is no Redis, or it is out of
+	// reach.
+	Counts *ratelimit.Memory
 
 	client redis.UniversalClient
 }
 
+// Memory is what a process knows by itself, whatever its configuration: a host makes
+// one, and keeps it while configurations come and go.
+type Memory struct {
+	// Counts are those of limits, of all instances.
+	Counts *ratelimit.Memory
+	// Ended is what has ended of each instance, as long as there are [Stores] of it.
+	Ended revocation.Kin
+}
+
+// NewMemory returns one that knows nothing yet.
+func NewMemory() *Memory {
+	return &Memory{Counts: ratelimit.NewMemory(ratelimit.Options{})}
+}
+
 // OpenStores makes the stores of a configuration. Nothing is dialed until they
-// are used. Memory counts where there is no Redis, or it is out of reach.
-func OpenStores(config *Config, memory *ratelimit.Memory, o Options) (*Stores, error) {
-	if err := errors.Join(config.Redis.Validate(), config.Revocation.validate()); err != nil {
+// are used. They begin with what the memory knows, which counts where there is no
+// Redis, or it is out of reach. [Stores.Close] ends what holds them.
+func OpenStores(config *Config, memory *Memory, o Options) (*Stores, error) {
+	if err := errors.Join(config.Redis.Validate(), config.Revocation.Validate()); err != nil {
 		return nil, err
 	}
-	s := &Stores{Limiter: memory, Memory: memory}
+	instance, err := config.instance()
+	if err != nil {
+		return nil, err
+	}
+	s := &Stores{Instance: instance, Limiter: memory.Counts.Of(instance), Counts: memory.Counts}
 	if config.Redis.Enabled() {
 		client, err := redisclient.New(config.Redis.Config)
 		if err != nil {
 			return nil, err
 		}
 		s.client = client
-		s.Shared = ratelimit.NewRedis(client, ratelimit.RedisOptions{Budget: config.Redis.Budget.Std(), Fallback: memory})
-		s.Limiter = s.Shared
+		s.Shared = ratelimit.NewRedis(client, ratelimit.RedisOptions{Prefix: config.Redis.KeyPrefix(), Budget: config.Redis.Budget.Std(), Fallback: memory.Counts, StrangerKeys: config.Redis.MaxKeys})
+		s.Limiter = s.Shared.Of(instance)
+	}
+	kin := &memory.Ended
+	if instance == "" {
+		kin = nil // nobody knows whether others are of the same
 	}
 	s.Revocations = revocation.New(revocation.Options{
+		Kin:        kin,
+		Instance:   instance,
+		Prefix:     config.Redis.KeyPrefix(),
 		Redis:      s.client,
 		Lifetime:   config.Revocation.MaxTokenLifetime.Std(),
 		MaxEntries: config.Revocation.MaxEntries,
@@ -103,30 +148,67 @@ func OpenStores(config *Config, memory *ratelimit.Memory, o Options) (*Stores, e
 	return s, nil
 }
 
-// StoresKey tells apart the configurations that need [Stores] of their own. The
-// webhook secret is no part of it: who takes webhooks and who judges by them need
-// not be the same handler.
+// instance names the Clerk instance that counts and what has ended belong to;
+// empty where the configuration names none.
+func (c *Config) instance() (string, error) {
+	if strings.TrimSpace(c.Clerk.PublishableKey) == "" {
+		return "", nil
+	}
+	id, err := c.Clerk.InstanceID()
+	if err != nil {
+		return "", &policy.ConfigError{Path: "clerk.publishable_key", Msg: err.Error(), Suggestion: "copy the key from Clerk's dashboard, pk_live_... or pk_test_..."}
+	}
+	return id, nil
+}
+
+// StoresKey tells apart the configurations that need [Stores] of their own: those
+// of other instances, and of other stores. The webhook secret is no part of it: who
+// takes webhooks and who judges by them need not be the same handler.
 func (c *Config) StoresKey() ([sha256.Size]byte, error) {
-	text, err := json.Marshal([]any{c.Redis, c.Revocation})
+	instance, err := c.instance()
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	text, err := json.Marshal([]any{instance, c.Redis, c.Revocation})
 	if err != nil {
 		return [sha256.Size]byte{}, fmt.Errorf("hashing the configuration: %w", err)
 	}
 	return sha256.Sum256(text), nil
 }
 
+// CheckReceiver reports why there can be no receiver of Clerk's webhooks, or only
+// one that knows nobody.
+func (c *Config) CheckReceiver() error {
+	if instance, err := c.instance(); err != nil || instance == "" {
+		return cmp.Or[error](err, &policy.ConfigError{Path: "clerk.publishable_key", Msg: "it is not said whose webhooks these are", Suggestion: "write the publishable key of the instance"})
+	}
+	return c.validateSecret()
+}
+
 // Receiver returns a receiver of Clerk's webhooks; nil where there is no secret
 // to know them by. All of them have one memory of what they took. From the first
-// on, tokens older than entries are kept are stale.
+// on, tokens older than entries are kept are stale: so make it last, when a
+// configuration goes into force.
 func (s *Stores) Receiver(config *Config) (*revocation.Receiver, error) {
-	secret := strings.TrimSpace(config.Clerk.WebhookSecret) // as the clerk section is read
+	secret := config.webhookSecret()
 	if secret == "" {
 		return nil, nil
 	}
+	if err := config.CheckReceiver(); err != nil {
+		return nil, err
+	}
 	receiver, err := revocation.NewReceiver(s.Revocations, secret)
 	if err != nil {
-		return nil, &policy.ConfigError{Path: "clerk.webhook_secret", Msg: err.Error(), Suggestion: "copy the signing secret of the endpoint, whsec_..."}
+		return nil, badSecret(err)
 	}
 	return receiver, nil
+}
+
+// webhookSecret is the secret as the clerk section is read.
+func (c *Config) webhookSecret() string { return strings.TrimSpace(c.Clerk.WebhookSecret) }
+
+func badSecret(err error) error {
+	return &policy.ConfigError{Path: "clerk.webhook_secret", Msg: err.Error(), Suggestion: "copy the signing secret of the endpoint, whsec_..."}
 }
 
 // Start follows what other instances tell, until ctx ends or Close.

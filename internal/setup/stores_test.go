@@ -25,6 +25,7 @@ func TestWhatTellsStoresApart(t *testing.T) {
 	}{
 		"a webhook secret": {Config{Clerk: session.Config{WebhookSecret: "whsec_c2VjcmV0"}}, true},
 		"a policy":         {Config{Config: policy.Config{Mode: policy.Shadow}}, true},
+		"an instance":      {Config{Clerk: session.Config{PublishableKey: publishableKey}}, false},
 		"a longer memory":  {Config{Revocation: Revocation{MaxEntries: 5}}, false},
 		"another budget":   {Config{Redis: Redis{Budget: policy.Duration(5)}}, false},
 	} {

@@ -48,10 +48,10 @@ func (c *Config) UpstreamKey() ([sha256.Size]byte, error) {
 	return sha256.Sum256(text), nil
 }
 
-// lend hands over what there is.
+// lend hands over what there is, to those who know what has ended.
 func (u *Upstream) lend(deps *policy.Deps) {
 	if u.Tokens != nil {
-		deps.Tokens = u.Tokens
+		deps.Tokens = u.Tokens.Under(deps.Revocations)
 	}
 	if u.Assertions != nil {
 		deps.Assertions = u.Assertions

@@ -27,6 +27,7 @@ import (
 	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/revocation"
 )
 
 // templates is a Clerk instance whose Backend API also makes tokens of JWT
@@ -294,5 +295,57 @@ func TestAnUpstreamOutlivesItsGate(t *testing.T) {
 	b, errB := other.UpstreamKey()
 	if a == b || errA != nil || errB != nil {
 		t.Errorf("one key for two audiences: %v, %v", errA, errB)
+	}
+}
+
+// Who loses a role has no more tokens of it: not of the upstream's either, also
+// where the session's token says nothing of what changed.
+func TestTheUpstreamsTokenFollowsAChange(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []revocation.Entry{
+		{Kind: revocation.Member, ID: "user_ada", Of: "org_acme", Effect: revocation.Stale},
+		{Kind: revocation.User, ID: "user_ada", Effect: revocation.Stale},
+		{Kind: revocation.Everybody, Effect: revocation.Stale},
+	} {
+		clerk := clerktest.Start(t, clerktest.Options{Live: true, Templates: map[string]clerktest.Template{"hasura": {Lifetime: time.Hour, Claims: map[string]any{"x-role": "admin"}}}})
+		config, _, err := Load("gate.yaml", []byte(`
+clerk: {publishable_key: `+clerk.PublishableKey()+`, secret_key: `+clerk.SecretKey()+`, api_url: `+clerk.URL()+`, webhook_secret: whsec_Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LTAx}
+upstream_token: {template: hasura, header: X-Hasura-Token}
+`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate, err := New(*config, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gate.Close()
+		ada, err := clerk.SignIn("user_ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(age time.Duration) policy.Reason {
+			token := clerk.Mint(ada, clerktest.Token{Age: age})
+			return gate.Policy.Decide(t.Context(), &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/x", Headers: []policy.Header{{Name: "Authorization", Value: "Bearer " + token}}}).Reason
+		}
+		const made = "POST /v1/sessions/{id}/tokens/{template}"
+		for range 3 {
+			if reason := ask(5 * time.Second); reason != policy.ReasonAllowed || clerk.Calls(made) != 1 {
+				t.Fatalf("before: %s, %d calls", reason, clerk.Calls(made))
+			}
+		}
+		kind.At = time.Now().UnixMilli()
+		if err := gate.Stores.Revocations.Revoke(t.Context(), kind); err != nil {
+			t.Fatal(err)
+		}
+		if reason := ask(5 * time.Second); reason != policy.ReasonClaimsStale {
+			t.Errorf("an old token: %s", reason)
+		}
+		time.Sleep(1100 * time.Millisecond)
+		for range 3 {
+			if reason := ask(0); reason != policy.ReasonAllowed || clerk.Calls(made) != 2 {
+				t.Errorf("%s: after the change: %s, %d calls, want one more", kind.Kind, reason, clerk.Calls(made))
+			}
+		}
 	}
 }

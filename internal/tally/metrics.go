@@ -55,24 +55,36 @@ var families = []family{
 		one(func(t *totals) float64 { return float64(t.limits.OpenBreakers) })},
 
 	{"clerkgate_revocation_entries", "Subjects that have an entry: sessions, users, members, organizations and credentials.", gauge, nil,
-		one(func(t *totals) float64 { return float64(t.revocation.Entries) })},
+		one(func(t *totals) float64 { return float64(t.entries()) })},
 	{"clerkgate_revocation_received_total", "Entries that were read from the store.", counter, nil,
 		one(func(t *totals) float64 { return float64(t.revocation.Received) })},
 	{"clerkgate_revocation_revoked_total", "Entries that were made here, by webhooks and by people who signed out.", counter, nil,
 		one(func(t *totals) float64 { return float64(t.revocation.Revoked) })},
 	{"clerkgate_revocation_rewritten_total", "Entries that were written back to a store that had lost them.", counter, nil,
 		one(func(t *totals) float64 { return float64(t.revocation.Rewritten) })},
+	{"clerkgate_revocation_ignored_total", "What was read from the store and is no entry, or one that cannot be.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.revocation.Ignored) })},
+	{"clerkgate_revocation_forgot_total", "How often the store had forgotten what it knew.", counter, nil,
+		one(func(t *totals) float64 { return float64(t.revocation.Forgot) })},
+	{"clerkgate_revocation_lifetimes_differ", "1 while another node of the instance names a longer lifetime of tokens.", gauge, nil,
+		one(func(t *totals) float64 {
+			if t.revocation.LifetimesDiffer {
+				return 1
+			}
+			return 0
+		})},
 	{"clerkgate_revocation_failures_total", "Calls to the store of revocations that failed.", counter, nil,
 		one(func(t *totals) float64 { return float64(t.revocation.Failures) })},
 	{"clerkgate_revocation_store_away_seconds", "How long the store of revocations has not answered; 0 while it does.", gauge, nil,
 		one(func(t *totals) float64 { return t.revocation.Away.Seconds() })},
 
-	{"clerkgate_webhooks_total", "Deliveries of webhooks by result: taken, each once; refused, for what is not Clerk's; or failed, for what could not be stored.", counter, []string{"result"},
+	{"clerkgate_webhooks_total", "Deliveries of webhooks by result: taken, each once; refused, for what is not Clerk's; failed, for what could not be stored; or busy, for what came while too much was being read.", counter, []string{"result"},
 		func(t *totals, put put) {
 			w := t.revocation.Webhooks
 			put(float64(w.Taken), "taken")
 			put(float64(w.Refused), "refused")
 			put(float64(w.Failed), "failed")
+			put(float64(w.Busy), "busy")
 		}},
 }
 

@@ -50,7 +50,8 @@ func (t *Tally) read() *totals {
 	sum := t.past.clone()
 	for s := range t.open {
 		sum.add(s)
-		sum.memories[s.Memory] = struct{}{}
+		sum.memories[s.Counts] = struct{}{}
+		sum.ended[s.Instance] = max(sum.ended[s.Instance], s.Revocations.Len())
 	}
 	return sum
 }

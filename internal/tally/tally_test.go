@@ -22,9 +22,9 @@ import (
 const secret = "whsec_Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LTAx"
 
 // openStores are stores over a Redis, or in memory where there is no address.
-func openStores(t *testing.T, address string, memory *ratelimit.Memory) *setup.Stores {
+func openStores(t *testing.T, address string, memory *setup.Memory) *setup.Stores {
 	t.Helper()
-	config := &setup.Config{Clerk: session.Config{WebhookSecret: secret}}
+	config := &setup.Config{Clerk: session.Config{PublishableKey: "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k", WebhookSecret: secret}}
 	if address != "" {
 		config.Redis = setup.Redis{Config: redisclient.Config{Addresses: policy.StringList{address}}, Budget: policy.Duration(20 * time.Second)}
 	}
@@ -82,7 +82,7 @@ func compare(t *testing.T, registry prometheus.Gatherer, want string, names ...s
 func TestStoresAreSummedAndCountersGoOnAfterThem(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
-	memory := ratelimit.NewMemory(ratelimit.Options{})
+	memory := setup.NewMemory()
 	first, second := openStores(t, server.Addr, memory), openStores(t, "", memory)
 	tally, registry := New(), prometheus.NewPedanticRegistry()
 	if err := tally.Register(registry, "envoy"); err != nil {
@@ -97,6 +97,7 @@ clerkgate_limit_store_breakers_open{adapter="envoy"} 0
 clerkgate_limit_store_calls_total{adapter="envoy"} 0
 clerkgate_limit_store_requests_total{adapter="envoy"} 0
 clerkgate_revocation_entries{adapter="envoy"} 0
+clerkgate_webhooks_total{adapter="envoy",result="busy"} 0
 clerkgate_webhooks_total{adapter="envoy",result="failed"} 0
 clerkgate_webhooks_total{adapter="envoy",result="refused"} 0
 clerkgate_webhooks_total{adapter="envoy",result="taken"} 0
@@ -116,12 +117,13 @@ clerkgate_limit_store_checks_total{adapter="envoy",answer="error",limit="shared"
 clerkgate_limit_store_checks_total{adapter="envoy",answer="local",limit="shared"} 3
 clerkgate_limit_store_checks_total{adapter="envoy",answer="store",limit="shared"} 3
 clerkgate_limit_store_requests_total{adapter="envoy"} 3
+clerkgate_webhooks_total{adapter="envoy",result="busy"} 0
 clerkgate_webhooks_total{adapter="envoy",result="failed"} 0
 clerkgate_webhooks_total{adapter="envoy",result="refused"} 2
 clerkgate_webhooks_total{adapter="envoy",result="taken"} 4
 `
 	compare(t, registry, kept+`
-clerkgate_limit_memory_keys{adapter="envoy"} 2
+clerkgate_limit_memory_keys{adapter="envoy"} 3
 clerkgate_limit_store_breakers{adapter="envoy"} 1
 clerkgate_limit_store_breakers_open{adapter="envoy"} 0
 clerkgate_revocation_entries{adapter="envoy"} 1

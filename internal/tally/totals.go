@@ -21,13 +21,16 @@ type totals struct {
 	revocation revocation.Stats
 	// memories are what keys are counted in, each once: stores may share one.
 	memories map[*ratelimit.Memory]struct{}
+	// ended is how much is known of each instance, by whichever stores know most: all
+	// of an instance tell each other.
+	ended map[string]int
 }
 
-// clone returns a copy without memories.
+// clone returns a copy without what is told apart by stores.
 func (t *totals) clone() *totals {
 	c := *t
 	c.limits.Limits = maps.Clone(t.limits.Limits)
-	c.memories = map[*ratelimit.Memory]struct{}{}
+	c.memories, c.ended = map[*ratelimit.Memory]struct{}{}, map[string]int{}
 	return &c
 }
 
@@ -66,21 +69,33 @@ func (t *totals) addLimits(s ratelimit.Stats) {
 
 func (t *totals) addRevocation(s revocation.Stats) {
 	sum := &t.revocation
-	sum.Entries += s.Entries
 	sum.Received += s.Received
 	sum.Revoked += s.Revoked
 	sum.Rewritten += s.Rewritten
+	sum.Ignored += s.Ignored
+	sum.Forgot += s.Forgot
 	sum.Failures += s.Failures
+	sum.LifetimesDiffer = sum.LifetimesDiffer || s.LifetimesDiffer
 	sum.Away = max(sum.Away, s.Away)
 	sum.Webhooks.Taken += s.Webhooks.Taken
 	sum.Webhooks.Refused += s.Webhooks.Refused
 	sum.Webhooks.Failed += s.Webhooks.Failed
+	sum.Webhooks.Busy += s.Webhooks.Busy
 }
 
 // forgetState keeps only what counts up: stores that are closed have no state.
 func (t *totals) forgetState() {
 	t.limits.OpenBreakers, t.limits.Breakers = 0, 0
-	t.revocation.Entries, t.revocation.Away = 0, 0
+	t.revocation.Away, t.revocation.LifetimesDiffer = 0, false
+}
+
+// entries is of how many subjects something is known.
+func (t *totals) entries() int {
+	n := 0
+	for _, known := range t.ended {
+		n += known
+	}
+	return n
 }
 
 // keys is how many keys are counted in memory.

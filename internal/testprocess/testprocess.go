@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -51,6 +52,9 @@ func (p *Process) stop(tb testing.TB) {
 		tb.Logf("the log of %s:\n%s", p.name, p.Log)
 	}
 }
+
+// Signal sends the process a signal, unless it has ended.
+func (p *Process) Signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
 // Kill ends the process as a crash does.
 func (p *Process) Kill() {

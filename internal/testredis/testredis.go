@@ -1,6 +1,6 @@
 // Package testredis runs real Redis servers in tests: one, a cluster of three,
 // or a pair watched by a sentinel. They keep nothing on disk, so a server that is
-// started again is empty.
+// started again is empty, unless it was told to SAVE: then it has that.
 package testredis
 
 import (

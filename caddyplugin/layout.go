@@ -1,0 +1,320 @@
+package caddyplugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// harmless are the handlers of Caddy that neither forward requests nor hand them
+// to programs of others.
+var harmless = []string{
+	"acme_server", "authentication", "copy_response", "copy_response_headers", "encode", "error", "file_server", "headers", "intercept",
+	"invoke", "log_append", "map", "metrics", "push", "request_body", "rewrite", "static_response", "subroute", "templates", "timeouts", "tracing", "vars",
+	"clerk_auth", "clerk_strip", "clerk_sessions", "clerk_frontend_api", "clerk_webhooks",
+}
+
+// forwards are the handlers that give requests to an application, which may
+// believe the identity that they claim.
+var forwards = []string{"reverse_proxy", "php", "cgi", "fastcgi", "exec"}
+
+// findings are what is wrong with the way that a server's handlers are laid out,
+// and what is probably not meant.
+type findings struct {
+	errors   []string
+	warnings []policy.Warning
+}
+
+func (f *findings) errorf(format string, args ...any) {
+	f.errors = appendOnce(f.errors, fmt.Sprintf(format, args...))
+}
+
+func (f *findings) warnf(id, format string, args ...any) {
+	f.warnings = appendOnce(f.warnings, policy.Warning{ID: id, Msg: fmt.Sprintf(format, args...)})
+}
+
+func appendOnce[T comparable](list []T, one T) []T {
+	if slices.Contains(list, one) {
+		return list
+	}
+	return append(list, one)
+}
+
+// checkLayout finds what a server's routes do to requests that no clerk_auth has
+// seen. Sites without clerk_auth are none of its business.
+func checkLayout(server *caddyhttp.Server) findings {
+	var errors []route
+	if server.Errors != nil {
+		errors = routesOf(server.Errors.Routes)
+	}
+	return checkRoutes(routesOf(server.Routes), errors, namedRoutes(server))
+}
+
+// namedRoutes are the routes that others invoke.
+func namedRoutes(server *caddyhttp.Server) map[string][]route {
+	named := map[string][]route{}
+	for name, r := range server.NamedRoutes {
+		named[name] = routesOf(caddyhttp.RouteList{*r})
+	}
+	return named
+}
+
+func checkRoutes(routes, errors []route, named map[string][]route) findings {
+	var found findings
+	for _, site := range sitesOf(routes) {
+		w := &walk{named: named, name: siteName(site) + gatePlace(site, named), found: &found}
+		if !w.contains(site, isGate) {
+			continue
+		}
+		w.routes(site, state{reached: true, open: true})
+		w.inErrors = true
+		for _, r := range errors {
+			if sameHosts(r.hosts, w.hosts(site)) {
+				w.routes([]route{r}, state{reached: true, open: true, asked: true})
+			}
+		}
+	}
+	return found
+}
+
+func (*walk) hosts(site []route) []string {
+	if len(site) == 1 {
+		return site[0].hosts
+	}
+	return nil
+}
+
+// sameHosts reports whether a request may be for both; none means all.
+func sameHosts(a, b []string) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(host string) bool {
+		return slices.ContainsFunc(b, func(other string) bool { return overlap(host, other) })
+	})
+}
+
+// overlap reports whether two hosts, each of which may have a * for a label, can be
+// the same.
+func overlap(a, b string) bool {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	return len(as) == len(bs) && !slices.ContainsFunc(as, func(label string) bool {
+		other := bs[0]
+		bs = bs[1:]
+		return label != "*" && other != "*" && !strings.EqualFold(label, other)
+	})
+}
+
+func siteName(site []route) string {
+	if len(site) == 1 && len(site[0].hosts) > 0 {
+		return "site " + strings.Join(site[0].hosts, ", ")
+	}
+	return "this site"
+}
+
+// state is what can be said about the requests that come to one place.
+type state struct {
+	// reached: there may be such requests.
+	reached bool
+	// open: some may have been seen by neither clerk_auth nor clerk_strip.
+	open bool
+	// asked: of some, clerk_auth may have found out who it is.
+	asked bool
+	// fixed is the file that some were rewritten to, whatever their path.
+	fixed string
+}
+
+func (s state) or(other state) state {
+	if s.fixed == "" {
+		s.fixed = other.fixed
+	}
+	return state{s.reached || other.reached, s.open || other.open, s.asked || other.asked, s.fixed}
+}
+
+// walk goes the ways that requests may take through a site's routes.
+type walk struct {
+	name     string
+	named    map[string][]route
+	found    *findings
+	inErrors bool
+	// filled: error routes put the original target into placeholders.
+	filled bool
+	// inAnswer: the routes see what was answered, and may answer otherwise.
+	inAnswer bool
+	depth    int
+}
+
+// contains is contains, through invoked routes as well.
+func (w *walk) contains(routes []route, is func(module string) bool) bool {
+	if contains(routes, is) {
+		return true
+	}
+	for name, inner := range w.named {
+		if contains(inner, is) && containsInvoke(routes, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func containsInvoke(routes []route, name string) bool {
+	for _, r := range routes {
+		for _, s := range r.handlers {
+			if s.module == "invoke" && s.named == name || containsInvoke(s.routes, name) || containsInvoke(s.errors, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// routes returns the state of the requests that go on behind the routes.
+func (w *walk) routes(routes []route, all state) state {
+	groups := map[string]*group{}
+	for i := range routes {
+		r := &routes[i]
+		g := groups[r.group]
+		if g == nil || r.group == "" {
+			g = &group{free: all}
+			groups[r.group] = g
+		}
+		g.free.open = g.free.open && all.open // a route between them may have changed that
+		if !g.free.reached {
+			continue
+		}
+		w.checkMatchers(r, g.free)
+		w.filled = w.filled || r.fills && w.inErrors
+		w.checkRecalled(recalls(r.tries), "try_files", g.free)
+		out := w.handlers(r, g.free)
+		if !r.terminal {
+			g.matched = g.matched.or(out)
+		}
+		if len(r.matchers) == 0 {
+			g.free = state{}
+		}
+		all = g.matched.or(g.free)
+	}
+	return all
+}
+
+// group is of routes of which a request takes the first that matches: a route
+// without a group is a group of its own.
+type group struct {
+	// matched are the requests that one of the routes has matched, behind it; free
+	// are those that none has.
+	matched, free state
+}
+
+func (w *walk) checkMatchers(r *route, entering state) {
+	if slices.Contains(r.matchers, "clerk") && !entering.asked && !w.inErrors {
+		w.found.errorf("%s: a matcher clerk is asked before clerk_auth has found out who it is, and so never matches: write both into a route block, clerk_auth first", w.name)
+	}
+}
+
+// handlers returns the state of the requests that go on behind a route's
+// handlers.
+func (w *walk) handlers(r *route, s state) state {
+	for i := range r.handlers {
+		if s = w.handler(r, &r.handlers[i], s); !s.reached {
+			break
+		}
+	}
+	return s
+}
+
+func (w *walk) handler(r *route, h *step, s state) state {
+	w.filled = w.filled || h.fills && w.inErrors
+	w.checkRecalled(r.recallsBeside(h), h.module, s)
+	switch {
+	case h.module == "clerk_auth":
+		w.checkFixed(s)
+		return state{reached: true, asked: true}
+	case h.module == "clerk_strip":
+		s.open = false
+		return s
+	case h.module == "invoke":
+		return w.inside(w.named[h.named], s)
+	case h.module == "intercept":
+		before := w.inAnswer
+		w.inAnswer = true
+		w.inside(h.routes, s)
+		w.inAnswer = before
+		return s
+	case h.module == "rewrite":
+		return w.rewrite(r, h, s)
+	case h.module == "static_response", h.module == "error":
+		return state{}
+	case h.module == "file_server":
+		w.checkServed(h, s)
+		s.reached = h.passThru
+		return s
+	case slices.Contains(forwards, h.module):
+		w.checkForwarded(h, s)
+		return w.inside(h.routes, s)
+	case !slices.Contains(harmless, h.module):
+		w.checkUnknown(h, s)
+	}
+	out := w.inside(h.routes, s)
+	for _, failed := range h.errors {
+		out = out.or(w.inside([]route{failed}, s))
+	}
+	return out
+}
+
+// inside goes through routes inside of a handler.
+func (w *walk) inside(routes []route, s state) state {
+	const deepest = 100 // routes may invoke each other in a circle
+	if w.depth++; w.depth > deepest {
+		return s
+	}
+	s = w.routes(routes, s)
+	w.depth--
+	return s
+}
+
+// rewrite notes where every path becomes one file.
+func (w *walk) rewrite(r *route, h *step, s state) state {
+	switch {
+	case r.fallback != "":
+		s.fixed = r.fallback
+	case h.uri != "" && !strings.Contains(pathOf(h.uri), "{") && !slices.Contains(r.matchers, "path"):
+		s.fixed = pathOf(h.uri)
+	}
+	kept := r.recallsBeside(h) != "" || w.inAnswer && strings.Contains(pathOf(h.uri), "{http.request.")
+	if (w.inErrors || w.inAnswer) && h.uri != "" && !kept && (len(r.matchers) == 0 || r.fallback != "") {
+		s.open = false // what was asked for is not what is served
+	}
+	return s
+}
+
+func (w *walk) checkFixed(s state) {
+	if s.fixed != "" && !w.inErrors {
+		w.found.warnf(policy.WarnCaddyPathFixed, "%s: try_files or rewrite comes before clerk_auth, so that it judges %s beside what was asked for: write them into a route block, clerk_auth first", w.name, s.fixed)
+	}
+}
+
+func (w *walk) checkForwarded(h *step, s state) {
+	switch {
+	case !s.open:
+	case w.inErrors:
+		w.checkServed(h, s)
+	default:
+		w.found.errorf("%s: %s%s receives requests that no clerk_auth has seen, with whatever identity they claim: put clerk_auth outside of matchers and blocks, with public and bypass rules for what is open; or put clerk_strip before the %s, where no identity is wanted", w.name, h.module, h.about, h.module)
+	}
+}
+
+func (w *walk) checkServed(h *step, s state) {
+	if w.inAnswer && s.open && !w.inErrors {
+		w.found.errorf("%s: intercept comes before clerk_auth, so that its %s would serve what was refused: put it behind clerk_auth, or write `rewrite * /401.html`, or the like, before the %s", w.name, h.module, h.module)
+	}
+	if w.inErrors && s.open {
+		w.found.warnf(policy.WarnCaddyErrorRoutes, "%s: error routes hand what was refused to %s%s, which will see %s in its place: write `rewrite * /{err.status_code}.html`, or the like, before it", w.name, h.module, h.about, heldPath)
+	}
+}
+
+func (w *walk) checkUnknown(h *step, s state) {
+	if s.open && !w.inErrors {
+		w.found.warnf(policy.WarnCaddyHandlerUnseen, "%s: the handler %s sees requests that no clerk_auth has seen, with whatever identity they claim: put clerk_auth, or clerk_strip, before it", w.name, h.module)
+	}
+}

@@ -1,0 +1,20 @@
+package setup
+
+import (
+	"fmt"
+
+	"github.com/clerkgate/clerkgate/internal/document"
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// FileWarnings warn of files that everybody may write: what they hold is the
+// configuration.
+func FileWarnings(files []document.File) []policy.Warning {
+	var warnings []policy.Warning
+	for _, file := range files {
+		if document.WritableByAll(file.Name) {
+			warnings = append(warnings, policy.Warning{ID: policy.WarnFileWritable, Path: file.Path, Msg: fmt.Sprintf("everybody may write the file %q", file.Name), Suggestion: "chmod o-w"})
+		}
+	}
+	return warnings
+}

@@ -1,0 +1,71 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// maxEvaluations bounds how often an expression is evaluated for one request.
+// Ordinary paths have one reading, and one more where it is not in lower case.
+const maxEvaluations = 64
+
+var errManyReadings = errors.New("the target can be read in too many ways for an expression")
+
+// onEveryReading has a condition that looks at the target be true of all its
+// readings, as they are and in lower case: what an upstream may serve. It is untrue
+// if it is true of none, so that below "not" it is the same; of some alone, it
+// cannot be told.
+func onEveryReading(c condition) condition {
+	return func(s *subject) (truth, Reason, error) {
+		result, reason, cause := undecided, ReasonExpressionFailed, errManyReadings
+		first, evaluated := true, 0
+		for t := range s.target.each() {
+			if evaluated++; evaluated > maxEvaluations {
+				return undecided, ReasonExpressionFailed, errManyReadings
+			}
+			as := *s
+			as.target = t
+			switch now, r, err := c(&as); {
+			case first:
+				result, reason, cause, first = now, r, err, false
+			case now != result:
+				return undecided, ReasonExpressionFalse, err
+			}
+			if result == undecided {
+				break
+			}
+		}
+		return result, reason, cause
+	}
+}
+
+// each yields the target with each of its readings alone, also in lower case, and
+// with each of its queries.
+func (t *target) each() func(yield func(*target) bool) {
+	return func(yield func(*target) bool) {
+		if len(t.readings) == 1 && t.sentQuery == nil && strings.ToLower(t.readings[0]) == t.readings[0] {
+			yield(t)
+			return
+		}
+		all := slices.Clone(t.readings)
+		for _, reading := range t.readings {
+			if lower := strings.ToLower(reading); !slices.Contains(all, lower) {
+				all = append(all, lower)
+			}
+		}
+		queries := []string{t.query}
+		if t.sentQuery != nil && *t.sentQuery != t.query {
+			queries = append(queries, *t.sentQuery)
+		}
+		for _, reading := range all {
+			for _, query := range queries {
+				one := *t
+				one.readings, one.query, one.sentQuery = readings{reading}, query, nil
+				if !yield(&one) {
+					return
+				}
+			}
+		}
+	}
+}

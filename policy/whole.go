@@ -1,0 +1,71 @@
+package policy
+
+// judgeWhole adds what guards a path as it stands, with the prefix that the
+// application takes off: a rule that was written with it is not lost. Rules that the
+// path meets as the application reads it have been judged by that reading, by their
+// order there; and as it stands a path opens nothing, nor is it left to the default.
+func (p *Policy) judgeWhole(s *selection, method string, t *target, reading string) error {
+	if err := p.judgeWholePath(s, method, t, reading); err != nil {
+		return err
+	}
+	for directory := range directoriesOf(reading) {
+		if err := p.judgeWholePath(s, method, t, directory); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Policy) judgeWholePath(s *selection, method string, t *target, path string) error {
+	var found selection
+	first, named, err := p.matchReading(&found, method, t, path)
+	if err != nil {
+		return err
+	}
+	if err := p.countVariants(&found, method, t, path); err != nil {
+		return err
+	}
+	for _, r := range []*rule{first, named} {
+		found.count(r, path)
+	}
+	for _, c := range found.counted {
+		known, err := c.rule.meetsReading(method, t)
+		switch {
+		case err != nil:
+			return err
+		case known || c.rule == p.fallback:
+		case c.rule.guards() && (c.rule == first || c.rule == named):
+			s.add(c.rule)
+		case c.rule.limited():
+			s.count(c.rule, c.path)
+		}
+	}
+	return nil
+}
+
+// meetsReading reports whether a path meets the rule, or would if that guarded, as
+// the application reads it.
+func (r *rule) meetsReading(method string, t *target) (bool, error) {
+	if !r.counting.takes(method, t) {
+		return false, nil
+	}
+	for _, reading := range t.readings {
+		if met, err := r.counting.covers(reading); met || err != nil {
+			return met, err
+		}
+		for directory := range directoriesOf(reading) {
+			if met, err := r.counting.covers(directory); met || err != nil {
+				return met, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// covers reports whether a guard names a path, or what upstreams serve the same.
+func (m *matcher) covers(path string) (bool, error) {
+	if met, err := m.meets(path); met || err != nil {
+		return met, err
+	}
+	return m.meetsVariant(path)
+}

@@ -1,0 +1,411 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	sessions "github.com/clerk/clerk-sdk-go/v2/session"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// slowClerk knows two API keys, makes template tokens and has keys; it takes its
+// time for everything else, of which it knows nothing.
+type slowClerk struct {
+	keys, good, template []byte
+	delay                time.Duration
+
+	mu    sync.Mutex
+	asked map[string]int // by path
+	under int
+	most  int
+}
+
+const anotherAPIKey = "ak_anotherGoodKey"
+
+func newSlowClerk(t *testing.T, delay time.Duration) *slowClerk {
+	t.Helper()
+	return &slowClerk{
+		keys:     keySetOf(t, jwkOf(testKid, &signingKey().PublicKey)),
+		good:     apiAnswer(t, policy.APIKey, nil),
+		template: []byte(made(templateToken(t, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), nil)).body),
+		delay:    delay, asked: map[string]int{},
+	}
+}
+
+// underWay is how many calls it has not answered.
+func (c *slowClerk) underWay() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.under
+}
+
+func (c *slowClerk) RoundTrip(r *http.Request) (*http.Response, error) {
+	path := strings.Trim(r.URL.Path, "/")
+	c.mu.Lock()
+	c.asked[path]++
+	c.under++
+	c.most = max(c.most, c.under)
+	c.mu.Unlock()
+	defer func() { c.mu.Lock(); c.under--; c.mu.Unlock() }()
+	status, answer := c.answer(r, path)
+	if status == http.StatusNotFound {
+		select {
+		case <-time.After(c.delay):
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(answer)), Request: r}, nil
+}
+
+func (c *slowClerk) answer(r *http.Request, path string) (int, []byte) {
+	switch {
+	case path == "v1/jwks":
+		return http.StatusOK, c.keys
+	case strings.HasSuffix(path, "/tokens/hasura"):
+		return http.StatusOK, c.template
+	case path == "api_keys/verify":
+		var asked struct {
+			Secret string `json:"secret"`
+		}
+		if json.NewDecoder(r.Body).Decode(&asked) == nil && (asked.Secret == testAPIKey || asked.Secret == anotherAPIKey) {
+			return http.StatusOK, c.good
+		}
+	}
+	return http.StatusNotFound, []byte(`{"errors":[{"code":"resource_not_found"}]}`)
+}
+
+// calls returns how often Clerk was asked at a path since the last time.
+func (c *slowClerk) calls(path string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.asked[path]
+	c.asked[path] = 0
+	return n
+}
+
+// edge is all of this package that calls Clerk, over one client.
+type edge struct {
+	*Authenticator
+	tokens   *Tokens
+	sessions *Sessions
+	page     *sessions.Client
+}
+
+func newEdge(t *testing.T, clerk http.RoundTripper) *edge {
+	t.Helper()
+	cfg := Config{PublishableKey: testPublishable, SecretKey: "sk_live_x", AuthorizedParties: policy.StringList{"https://app.example.com"}}
+	client := Client(cfg, &http.Client{Transport: clerk})
+	a, err := New(cfg, Options{HTTPClient: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	e := &edge{Authenticator: a}
+	if e.tokens, err = NewTokens(cfg, client); err != nil {
+		t.Fatal(err)
+	}
+	if e.sessions, err = NewSessions(cfg, client); err != nil {
+		t.Fatal(err)
+	}
+	if e.page, err = PageClient(cfg, client); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Whatever strangers send, and from wherever: it costs a number of calls that is
+// known, and nobody who is signed in waits for any of it.
+func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
+	const requests = 10_000
+	flood := func(kind string, i int, expired string) *policy.Request {
+		switch kind {
+		case "nonce":
+			return navigation("/", fmt.Sprintf("%s; __clerk_handshake_nonce=n%d", sent, i))
+		case "refresh":
+			return navigation("/", fmt.Sprintf("__client_uat=1; __session=%s; __refresh_%s=r%d", expired, testSuffix, i))
+		}
+		return &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i))}
+	}
+	paths := map[string]string{
+		"nonce": "v1/clients/handshake_payload", "refresh": "v1/sessions/sess_2session/refresh",
+		"ak_": "api_keys/verify", "mt_": "m2m_tokens/verify", "oat_": "oauth_applications/access_tokens/verify",
+	}
+	sources := map[string]struct {
+		from func(i int) netip.Addr
+		most int // calls in the first second
+	}{
+		"one address": {func(int) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, burstOfOne + 1},
+		"one network": {func(i int) netip.Addr {
+			return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(i >> 8), 15: byte(i)})
+		}, burstOfOne + 1},
+		"many": {func(i int) netip.Addr {
+			return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 6: byte(i >> 8), 7: byte(i)})
+		}, burstOfAll + 10},
+	}
+	for kind, path := range paths {
+		for source, from := range sources {
+			if source == "one network" && kind != "nonce" {
+				continue
+			}
+			t.Run(kind+" from "+source, func(t *testing.T) {
+				t.Parallel()
+				clerk := newSlowClerk(t, 20*time.Millisecond)
+				synctest.Test(t, func(t *testing.T) {
+					e := newEdge(t, clerk)
+					now := time.Now()
+					claims := object{"iat": now.Unix(), "nbf": now.Unix() - 10, "exp": now.Unix() + 3600}
+					token, expired := mint(t, claims), mint(t, with(claims, object{"iat": now.Unix() - 120, "exp": now.Unix() - 60}))
+					ask := func(r *policy.Request) policy.AuthState {
+						return e.Authenticate(t.Context(), r, anyToken, time.Now())
+					}
+					if got := ask(flood(testAPIKey, 0, "")); got.Status == policy.SignedIn { // not that one
+						t.Fatal("a key is taken that there is not")
+					}
+					known := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", "Bearer "+testAPIKey)}
+					if got := ask(known); got.Status != policy.SignedIn {
+						t.Fatalf("%+v", got)
+					}
+					time.Sleep(vouchedFor)
+					clerk.calls(path)
+					began := time.Now()
+					var waiting sync.WaitGroup
+					for i := range requests {
+						r := flood(kind, i, expired)
+						r.Client = from.from(i)
+						waiting.Go(func() {
+							time.Sleep(time.Duration(i) * time.Second / requests)
+							if got := ask(r); got.Status == policy.SignedIn {
+								t.Errorf("request %d is signed in", i)
+							}
+						})
+					}
+					time.Sleep(500 * time.Millisecond) // in the middle of it
+					middle := time.Now()
+					if got := ask(known); got.Status != policy.SignedIn {
+						t.Errorf("a key that Clerk knows: %+v", got)
+					}
+					if got := ask(navigation("/", "__client_uat=1; __session="+token)); got.Status != policy.SignedIn {
+						t.Errorf("a session: %v for %s", got.Status, got.Reason)
+					}
+					if _, reason, err := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != "" {
+						t.Errorf("a token for the upstream: %s, %v", reason, err)
+					}
+					if waited := time.Since(middle); waited != 0 {
+						t.Errorf("those who are signed in waited for %s", waited)
+					}
+					waiting.Wait()
+					if kind == "ak_" {
+						from.most++ // the one that is known
+					}
+					if n := clerk.calls(path); n == 0 || n > from.most {
+						t.Errorf("%d calls for %d requests in %s, want at most %d", n, requests, time.Since(began), from.most)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Clerk that hangs is waited for by few, and those who are known have slots of
+// their own.
+func TestCallsThatHangHoldUpNobodyElse(t *testing.T) {
+	clerk := newSlowClerk(t, time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		e := newEdge(t, clerk)
+		began := time.Now()
+		var waiting sync.WaitGroup
+		for range 10 * maxPageCalls {
+			waiting.Go(func() {
+				if _, err := e.page.List(t.Context(), new(sessions.ListParams)); err == nil {
+					t.Error("sessions are listed")
+				}
+			})
+		}
+		for i := range 10 * maxStrangersCalls {
+			for _, kind := range []string{"ak_", "mt_", "oat_"} {
+				r := &policy.Request{Method: "GET", Headers: fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i)), Client: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}
+				waiting.Go(func() {
+					if got := e.Authenticate(t.Context(), r, anyToken, began); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
+						t.Errorf("%+v", got)
+					}
+				})
+			}
+		}
+		time.Sleep(time.Second)
+		if n := clerk.underWay(); n != 3*maxStrangersCalls+maxPageCalls {
+			t.Errorf("%d calls are under way, want %d", n, 3*maxStrangersCalls+maxPageCalls)
+		}
+		if _, reason, err := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != "" || time.Since(began) != time.Second {
+			t.Errorf("a token for the upstream: %s, %v, after %s", reason, err, time.Since(began))
+		}
+		waiting.Wait()
+		if took := time.Since(began); took != callTimeout {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// After failures in a row nothing is asked for a while, and then once to try.
+func TestAClerkThatFailsIsAskedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &scriptedBackend{}
+		b.answers(failure(http.StatusBadGateway), 0)
+		tokens := testTokens(t, b)
+		n := 0
+		ask := func() policy.Reason {
+			n++
+			p := &policy.Principal{UserID: "user_a", SessionID: fmt.Sprintf("sess_%d", n)}
+			_, reason, _ := tokens.Token(t.Context(), p, "hasura", time.Now())
+			return reason
+		}
+		for range 100 {
+			ask()
+		}
+		b.expectCalls(t, maxFailures, "for a hundred")
+		for _, rest := range []time.Duration{firstRest, 2 * firstRest, 4 * firstRest, longestRest, longestRest} {
+			time.Sleep(rest - 1)
+			ask()
+			b.expectCalls(t, 0, "before the rest is over")
+			time.Sleep(time.Nanosecond)
+			ask()
+			ask()
+			b.expectCalls(t, 1, "after the rest")
+		}
+		b.makes(templateToken(t, time.Now().Add(time.Hour), nil), 0)
+		time.Sleep(longestRest)
+		for range 10 {
+			if reason := ask(); reason != "" {
+				t.Errorf("Clerk is well again: %s", reason)
+			}
+		}
+	})
+}
+
+// One who wants to be left alone is, whoever was told.
+func TestRetryAfterIsForAllCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := &busyClerk{after: "20"}
+		e := newEdge(t, busy)
+		r := navigation("/", sent+"; __clerk_handshake_nonce=genuine")
+		load := func() policy.AuthState { return e.Authenticate(t.Context(), r, sessionsOnly, time.Now()) }
+		if got := load(); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
+			t.Errorf("%+v", got)
+		}
+		time.Sleep(20*time.Second - 1)
+		load()
+		if _, reason, _ := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != policy.ReasonClerkUnavailable {
+			t.Errorf("a token for the upstream: %s", reason)
+		}
+		if _, err := e.sessions.CreatedAt(t.Context(), "sess_a"); err == nil {
+			t.Error("a session was looked up")
+		}
+		if _, err := e.page.List(t.Context(), new(sessions.ListParams)); err == nil {
+			t.Error("sessions are listed")
+		}
+		if got := e.Authenticate(t.Context(), &policy.Request{Headers: fields("Authorization", "Bearer ak_a")}, anyToken, time.Now()); got.Reason != policy.ReasonClerkUnavailable {
+			t.Errorf("an API key: %+v", got)
+		}
+		if busy.n != 1 {
+			t.Errorf("%d calls, want the one that was told to wait", busy.n)
+		}
+		time.Sleep(time.Nanosecond)
+		load()
+		if busy.n != 2 {
+			t.Errorf("the nonce that Clerk had no time for is not asked about again: %d calls", busy.n)
+		}
+	})
+}
+
+// busyClerk has no time.
+type busyClerk struct {
+	n     int
+	after string
+}
+
+func (b *busyClerk) RoundTrip(r *http.Request) (*http.Response, error) {
+	b.n++
+	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {b.after}}, Body: http.NoBody, Request: r}, nil
+}
+
+func TestRetryAfterIsBounded(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]time.Duration{
+		"": shortestQuiet, "0": shortestQuiet, "3": 3 * time.Second, "99999": longestQuiet, "-1": shortestQuiet,
+		"99999999999999999999": shortestQuiet, "Fri, 31 Dec 2099 23:59:59 GMT": shortestQuiet,
+	} {
+		if got := retryAfter(http.Header{"Retry-After": {field}}); got != want {
+			t.Errorf("%q is %v, want %v", field, got, want)
+		}
+	}
+}
+
+// What says nothing about a nonce does not spend it; what does, spends it.
+func TestWhatSpendsANonce(t *testing.T) {
+	for status, spends := range map[int]bool{400: true, 404: true, 410: true, 422: true, 401: false, 403: false, 408: false, 425: false, 429: false, 500: false, 503: false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &scriptedBackend{session: failure(status)}
+			a := newBackend(Config{SecretKey: "sk_live_canary"}.trimmed(), &http.Client{Transport: b})
+			for range 2 {
+				if _, err := a.handshakePayload(t.Context(), "genuine", time.Now()); err == nil || strings.Contains(err.Error(), "genuine") {
+					t.Errorf("%d: %v", status, err)
+				}
+				time.Sleep(shortestQuiet)
+			}
+			want := 2
+			if spends {
+				want = 1
+			}
+			b.expectCalls(t, want, fmt.Sprintf("for a nonce that Clerk answered %d", status))
+		})
+	}
+}
+
+// All who have the secret key of an instance share its bounds.
+func TestOneClientForAnInstance(t *testing.T) {
+	t.Parallel()
+	cfg := Config{PublishableKey: testPublishable, SecretKey: "sk_live_shared"}
+	client := Client(cfg, nil)
+	other := Config{PublishableKey: testPublishable, SecretKey: "sk_live_other"}
+	if Client(cfg, nil) != client || Client(cfg, client) != client || Client(other, nil) == client {
+		t.Error("clients are shared by those who have nothing in common, or not by those who do")
+	}
+	if base := new(http.Client); Client(cfg, base) == base || Client(cfg, base) == client {
+		t.Error("a client of the caller's own is not bounded, or not its own")
+	}
+}
+
+// A slot is given back however a call ends.
+func TestSlotsComeBack(t *testing.T) {
+	t.Parallel()
+	b := &scriptedBackend{}
+	client := boundedClient(&http.Client{Transport: b})
+	for i := range 3 * maxKnownCalls {
+		b.answers(failure(404), 0)
+		if i%4 == 0 {
+			b.answers(reply{err: io.ErrUnexpectedEOF}, 0)
+		}
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://api.clerk.com/v1/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := client.Do(req); err == nil {
+			resp.Body.Close()
+			resp.Body.Close()
+		}
+	}
+	if n := len(client.Transport.(*calls).lanes[callForKnown].slots); n != 0 {
+		t.Errorf("%d slots are still taken", n)
+	}
+}
