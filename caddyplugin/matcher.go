@@ -1,7 +1,6 @@
 package caddyplugin
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -30,7 +29,7 @@ type Matcher struct {
 	// Somebody is signed in, whoever it is.
 	SignedIn bool `json:"signed_in,omitempty"`
 
-	policy *policy.Policy
+	condition *policy.Condition
 }
 
 // CaddyModule returns the Caddy module information.
@@ -90,21 +89,16 @@ func (m *Matcher) read(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// Provision compiles the requirement: a policy of one rule, which knows who is
-// asking from the request.
+// Provision compiles the requirement.
 func (m *Matcher) Provision(caddy.Context) error {
 	if m.SignedIn && reflect.ValueOf(m.Requirement).IsZero() {
 		return nil
 	}
-	expanded, err := expand(setup.Config{Config: policy.Config{
-		Rules:     []policy.Rule{{Name: "clerk", Match: policy.Match{Path: policy.StringList{"/(.*)"}}, Accept: policy.TokenTypes{policy.AnyToken}, Require: &m.Requirement}},
-		Default:   policy.Default{Access: policy.DenyAccess},
-		Preflight: "judge",
-	}})
+	expanded, err := expand(setup.Config{Config: policy.Config{Rules: []policy.Rule{{Require: &m.Requirement}}}})
 	if err != nil {
 		return err
 	}
-	m.policy, err = policy.New(expanded.Config, policy.Deps{Authenticator: known{}, Now: time.Now})
+	m.condition, err = policy.CompileRequirement(*expanded.Rules[0].Require)
 	if err != nil {
 		return fmt.Errorf("clerk matcher: %w", explain(expanded, err))
 	}
@@ -117,30 +111,18 @@ func (m *Matcher) Match(r *http.Request) bool {
 	if v == nil || v.decision.Principal == nil {
 		return false
 	}
-	if m.policy == nil {
+	if m.condition == nil {
 		return m.SignedIn
 	}
-	ctx := context.WithValue(r.Context(), principalKey{}, v.decision.Principal)
-	d := m.policy.Decide(ctx, policyRequest(r))
-	return d.Allowed()
+	var request *policy.Request
+	if m.condition.ReadsRequest() {
+		request = policyRequest(r)
+	}
+	return m.condition.IsMet(r.Context(), v.decision.Principal, request, time.Now())
 }
 
 // MatchWithError is Match: what cannot be told does not match.
 func (m *Matcher) MatchWithError(r *http.Request) (bool, error) { return m.Match(r), nil }
-
-// principalKey is where a context holds the principal that is known.
-type principalKey struct{}
-
-// known signs in whoever the context names.
-type known struct{}
-
-func (known) Authenticate(ctx context.Context, _ *policy.Request, _ policy.TokenTypes, _ time.Time) policy.AuthState {
-	p, ok := ctx.Value(principalKey{}).(*policy.Principal)
-	if !ok {
-		return policy.AuthState{Reason: policy.ReasonSessionMissing}
-	}
-	return policy.AuthState{Status: policy.SignedIn, Principal: p, Presented: true}
-}
 
 // Interface guards
 var (

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -66,28 +65,26 @@ func (r *reader) check() error {
 	if err := json.Unmarshal(written, config); err != nil {
 		return fmt.Errorf("%w, at %s", err, r.places[""])
 	}
-	compiled, err := policy.New(config.Config, r.deps(len(errs) == 0))
+	warnings, err := policy.Check(config.Config, r.available(len(errs) == 0))
 	if r.Assertion != nil {
 		_, signing := assertion.New(*r.Assertion)
 		err = errors.Join(err, signing)
 	}
 	if errs = append(errs, r.places.errors(explain(config, err))...); len(errs) == 0 {
-		r.Places = r.places.kept(&r.Config, append(r.warnings(), compiled.Warnings()...))
+		r.Places = r.places.kept(&r.Config, append(r.warnings(), warnings...))
 	}
 	return errors.Join(errs...)
 }
 
-// deps are what the policy will have, as far as that can be told here: a
+// available is what the policy will have, as far as that can be told here: a
 // directive that names its instance takes no secret key from elsewhere.
-func (r *reader) deps(isValid bool) policy.Deps {
-	deps := policy.Deps{Authenticator: someone{}, Limiter: someone{}, Assertions: someone{}, Now: time.Now}
-	if r.Clerk.PublishableKey == "" || r.Clerk.SecretKey != "" {
-		deps.Sessions, deps.Tokens = someone{}, someone{}
-	}
+func (r *reader) available(isValid bool) policy.Available {
+	canAsk := r.Clerk.PublishableKey == "" || r.Clerk.SecretKey != ""
+	a := policy.Available{Sessions: canAsk, Tokens: canAsk, Assertions: true}
 	if isValid && !hasPlaceholder(r.Clerk.SignInURL) && !slices.ContainsFunc(r.Clerk.AuthorizedParties, hasPlaceholder) {
-		deps.Instance = policy.Instance{SignInURL: r.Clerk.SignInURL, Origins: r.Clerk.AuthorizedParties}
+		a.Instance = policy.Instance{SignInURL: r.Clerk.SignInURL, Origins: r.Clerk.AuthorizedParties}
 	}
-	return deps
+	return a
 }
 
 // warnings are about what the directive itself says of the instance. Else it comes

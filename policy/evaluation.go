@@ -284,7 +284,7 @@ func (e *evaluation) beFresh(r *rule) Reason {
 	if e.principal == nil {
 		return ""
 	}
-	reason, cause := r.freshness.stale(&e.subject)
+	reason, cause := r.freshness.stale(&e.subject, e.policy.deps.Sessions)
 	e.cause = cause
 	e.trace.add("freshness", string(reason), "")
 	return reason

@@ -46,6 +46,7 @@ func (c *requirementCompiler) expression(path, text string) condition {
 		}
 	}
 	if strings.Contains(text, "request") {
+		c.usesRequest = true
 		return onEveryReading(evaluate)
 	}
 	return evaluate

@@ -10,16 +10,15 @@ type freshness struct {
 	maxTokenAge   time.Duration
 	maxSessionAge time.Duration
 	createdClaim  []string
-	sessions      Sessions
 	verification  *verification
 }
 
-func compileFreshness(path string, f *Freshness, sessions Sessions) (freshness, []error) {
+func compileFreshness(path string, f *Freshness, sessions bool) (freshness, []error) {
 	if f == nil {
 		return freshness{}, nil
 	}
 	var errs []error
-	fresh := freshness{maxTokenAge: f.MaxTokenAge.Std(), maxSessionAge: f.MaxSessionAge.Std(), sessions: sessions}
+	fresh := freshness{maxTokenAge: f.MaxTokenAge.Std(), maxSessionAge: f.MaxSessionAge.Std()}
 	if f.SessionCreatedClaim != "" {
 		var err error
 		if fresh.createdClaim, err = claimSteps(f.SessionCreatedClaim); err != nil {
@@ -29,7 +28,7 @@ func compileFreshness(path string, f *Freshness, sessions Sessions) (freshness, 
 			errs = append(errs, &ConfigError{Path: path + ".session_created_claim", Msg: "a claim for the age of the session needs max_session_age"})
 		}
 	}
-	if fresh.maxSessionAge > 0 && fresh.createdClaim == nil && sessions == nil {
+	if fresh.maxSessionAge > 0 && fresh.createdClaim == nil && !sessions {
 		errs = append(errs, &ConfigError{Path: path + ".max_session_age", Msg: "session tokens do not say when the session began", Suggestion: "set session_created_claim, or clerk.secret_key so that Clerk can be asked"})
 	}
 	if f.Reverification != nil {
@@ -47,13 +46,13 @@ func compileFreshness(path string, f *Freshness, sessions Sessions) (freshness, 
 
 // stale returns why the principal is not fresh enough, or "". What is not known
 // is stale; what cannot be found out is an outage.
-func (f *freshness) stale(s *subject) (Reason, error) {
+func (f *freshness) stale(s *subject, sessions Sessions) (Reason, error) {
 	p := s.principal
 	if f.maxTokenAge > 0 && (p.IssuedAt.IsZero() || s.now.Sub(p.IssuedAt) > f.maxTokenAge) {
 		return ReasonTokenTooOld, nil
 	}
 	if f.maxSessionAge > 0 {
-		created, err := f.sessionCreated(s)
+		created, err := f.sessionCreated(s, sessions)
 		if err != nil {
 			return ReasonClerkUnavailable, err
 		}
@@ -72,7 +71,7 @@ func (f *freshness) stale(s *subject) (Reason, error) {
 const clockTolerance = time.Minute
 
 // sessionCreated returns when the session began; zero where that is not known.
-func (f *freshness) sessionCreated(s *subject) (time.Time, error) {
+func (f *freshness) sessionCreated(s *subject, sessions Sessions) (time.Time, error) {
 	if f.createdClaim != nil {
 		value, _ := claimAt(s.principal.Claims, f.createdClaim)
 		seconds, ok := asFloat(value).(float64)
@@ -85,7 +84,7 @@ func (f *freshness) sessionCreated(s *subject) (time.Time, error) {
 	if s.principal.SessionID == "" {
 		return time.Time{}, nil
 	}
-	return f.sessions.CreatedAt(s.ctx, s.principal.SessionID)
+	return sessions.CreatedAt(s.ctx, s.principal.SessionID)
 }
 
 // maxUnix is the end of the year 9999.

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -61,46 +60,6 @@ type Deps struct {
 	Now func() time.Time
 }
 
-// New compiles a policy. Its error joins a [*ConfigError] for everything that
-// is wrong.
-func New(config Config, deps Deps) (*Policy, error) {
-	limits, errs := compileLimits(config.Limits)
-	rules := ruleCompiler{limits: limits, sessions: deps.Sessions, errs: errs}
-	p := &Policy{bodies: compileBodies(), limitBodies: map[string]*bodies{}, byName: map[string]*rule{}, ignored: config.IgnoreWarnings, deps: deps}
-	p.rules = rules.compile(config.Rules)
-	p.fallback = rules.fallback(config.Default)
-	rules.unnamedLimits(&config)
-	p.shadow = rules.mode("mode", config.Mode)
-	p.judgePreflight = rules.preflight(config.Preflight)
-	errs = rules.errs
-
-	var more []error
-	p.headers, more = compileHeaders(config.IdentityHeaders)
-	errs = append(append(errs, more...), p.compileUpstream(&config)...)
-	p.headers.unseen = p.headers.namesUnseen()
-	p.trusted, more = compileTrustedProxies(config.TrustedProxies)
-	errs = append(errs, more...)
-	p.mount, more = compileMount(&config)
-	errs = append(errs, more...)
-	p.signIn, more = compileSignIn(deps.Instance)
-	errs = append(append(errs, more...), checkIgnored(config.IgnoreWarnings)...)
-	p.limited = p.fallback.limited()
-	for _, r := range p.rules {
-		p.byName[r.name] = r
-		p.limited = p.limited || r.limited()
-	}
-	for name := range limits {
-		p.limitBodies[name] = limitBodies(name)
-	}
-	if errs = append(errs, p.checkDeps(len(limits) > 0)...); len(errs) == 0 {
-		errs = append(p.checkSignIn(), p.checkReach()...)
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return p, nil
-}
-
 func (c *ruleCompiler) fallback(config Default) *rule {
 	r := &rule{name: defaultRule, access: config.Access, accept: TokenTypes{SessionToken}, order: math.MaxInt}
 	switch r.access {
@@ -125,20 +84,6 @@ func (c *ruleCompiler) preflight(text string) bool {
 	}
 	c.errorf("preflight", didYouMean(text, "pass", "judge"), "unknown value %q", text)
 	return true
-}
-
-func (p *Policy) checkDeps(limited bool) []error {
-	var errs []error
-	if p.deps.Now == nil {
-		errs = append(errs, errors.New("policy: no clock"))
-	}
-	if p.deps.Authenticator == nil {
-		errs = append(errs, errors.New("policy: no authenticator"))
-	}
-	if limited && p.deps.Limiter == nil {
-		errs = append(errs, errors.New("policy: there are limits, but no limiter"))
-	}
-	return errs
 }
 
 // checkSignIn refuses a sign-in page that nobody can reach without being

@@ -67,7 +67,9 @@ type requirementCompiler struct {
 	// paramNames are the path parameters that every pattern of the rule has.
 	paramNames []string
 	usesParams bool
-	errs       []error
+	// usesRequest: an expression reads the request.
+	usesRequest bool
+	errs        []error
 	linter
 }
 

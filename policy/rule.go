@@ -41,13 +41,17 @@ type rule struct {
 	order, strictness int
 }
 
+// asks reports whether the rule wants to know who is asking.
+func (r *rule) asks() bool { return r.access == Protected || r.access == Public }
+
 // guards reports whether the rule closes something.
 func (r *rule) guards() bool { return r.access == Protected || r.access == DenyAccess }
 
 // ruleCompiler compiles the rules of one policy.
 type ruleCompiler struct {
-	limits   map[string]*limit
-	sessions Sessions
+	limits map[string]*limit
+	// sessions: Clerk can be asked when a session began.
+	sessions bool
 	errs     []error
 }
 

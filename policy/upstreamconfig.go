@@ -71,7 +71,7 @@ func (c *upstreamCompiler) errorf(path, suggestion, format string, args ...any) 
 
 // compileUpstream sets what the rules, which are compiled otherwise, let the
 // upstream receive.
-func (p *Policy) compileUpstream(config *Config) []error {
+func (p *Policy) compileUpstream(config *Config, a Available) []error {
 	c := &upstreamCompiler{headers: p.headers}
 	p.strip = config.StripCredentials
 	p.fallback.token, p.fallback.strip = c.token("upstream_token", config.UpstreamToken), p.strip
@@ -90,10 +90,10 @@ func (p *Policy) compileUpstream(config *Config) []error {
 		}
 	}
 	p.assertionHeader = c.assertion(config.Assertion)
-	if len(c.tokens) > 0 && p.deps.Tokens == nil {
+	if len(c.tokens) > 0 && !a.Tokens {
 		c.errorf(c.tokenPath(config), "set clerk.secret_key so that Clerk can be asked", "tokens for the upstream come from Clerk's Backend API")
 	}
-	if config.Assertion != nil && p.deps.Assertions == nil {
+	if config.Assertion != nil && !a.Assertions {
 		c.errorf("assertion", "", "there is nothing to sign assertions with")
 	}
 	return c.errs

@@ -139,14 +139,7 @@ func newReader(trusted policy.StringList) (*policy.Policy, error) {
 		TrustedProxies: trusted,
 		Rules:          []policy.Rule{{Name: "frontend-api", Match: policy.Match{Path: policy.StringList{"/(.*)"}}, Access: policy.Bypass}},
 		Default:        policy.Default{Access: policy.DenyAccess},
-	}, policy.Deps{Authenticator: nobody{}, Now: time.Now})
-}
-
-// nobody signs nobody in; the reader never asks.
-type nobody struct{}
-
-func (nobody) Authenticate(context.Context, *policy.Request, policy.TokenTypes, time.Time) policy.AuthState {
-	return policy.AuthState{Reason: policy.ReasonSessionMissing}
+	}, policy.Deps{Now: time.Now})
 }
 
 // Warnings says what is valid and probably not meant.

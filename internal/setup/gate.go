@@ -54,7 +54,7 @@ func New(config Config, o Options) (*Gate, error) {
 	deps, err := gate.assemble(&config, o)
 	if err != nil {
 		gate.Close()
-		_, policyErr := policy.New(config.Config, noDeps(&config, o.Now)) // so that all that is wrong is reported
+		_, policyErr := policy.Check(config.Config, config.available()) // so that all that is wrong is reported
 		return nil, errors.Join(err, policyErr)
 	}
 	if gate.Policy, err = policy.New(config.Config, deps); err != nil {
@@ -62,6 +62,12 @@ func New(config Config, o Options) (*Gate, error) {
 		return nil, err
 	}
 	return gate, nil
+}
+
+// available is what the policy of a configuration will have.
+func (c *Config) available() policy.Available {
+	canAsk := c.Clerk.SecretKey != ""
+	return policy.Available{Sessions: canAsk, Tokens: canAsk, Assertions: c.Assertion != nil}
 }
 
 // assemble makes what the host did not bring along, and what the policy needs of
