@@ -68,7 +68,7 @@ func (f *FrontendAPI) provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	f.proxy, err = frontendapi.New(frontendapi.Options{Clerk: config, Upstream: upstream, TrustedProxies: document.TrustedProxies, Facts: policyRequest, Logger: ctx.Slogger()})
+	f.proxy, err = frontendapi.New(frontendapi.Options{Clerk: config, Upstream: upstream, TrustedProxies: document.TrustedProxies, Request: policyRequest, Logger: ctx.Slogger()})
 	if err != nil {
 		return err
 	}

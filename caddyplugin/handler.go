@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/internal/document"
 	"github.com/clerkgate/clerkgate/internal/observe"
@@ -78,15 +79,14 @@ type Handler struct {
 
 	matchers caddyhttp.MatcherSets
 
-	policy  *policy.Policy
-	read    map[string]document.Position // of what is warned of in the File
-	files   []policy.Warning             // about files that values come from
-	app     *App
-	keys    http.Handler // of assertions; nil where nothing is signed
-	metrics *observe.Decisions
-	hints   *observe.Hints
-	logger  *zap.Logger
-	leases  leases
+	policy   *policy.Policy
+	read     map[string]document.Position // of what is warned of in the File
+	files    []policy.Warning             // about files that values come from
+	app      *App
+	keys     http.Handler // of assertions; nil where nothing is signed
+	reporter *observe.Reporter
+	logger   *zap.Logger
+	leases   leases
 }
 
 // CaddyModule returns the Caddy module information.
@@ -102,7 +102,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error { return h.Places.locate(h.provision(ctx)) }
 
 func (h *Handler) provision(ctx caddy.Context) error {
-	h.logger, h.hints = ctx.Logger(), new(observe.Hints)
+	h.logger = ctx.Logger()
 	found, err := h.look(ctx)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		h.keys = gate.Upstream.Assertions
 	}
 	h.warn(config, append(config.Heeded(append(found, h.files...)), gate.Warnings(config)...))
-	h.metrics, err = observe.New(ctx.GetMetricsRegistry(), adapter)
+	h.reporter, err = observe.NewReporter(adapter, ctx.Slogger(), ctx.GetMetricsRegistry())
 	return err
 }
 
@@ -189,14 +189,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	visit := remember(r, decision)
 	d := &visit.decision
-	h.metrics.Observe(d, time.Since(began))
-	visit.log(h.logger)
-	h.hints.Tell(d, func() string { return r.Header.Get("X-Forwarded-For") }, func(text string) { h.logger.Warn(text) })
+	h.reporter.Report(r.Context(), d, time.Since(began), visit)
 	if !d.Allowed() {
 		return h.refuse(w, r, d)
 	}
-	editRequest(r, d)
-	addFields(w.Header(), d.ResponseHeaders)
+	httpgate.Edit(r, d)
+	httpgate.AddFields(w.Header(), d)
 	return next.ServeHTTP(w, r)
 }
 
@@ -206,7 +204,7 @@ func (*Handler) passOn(w http.ResponseWriter, r *http.Request, before *visit, d 
 	d.RemoveHeaders = slices.DeleteFunc(slices.Clone(d.RemoveHeaders), func(name string) bool {
 		return slices.ContainsFunc(before.decision.SetHeaders, func(set policy.Header) bool { return set.Name == name })
 	})
-	editRequest(r, d)
+	httpgate.Edit(r, d)
 	return next.ServeHTTP(w, r)
 }
 

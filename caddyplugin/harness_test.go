@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/clerkgate/clerkgate/internal/corpus"
 	"github.com/clerkgate/clerkgate/internal/observe"
@@ -59,7 +62,15 @@ func newHandler(tb testing.TB, config policy.Config, who policy.Authenticator) *
 }
 
 func handlerOf(p *policy.Policy) *Handler {
-	return &Handler{policy: p, logger: zap.NewNop(), hints: new(observe.Hints)}
+	h := &Handler{policy: p, logger: zap.NewNop()}
+	h.logTo(h.logger.Core())
+	return h
+}
+
+// logTo has the decisions of a handler logged there.
+func (h *Handler) logTo(core zapcore.Core) {
+	h.logger = zap.New(core)
+	h.reporter, _ = observe.NewReporter(adapter, slog.New(zapslog.NewHandler(core)), nil)
 }
 
 // get is a request for a target, as the server makes it.

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -17,7 +16,7 @@ func TestOperatorsAreToldOnceOfWhatIsSetUpWrongly(t *testing.T) {
 	t.Parallel()
 	core, log := observer.New(zapcore.WarnLevel)
 	h := newHandler(t, policy.Config{}, nobody)
-	h.logger = zap.New(core)
+	h.logTo(core)
 	for range 3 {
 		r := received(t, "GET / HTTP/1.1\r\nHost: www.example.com\r\nAccept: text/html\r\nSec-Fetch-Dest: document\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n")
 		r.RemoteAddr = "10.0.0.7:1234"

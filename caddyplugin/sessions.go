@@ -91,7 +91,7 @@ func (s *Sessions) provision(ctx caddy.Context) error {
 	s.page, err = sessionpage.New(sessionpage.Options{
 		Prefix: texts[0], SignedOutURL: texts[1], AccountChooserURL: texts[2],
 		TrustedProxies: document.TrustedProxies,
-		Clerk:          config, Authenticator: authenticator, Limiter: stores.Limiter, Facts: policyRequest, Logger: ctx.Slogger(),
+		Clerk:          config, Authenticator: authenticator, Limiter: stores.Limiter, Request: policyRequest, Logger: ctx.Slogger(),
 		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
 		Revoker:  stores.Revocations, Revocations: stores.Revocations,
 	})

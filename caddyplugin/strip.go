@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -64,7 +65,7 @@ func strip(r *http.Request, policies []*policy.Policy) (refused *policy.Decision
 		if !d.Allowed() {
 			return &d
 		}
-		editRequest(r, &d)
+		httpgate.Edit(r, &d)
 	}
 	return nil
 }

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -42,7 +41,7 @@ func TestMintedTokensReachNobodyElse(t *testing.T) {
 	}
 	h := handlerOf(p)
 	core, logs := observer.New(zapcore.DebugLevel)
-	h.logger = zap.New(core)
+	h.logTo(core)
 	r := get(t, "/admin")
 	r.Header.Set("Authorization", "Bearer canary-users-own")
 	r.Header.Set("Cookie", "__session=canary-users-own; a=1")

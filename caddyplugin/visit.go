@@ -7,8 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -19,6 +17,7 @@ const visitVar = "clerk"
 // visit is what clerk_auth established about one request: what placeholders,
 // matchers and the log read. Where several handlers judged, the last one counts.
 type visit struct {
+	request  *http.Request
 	decision policy.Decision
 	id       string
 }
@@ -36,7 +35,7 @@ func remember(r *http.Request, d policy.Decision) *visit {
 		}
 	}
 	hadUser := v.decision.Principal != nil
-	v.decision, v.id = d, ""
+	v.request, v.decision, v.id = r, d, ""
 	switch {
 	case repl == nil:
 	case d.Principal != nil: // not by Map alone: what other modules set there comes first
@@ -55,15 +54,7 @@ func visitOf(r *http.Request) *visit {
 }
 
 // String keeps {http.vars.clerk} from showing claims.
-func (v *visit) String() string { return v.decisionID() }
-
-// decisionID is made when first asked for.
-func (v *visit) decisionID() string {
-	if v.id == "" {
-		v.id = rand.Text()
-	}
-	return v.id
-}
+func (v *visit) String() string { return v.DecisionID() }
 
 // placeholder is the value of one placeholder.
 func (v *visit) placeholder(key string) (any, bool) {
@@ -89,7 +80,7 @@ func (v *visit) fact(name string) (any, bool) {
 	case "client_ip":
 		return d.Client.String(), true
 	case "decision_id":
-		return v.decisionID(), true
+		return v.DecisionID(), true
 	case "shadow":
 		if d.Shadow == nil {
 			return "", true
@@ -138,34 +129,19 @@ func claim(p *policy.Principal, path string) any {
 	return ""
 }
 
-// log writes the decision: faults as errors, refusals at info, passes at debug.
-// Never a token.
-func (v *visit) log(logger *zap.Logger) {
-	d := &v.decision
-	level, message := zapcore.DebugLevel, "request may pass"
-	switch {
-	case d.Outcome == policy.Error:
-		level, message = zapcore.ErrorLevel, "request cannot be decided"
-	case !d.Allowed():
-		level, message = zapcore.InfoLevel, "request refused"
-	case d.Shadow != nil:
-		level, message = zapcore.InfoLevel, "request would be refused, but the policy only watches"
+// DecisionID is made when it is first asked for.
+func (v *visit) DecisionID() string {
+	if v.id == "" {
+		v.id = rand.Text()
 	}
-	c := logger.Check(level, message)
-	if c == nil {
-		return
-	}
-	told := d
-	if d.Shadow != nil {
-		told = d.Shadow
-	}
-	c.Write(
-		zap.String("rule", told.Rule),
-		zap.String("reason", string(told.Reason)),
-		zap.Stringer("outcome", told.Outcome),
-		zap.Int("status", told.Status),
-		zap.Stringer("client", d.Client),
-		zap.String("decision_id", v.decisionID()),
-		zap.NamedError("cause", told.Cause),
-	)
+	return v.id
 }
+
+// Method implements [observe.Exchange].
+func (v *visit) Method() string { return v.request.Method }
+
+// Path implements [observe.Exchange].
+func (v *visit) Path() string { return v.request.URL.EscapedPath() }
+
+// ForwardedFor implements [observe.Exchange].
+func (v *visit) ForwardedFor() string { return v.request.Header.Get("X-Forwarded-For") }

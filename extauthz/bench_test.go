@@ -117,7 +117,7 @@ func benchCases(b *testing.B) []benchCase {
 		{Name: "home", Match: policy.Match{Path: policy.StringList{"/"}}, Access: policy.Public},
 		{Name: "admin", Match: policy.Match{Path: policy.StringList{"/admin(.*)"}}, Require: &policy.Requirement{Role: policy.StringList{"org:admin"}}},
 	}}, bearers{"member": signedIn("user_1")})
-	ours := func(g *grpc.Server) { newServer(b, p, Options{}).Register(g) }
+	ours := func(g *grpc.Server) { g.RegisterService(&service, newServer(b, p, Options{})) }
 	return []benchCase{
 		{"always-ok", func(g *grpc.Server) { authv3.RegisterAuthorizationServer(g, alwaysOK{}) }, benchCheck("/dashboard", "member")},
 		{"cached", ours, benchCheck("/dashboard", "member")},
@@ -129,7 +129,7 @@ func benchCases(b *testing.B) []benchCase {
 // serve runs the server until the benchmark ends and returns a call to it.
 func (c *benchCase) serve(b *testing.B) func() error {
 	b.Helper()
-	g, h := NewGRPC(ServeOptions{Local: true})
+	g, h := newGRPC(ServeOptions{Local: true})
 	c.register(g)
 	Ready(h, true)
 	address := "unix:" + filepath.Join(b.TempDir(), "authz.sock")

@@ -76,7 +76,7 @@ func TestAServerWithoutTheCodecLetsNobodyPass(t *testing.T) {
 	t.Parallel()
 	listener := bufconn.Listen(1 << 16)
 	g := grpc.NewServer()
-	newServer(t, fixed(policy.Decision{Outcome: policy.Allow}), Options{}).Register(g)
+	g.RegisterService(&service, newServer(t, fixed(policy.Decision{Outcome: policy.Allow}), Options{}))
 	done := make(chan error, 1)
 	go func() { done <- g.Serve(listener) }()
 	t.Cleanup(func() {
@@ -92,7 +92,7 @@ func TestAServerWithoutTheCodecLetsNobodyPass(t *testing.T) {
 func TestTheServiceIsTheGeneratedOne(t *testing.T) {
 	t.Parallel()
 	mine, generated := grpc.NewServer(), grpc.NewServer()
-	newServer(t, fixed(policy.Decision{}), Options{}).Register(mine)
+	mine.RegisterService(&service, newServer(t, fixed(policy.Decision{}), Options{}))
 	authv3.RegisterAuthorizationServer(generated, alwaysOK{})
 	got, want := mine.GetServiceInfo()[ServiceName], generated.GetServiceInfo()[ServiceName]
 	if len(got.Methods) != 1 || len(want.Methods) != 1 || got.Methods[0] != want.Methods[0] || got.Metadata != want.Metadata {

@@ -80,8 +80,7 @@ func newServer(tb testing.TB, p Decider, o Options) *Server {
 // serve answers checks on listener until the test ends.
 func serve(tb testing.TB, listener net.Listener, s *Server, o ServeOptions) (*grpc.Server, *health.Server) {
 	tb.Helper()
-	g, h := NewGRPC(o)
-	s.Register(g)
+	g, h := NewGRPC(s, o)
 	Ready(h, true)
 	done := make(chan error, 1)
 	go func() { done <- g.Serve(listener) }()

@@ -56,9 +56,19 @@ type ServeOptions struct {
 	Logger *slog.Logger
 }
 
-// NewGRPC returns a gRPC server for [Server.Register], with the codec that reads
-// checks, and its health. The health is NOT_SERVING until [Ready].
-func NewGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
+// NewGRPC returns a gRPC server on which s answers checks, and its health, which is
+// NOT_SERVING until [Ready]. The server is made here because its codec reads checks
+// without the generated types: on any other server every check would end in an
+// error, which Envoy lets pass under failure_mode_allow.
+func NewGRPC(s *Server, o ServeOptions) (*grpc.Server, *health.Server) {
+	server, h := newGRPC(o)
+	server.RegisterService(&service, s)
+	return server, h
+}
+
+// newGRPC returns a server that knows how checks come, and whose service is yet to
+// be registered.
+func newGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

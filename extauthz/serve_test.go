@@ -30,8 +30,7 @@ import (
 func TestHealthFollowsTheLifeOfTheServer(t *testing.T) {
 	t.Parallel()
 	listener := bufconn.Listen(1 << 16)
-	g, h := NewGRPC(ServeOptions{})
-	newServer(t, fixed(policy.Decision{}), Options{}).Register(g)
+	g, h := NewGRPC(newServer(t, fixed(policy.Decision{}), Options{}), ServeOptions{})
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	client := healthv1.NewHealthClient(dialListener(t, listener))
@@ -83,14 +82,13 @@ func TestHealthFollowsTheLifeOfTheServer(t *testing.T) {
 func TestShutdownFinishesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	listener := bufconn.Listen(1 << 16)
-	g, h := NewGRPC(ServeOptions{})
-	Ready(h, true)
 	arrived, release := make(chan struct{}), make(chan struct{})
-	newServer(t, deciderFunc(func(context.Context, *policy.Request) policy.Decision {
+	g, h := NewGRPC(newServer(t, deciderFunc(func(context.Context, *policy.Request) policy.Decision {
 		close(arrived)
 		<-release
 		return policy.Decision{Outcome: policy.Allow}
-	}), Options{}).Register(g)
+	}), Options{}), ServeOptions{})
+	Ready(h, true)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }()
 	client := authv3.NewAuthorizationClient(dialListener(t, listener))
@@ -132,7 +130,7 @@ func TestAPanicOutsideOfAnAnswerDoesNotEndTheProcess(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	listener := bufconn.Listen(1 << 16)
-	g, h := NewGRPC(ServeOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	g, h := newGRPC(ServeOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	authv3.RegisterAuthorizationServer(g, panicking{})
 	Ready(h, true)
 	served := make(chan error, 1)

@@ -10,8 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-	"google.golang.org/grpc"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clerkgate/clerkgate/internal/observe"
 	"github.com/clerkgate/clerkgate/policy"
@@ -19,6 +18,9 @@ import (
 
 // ServiceName is the full gRPC name of the service. Health is reported under it.
 const ServiceName = "envoy.service.auth.v3.Authorization"
+
+// adapter is what metrics call this host.
+const adapter = "envoy"
 
 // Bounds of the time for one check. Envoy waits 200 ms unless told otherwise;
 // the reserve is what the answer takes on its way back.
@@ -35,11 +37,12 @@ type Decider interface {
 
 // Options change how a server works. The zero value is good for production.
 type Options struct {
-	// Logger takes one record per refusal at info, and one per pass at debug.
-	// Default: discarded.
+	// Logger takes one record for each decision: faults and outages at error,
+	// denied requests at info, allowed ones at debug. Default: discarded.
 	Logger *slog.Logger
-	// Decisions counts. Default: nothing is counted.
-	Decisions *observe.Decisions
+	// Metrics registers the metrics of decisions, under the label
+	// adapter="envoy". Default: nothing is counted.
+	Metrics prometheus.Registerer
 	// Timeout bounds one check, if Envoy's own deadline does not end before.
 	// Default: 150 ms.
 	Timeout time.Duration
@@ -52,11 +55,9 @@ type Options struct {
 
 // Server answers Envoy's checks. It is safe for concurrent use.
 type Server struct {
-	decider atomic.Pointer[Decider]
-	options Options
-	// warned is asked before operators are told of what their proxy does wrong.
-	warned rate.Sometimes
-	hints  observe.Hints
+	decider  atomic.Pointer[Decider]
+	options  Options
+	reporter *observe.Reporter
 }
 
 // New returns a server that answers by p. It returns an error where there is no
@@ -65,16 +66,17 @@ func New(p Decider, o Options) (*Server, error) {
 	if p == nil {
 		return nil, errors.New("extauthz: no policy")
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
 	if o.Timeout <= reserve {
 		return nil, fmt.Errorf("extauthz: a timeout of %v leaves no time to decide; it must be more than %v", o.Timeout, reserve)
 	}
-	s := &Server{options: o, warned: rate.Sometimes{Interval: time.Minute}}
+	reporter, err := observe.NewReporter(adapter, o.Logger, o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{options: o, reporter: reporter}
 	s.SetPolicy(p)
 	return s, nil
 }
@@ -82,16 +84,12 @@ func New(p Decider, o Options) (*Server, error) {
 // SetPolicy replaces the policy. Checks under way finish under the old one.
 func (s *Server) SetPolicy(p Decider) { s.decider.Store(&p) }
 
-// Register adds the service to a server of [NewGRPC], which understands its
-// messages; on any other every check ends in an error.
-func (s *Server) Register(r grpc.ServiceRegistrar) { r.RegisterService(&service, s) }
-
 // answer answers one check (envoy.service.auth.v3.Authorization/Check), always
 // by a response with a status.
 func (s *Server) answer(ctx context.Context, c *check) encoded {
 	x := exchange{server: s, began: time.Now(), id: rand.Uint64(), check: c}
-	s.options.Decisions.Begin()
-	defer s.options.Decisions.End()
+	s.reporter.Begin()
+	defer s.reporter.End()
 	limited := &due{Context: ctx, at: s.deadline(ctx, x.began)}
 	defer limited.end()
 	return x.answer(limited)
@@ -118,7 +116,7 @@ type exchange struct {
 // answer decides, reports and responds.
 func (x *exchange) answer(ctx context.Context) encoded {
 	d, response := x.judge(ctx)
-	x.report(ctx, &d)
+	x.server.reporter.Report(ctx, &d, time.Since(x.began), x)
 	return response
 }
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/assertion"
@@ -58,7 +57,7 @@ func startEdge(ctx context.Context, address string, handler http.Handler, logger
 // a path of a site, the Frontend API.
 func edgeHandler(s *state, o *serveOptions, logger *slog.Logger) (handler http.Handler, warnings []policy.Warning, err error) {
 	page, err := sessionpage.New(sessionpage.Options{
-		Clerk: s.config.Clerk, Authenticator: s.session, TrustedProxies: s.config.TrustedProxies, Facts: facts,
+		Clerk: s.config.Clerk, Authenticator: s.session, TrustedProxies: s.config.TrustedProxies,
 		Instance: policy.Instance{SignInURL: s.session.SignInURL(), Origins: s.session.AuthorizedParties()},
 		Limiter:  s.stores.Limiter, Logger: logger, Revoker: s.stores.Revocations, Revocations: s.stores.Revocations,
 	})
@@ -95,7 +94,7 @@ func frontendProxy(config *setup.Config, upstream string, logger *slog.Logger) (
 		return nil, nil
 	}
 	return frontendapi.New(frontendapi.Options{
-		Clerk: config.Clerk, Upstream: upstream, TrustedProxies: config.TrustedProxies, Facts: facts, Logger: logger,
+		Clerk: config.Clerk, Upstream: upstream, TrustedProxies: config.TrustedProxies, Logger: logger,
 	})
 }
 
@@ -143,23 +142,6 @@ func mux(routes []route) http.Handler {
 		}
 		http.NotFound(w, r)
 	})
-}
-
-// facts copies the facts of a request for the policy. What a proxy in front says
-// of scheme and client is among the fields, and counts where it is trusted.
-func facts(r *http.Request) *policy.Request {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	request := &policy.Request{Method: r.Method, Scheme: scheme, Host: r.Host, Target: r.RequestURI, Peer: peer.Addr()}
-	for name, values := range r.Header {
-		for _, value := range values {
-			request.Headers = append(request.Headers, policy.Header{Name: name, Value: value})
-		}
-	}
-	return request
 }
 
 // address is where the server listens, or "".

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/extauthz"
-	"github.com/clerkgate/clerkgate/internal/observe"
 )
 
 // serveOptions are the flags of serve.
@@ -116,8 +115,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 			return err
 		}
 	}
-	server, health := extauthz.NewGRPC(options)
-	authz.Register(server)
+	server, health := extauthz.NewGRPC(authz, options)
 	listener, err := extauthz.Listen(ctx, o.grpc)
 	if err != nil {
 		return err
@@ -165,14 +163,10 @@ func serve(ctx context.Context, o *serveOptions) error {
 // authz is the ext_authz server for the policy in force, and registers the
 // metrics of both.
 func (o *serveOptions) authz(gates *gates, registry *prometheus.Registry, logger *slog.Logger) (*extauthz.Server, error) {
-	decisions, err := observe.New(registry, adapter)
-	if err != nil {
-		return nil, err
-	}
 	if err := gates.counts.Register(registry, adapter); err != nil {
 		return nil, err
 	}
-	return extauthz.New(gates, extauthz.Options{Logger: logger, Decisions: decisions, Timeout: o.timeout, OutageAsError: o.outage})
+	return extauthz.New(gates, extauthz.Options{Logger: logger, Metrics: registry, Timeout: o.timeout, OutageAsError: o.outage})
 }
 
 // watchReadiness calls changed at first and whenever readiness changes.

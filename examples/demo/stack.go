@@ -162,8 +162,7 @@ func (s *stack) startAuthz() error {
 	if err != nil {
 		return err
 	}
-	server, health := extauthz.NewGRPC(extauthz.ServeOptions{})
-	authz.Register(server)
+	server, health := extauthz.NewGRPC(authz, extauthz.ServeOptions{})
 	extauthz.Ready(health, true)
 	listener, err := extauthz.Listen(ctx, address(s.ports.Authz))
 	if err != nil {

@@ -5,65 +5,74 @@
 //	CLERK_PUBLISHABLE_KEY=pk_test_... go run ./examples/embed
 //
 // Sign in at the instance's Account Portal; without a secret key, the public
-// keys come from the Frontend API.
+// keys come from the Frontend API. Metrics are at http://localhost:9090.
 package main
 
 import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/ratelimit"
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// The server's bounds.
 const (
-	address       = "localhost:8080"
-	headerTimeout = 5 * time.Second
-	stopTimeout   = 10 * time.Second
+	address        = "localhost:8080"
+	metricsAddress = "localhost:9090" // which no stranger reaches
+	timeout        = 5 * time.Second
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		log.Fatal(err)
-	}
-}
-
-// run serves until ctx ends.
-func run(ctx context.Context) error {
-	gate, err := newGate(session.Config{
+	registry := prometheus.NewRegistry()
+	gate, err := newGate(context.Background(), session.Config{
 		PublishableKey:    os.Getenv("CLERK_PUBLISHABLE_KEY"),
 		SecretKey:         os.Getenv("CLERK_SECRET_KEY"),
 		AuthorizedParties: policy.StringList{"http://" + address},
-	}, rules)
+	}, registry)
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	defer gate.close()
-	gate.start(ctx)
-	server := &http.Server{Addr: address, Handler: gate.guard(app()), ReadHeaderTimeout: headerTimeout}
-	served := make(chan error, 1)
-	go func() { served <- server.ListenAndServe() }()
+	go serve(metricsAddress, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	log.Printf("open http://%s", address)
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	return server.Shutdown(limit)
+	serve(address, gate.Wrap(app()))
 }
 
-// rules are the policy: what no rule opens wants a session.
+func serve(address string, handler http.Handler) {
+	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: timeout}
+	log.Fatal(server.ListenAndServe())
+}
+
+// newGate joins the pieces. Everything wrong with the configuration is in the
+// error. Keys are fetched in the background until ctx ends.
+func newGate(ctx context.Context, clerk session.Config, metrics prometheus.Registerer) (*httpgate.Gate, error) {
+	authenticator, err := session.New(clerk, session.Options{})
+	if err != nil {
+		return nil, err
+	}
+	p, err := policy.New(rules, policy.Deps{
+		Authenticator: authenticator,
+		Limiter:       ratelimit.NewMemory(ratelimit.Options{}),
+		Instance:      policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
+		Now:           time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	authenticator.Start(ctx)
+	return httpgate.New(p, httpgate.Options{Logger: slog.Default(), Metrics: metrics})
+}
+
+// rules are the policy: what no rule opens requires a session.
 var rules = policy.Config{
 	Limits: map[string]policy.Limit{
 		"per-user": {Limit: 100, Window: policy.Duration(10 * time.Second), Key: policy.StringList{"user"}},
@@ -79,14 +88,15 @@ var rules = policy.Config{
 func app() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		if p := principalOf(r.Context()); p != nil {
+		if p := httpgate.PrincipalFrom(r.Context()); p != nil {
 			fmt.Fprintf(w, "hello %s\n", p.UserID)
 			return
 		}
 		fmt.Fprintln(w, "hello stranger")
 	})
 	mux.HandleFunc("GET /admin/", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s runs %s\n", principalOf(r.Context()).UserID, principalOf(r.Context()).OrgSlug)
+		p := httpgate.PrincipalFrom(r.Context())
+		fmt.Fprintf(w, "%s runs %s\n", p.UserID, p.OrgSlug)
 	})
 	return mux
 }

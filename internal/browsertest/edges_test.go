@@ -114,8 +114,7 @@ func serveAuthz(t *testing.T, config setup.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, health := extauthz.NewGRPC(extauthz.ServeOptions{})
-	authz.Register(server)
+	server, health := extauthz.NewGRPC(authz, extauthz.ServeOptions{})
 	extauthz.Ready(health, true)
 	listener, err := extauthz.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {

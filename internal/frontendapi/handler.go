@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
@@ -44,8 +45,9 @@ type Options struct {
 	Upstream string
 	// TrustedProxies are believed about the client's address, as in the policy.
 	TrustedProxies policy.StringList
-	// Facts copies the facts of a request for the policy. Required.
-	Facts func(*http.Request) *policy.Request
+	// Request returns the facts of a request, for hosts that know more of it than
+	// net/http does. Default: [httpgate.Request].
+	Request func(*http.Request) *policy.Request
 	// Transport makes the connections. Default: one of the handler's own.
 	Transport http.RoundTripper
 	// Logger hears of failures. Default: nobody.
@@ -58,7 +60,7 @@ type Handler struct {
 	byHost   map[string]*url.URL
 	upstream *url.URL
 	secret   string
-	facts    func(*http.Request) *policy.Request
+	request  func(*http.Request) *policy.Request
 	reader   *policy.Policy
 	intake   intake
 	conns    slots
@@ -72,8 +74,11 @@ type Handler struct {
 // not repeat keys.
 func New(o Options) (*Handler, error) {
 	h := &Handler{
-		facts: o.Facts, secret: strings.TrimSpace(o.Clerk.SecretKey), logger: o.Logger, crowded: rate.Sometimes{Interval: time.Minute},
+		request: o.Request, secret: strings.TrimSpace(o.Clerk.SecretKey), logger: o.Logger, crowded: rate.Sometimes{Interval: time.Minute},
 		conns: newSlots(maxConns, maxConnsOf), intake: intake{uploads: newSlots(maxUploads, maxUploadsOf)},
+	}
+	if h.request == nil {
+		h.request = httpgate.Request
 	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
@@ -81,9 +86,6 @@ func New(o Options) (*Handler, error) {
 	errs := []error{o.Clerk.Validate()}
 	if h.secret == "" {
 		errs = append(errs, wrong("secret_key", "is missing: Clerk takes proxied requests from nobody else", "copy it from the dashboard, sk_..."))
-	}
-	if o.Facts == nil {
-		errs = append(errs, errors.New("nothing tells the facts of a request"))
 	}
 	if strings.HasPrefix(strings.TrimSpace(o.Clerk.PublishableKey), "pk_test_") {
 		h.warnings = append(h.warnings, policy.Warning{
@@ -174,7 +176,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusMisdirectedRequest, codeConfiguration, "The Frontend API is not proxied on this host.")
 		return
 	}
-	d := h.reader.Decide(r.Context(), h.facts(r))
+	d := h.reader.Decide(r.Context(), h.request(r))
 	if !d.Allowed() {
 		writeError(w, d.Status, codeRequest, d.Reason.Detail())
 		return

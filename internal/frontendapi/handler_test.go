@@ -56,7 +56,7 @@ func TestTheFrontendAPIOfAnInstanceAnswersThroughTheProxy(t *testing.T) {
 	clerk := clerktest.Start(t, clerktest.Options{Host: "clerk.example.com", Live: true})
 	config := newConfig()
 	config.PublishableKey, config.SecretKey = clerk.PublishableKey(), clerk.SecretKey()
-	h, err := New(Options{Clerk: config, Upstream: clerk.URL(), Facts: facts})
+	h, err := New(Options{Clerk: config, Upstream: clerk.URL(), Request: overHTTPS})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +317,7 @@ func TestErrorsHaveClerksForm(t *testing.T) {
 func TestClerkHasSoMuchTimeAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h, err := New(Options{Clerk: newConfig(), Facts: facts, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		h, err := New(Options{Clerk: newConfig(), Request: overHTTPS, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})})
@@ -400,17 +400,16 @@ func TestOptionsThatMakeNoProxyAreRefused(t *testing.T) {
 		"query or a fragment":    func(o *Options) { o.Upstream = "https://frontend-api.example.com/?x" },
 		"user information":       func(o *Options) { o.Upstream = "https://u:p@frontend-api.example.com" },
 		"not a plain one":        func(o *Options) { o.Upstream = "https://frontend-api.example.com/a/../b" },
-		"facts":                  func(o *Options) { o.Facts = nil },
 		"publishable key":        func(o *Options) { o.Clerk.PublishableKey = "" },
 		"trusted_proxies":        func(o *Options) { o.TrustedProxies = policy.StringList{"0.0.0.0/0"} },
 	} {
-		o := Options{Clerk: newConfig(), Facts: facts}
+		o := Options{Clerk: newConfig(), Request: overHTTPS}
 		change(&o)
 		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	test := Options{Clerk: newConfig(), Facts: facts}
+	test := Options{Clerk: newConfig(), Request: overHTTPS}
 	test.Clerk.PublishableKey, test.Clerk.SecretKey = strings.Replace(test.Clerk.PublishableKey, "live", "test", 1), "sk_test_x"
 	if h, err := New(test); err != nil || len(h.Warnings()) != 1 {
 		t.Errorf("a key for testing: %v", err)

@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"sync"
 	"testing"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
@@ -23,16 +23,11 @@ func keyOf(host string) string {
 	return "pk_live_" + base64.RawStdEncoding.EncodeToString([]byte(host+"$"))
 }
 
-// facts are those of a request on a plain server.
-func facts(r *http.Request) *policy.Request {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	facts := &policy.Request{Method: r.Method, Scheme: "https", Host: r.Host, Target: r.URL.RequestURI(), Peer: peer.Addr()}
-	for name, values := range r.Header {
-		for _, value := range values {
-			facts.Headers = append(facts.Headers, policy.Header{Name: name, Value: value})
-		}
-	}
-	return facts
+// overHTTPS is a request as if it had come over https.
+func overHTTPS(r *http.Request) *policy.Request {
+	request := httpgate.Request(r)
+	request.Scheme = "https"
+	return request
 }
 
 // world is a proxy and the upstream behind it.
@@ -60,7 +55,7 @@ func newWorld(tb testing.TB, answer http.HandlerFunc, change func(*Options)) *wo
 	tb.Cleanup(w.upstream.Close)
 	o := Options{
 		Clerk:    session.Config{PublishableKey: keyOf("clerk.example.com"), SecretKey: secret, ProxyURL: "https://app.example.com/__clerk"},
-		Upstream: w.upstream.URL, Facts: facts, Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Upstream: w.upstream.URL, Request: overHTTPS, Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
 		change(&o)

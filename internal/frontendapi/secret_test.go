@@ -103,7 +103,7 @@ func FuzzPath(f *testing.F) {
 	}
 	const base = "https://frontend-api.example.com/base"
 	var asked *http.Request
-	h, err := New(Options{Clerk: newConfig(), Facts: facts, Upstream: base, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	h, err := New(Options{Clerk: newConfig(), Request: overHTTPS, Upstream: base, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		asked = r
 		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r, Header: http.Header{}}, nil
 	})})

@@ -14,18 +14,18 @@ import (
 // maxHosts bounds how many hosts are named: strangers choose them.
 const maxHosts = 100
 
-// Hints are what requests show to be set up other than it is probably meant, to be
-// told in the log once. The zero value is ready. It is safe for concurrent use.
-type Hints struct {
+// hints are what requests show to be set up other than it is probably meant, to be
+// told in the log once. The zero value is ready.
+type hints struct {
 	mu    sync.Mutex
 	hosts map[string]bool
 	// told: it was said that a proxy hides its clients.
 	told atomic.Bool
 }
 
-// Tell warns of what a request shows that was decided so. forwardedFor is its field
+// tell warns of what a request shows that was decided so. forwardedFor is its field
 // X-Forwarded-For, and is asked for where that matters.
-func (h *Hints) Tell(d *policy.Decision, forwardedFor func() string, warn func(text string)) {
+func (h *hints) tell(d *policy.Decision, forwardedFor func() string, warn func(text string)) {
 	if text, news := h.strangeHost(d); news {
 		warn(text)
 	}
@@ -38,7 +38,7 @@ func (h *Hints) Tell(d *policy.Decision, forwardedFor func() string, warn func(t
 
 // strangeHost says, once for each host, that browsers there are sent nowhere: the
 // first time that a refusal has that cause.
-func (h *Hints) strangeHost(d *policy.Decision) (text string, news bool) {
+func (h *hints) strangeHost(d *policy.Decision) (text string, news bool) {
 	if d.Cause == nil {
 		return "", false
 	}
@@ -65,13 +65,13 @@ func (h *Hints) strangeHost(d *policy.Decision) (text string, news bool) {
 
 // mayHide reports whether a client could be a proxy that hides its clients, and
 // nobody has been told of one.
-func (h *Hints) mayHide(client netip.Addr) bool {
+func (h *hints) mayHide(client netip.Addr) bool {
 	return client.IsValid() && (client.IsLoopback() || client.IsPrivate() || client.IsLinkLocalUnicast()) && !h.told.Load()
 }
 
 // hiddenClient says, once, that an address of a local network counts as the client
 // although it speaks for another, by the field X-Forwarded-For.
-func (h *Hints) hiddenClient(client netip.Addr, forwardedFor string) (text string, news bool) {
+func (h *hints) hiddenClient(client netip.Addr, forwardedFor string) (text string, news bool) {
 	first, _, _ := strings.Cut(forwardedFor, ",")
 	other, err := netip.ParseAddr(strings.TrimSpace(first))
 	if err != nil || other.Unmap() == client.Unmap() || !h.told.CompareAndSwap(false, true) {

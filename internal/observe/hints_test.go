@@ -12,7 +12,7 @@ import (
 
 func TestAStrangeHostIsNamedOnceAndNotWithoutEnd(t *testing.T) {
 	t.Parallel()
-	var h Hints
+	var h hints
 	for i, c := range []struct {
 		cause error
 		news  bool
@@ -54,7 +54,7 @@ func TestAProxyThatHidesItsClientsIsNamedOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var h Hints
+			var h hints
 			client, _ := netip.ParseAddr(c.client)
 			for round := range 3 {
 				text, news := "", false

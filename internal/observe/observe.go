@@ -1,7 +1,3 @@
-// Package observe counts decisions for Prometheus. Both adapters use it, so
-// that one dashboard serves them all. Its labels are bounded: rules come from
-// the configuration, outcomes and reasons from the policy's own tables, and
-// nothing that a client chooses becomes one.
 package observe
 
 import (
@@ -18,9 +14,8 @@ import (
 // what a proxy waits.
 var buckets = []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 150e-3, 250e-3, 1}
 
-// Decisions are the collectors of one adapter. A nil *Decisions counts nothing.
-// It is safe for concurrent use.
-type Decisions struct {
+// decisions are the collectors of one adapter. Nil counts nothing.
+type decisions struct {
 	total    *prometheus.CounterVec
 	shadow   *prometheus.CounterVec
 	seconds  prometheus.Histogram
@@ -43,12 +38,12 @@ type verdict struct {
 // taken names one child of limits.
 type taken struct{ limit, result string }
 
-// New registers the collectors of one adapter ("envoy", "caddy") under its own
+// newDecisions registers the collectors of one adapter ("envoy", "caddy") under its own
 // constant label. Registering the same adapter again at the same registry, as
 // after a reload, goes on counting where it was.
-func New(registry prometheus.Registerer, adapter string) (*Decisions, error) {
+func newDecisions(registry prometheus.Registerer, adapter string) (*decisions, error) {
 	labels := prometheus.Labels{"adapter": adapter}
-	d := &Decisions{}
+	d := &decisions{}
 	var err error
 	d.total = register(registry, &err, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "clerkgate_decisions_total", Help: "Decisions made, by rule, outcome and reason.", ConstLabels: labels,
@@ -86,22 +81,22 @@ func register[C prometheus.Collector](registry prometheus.Registerer, failed *er
 	return collector
 }
 
-// Begin counts a decision as being made, until End.
-func (o *Decisions) Begin() {
+// begin counts a decision as being made, until end.
+func (o *decisions) begin() {
 	if o != nil {
 		o.inFlight.Inc()
 	}
 }
 
-// End is the counterpart of Begin.
-func (o *Decisions) End() {
+// end is the counterpart of begin.
+func (o *decisions) end() {
 	if o != nil {
 		o.inFlight.Dec()
 	}
 }
 
-// Observe counts a decision that was made, and how long it took.
-func (o *Decisions) Observe(d *policy.Decision, took time.Duration) {
+// observe counts a decision that was made, and how long it took.
+func (o *decisions) observe(d *policy.Decision, took time.Duration) {
 	if o == nil {
 		return
 	}
@@ -118,7 +113,7 @@ func (o *Decisions) Observe(d *policy.Decision, took time.Duration) {
 	}
 }
 
-func (o *Decisions) count(v verdict) {
+func (o *decisions) count(v verdict) {
 	o.verdicts.counter(v, func(full bool) prometheus.Counter {
 		if full {
 			v.rule = other
@@ -130,7 +125,7 @@ func (o *Decisions) count(v verdict) {
 	}).Inc()
 }
 
-func (o *Decisions) countLimit(r *policy.LimitResult) {
+func (o *decisions) countLimit(r *policy.LimitResult) {
 	t := taken{r.Name, "passed"}
 	switch {
 	case r.Allowed:

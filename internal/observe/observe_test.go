@@ -12,10 +12,10 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-func newDecisions(tb testing.TB) (*Decisions, *prometheus.Registry) {
+func decisionsOf(tb testing.TB) (*decisions, *prometheus.Registry) {
 	tb.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	o, err := New(registry, "envoy")
+	o, err := newDecisions(registry, "envoy")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -24,13 +24,13 @@ func newDecisions(tb testing.TB) (*Decisions, *prometheus.Registry) {
 
 func TestDecisionsAreCountedByRuleOutcomeAndReason(t *testing.T) {
 	t.Parallel()
-	o, registry := newDecisions(t)
-	o.Begin()
-	o.Observe(&policy.Decision{Rule: "admin", Outcome: policy.Deny, Reason: policy.ReasonRoleMissing}, time.Millisecond)
-	o.Observe(&policy.Decision{Rule: "admin", Outcome: policy.Deny, Reason: policy.ReasonRoleMissing}, time.Millisecond)
-	o.Observe(&policy.Decision{Rule: "public", Outcome: policy.Allow, Reason: policy.ReasonShadow,
+	o, registry := decisionsOf(t)
+	o.begin()
+	o.observe(&policy.Decision{Rule: "admin", Outcome: policy.Deny, Reason: policy.ReasonRoleMissing}, time.Millisecond)
+	o.observe(&policy.Decision{Rule: "admin", Outcome: policy.Deny, Reason: policy.ReasonRoleMissing}, time.Millisecond)
+	o.observe(&policy.Decision{Rule: "public", Outcome: policy.Allow, Reason: policy.ReasonShadow,
 		Shadow: &policy.Decision{Reason: policy.ReasonRateLimited}}, time.Millisecond)
-	o.Observe(&policy.Decision{Outcome: policy.Error, Reason: policy.ReasonPanic}, time.Millisecond)
+	o.observe(&policy.Decision{Outcome: policy.Error, Reason: policy.ReasonPanic}, time.Millisecond)
 	want := `
 # HELP clerkgate_decisions_in_flight Decisions being made now.
 # TYPE clerkgate_decisions_in_flight gauge
@@ -51,7 +51,7 @@ clerkgate_shadow_total{adapter="envoy",reason="rate-limited",rule="public"} 1
 		"clerkgate_decisions_total", "clerkgate_decisions_in_flight", "clerkgate_panics_total", "clerkgate_shadow_total"); err != nil {
 		t.Error(err)
 	}
-	o.End()
+	o.end()
 	if got := testutil.ToFloat64(o.inFlight); got != 0 {
 		t.Errorf("in flight %v, want 0", got)
 	}
@@ -59,9 +59,9 @@ clerkgate_shadow_total{adapter="envoy",reason="rate-limited",rule="public"} 1
 
 func TestLimitsAreCountedByResult(t *testing.T) {
 	t.Parallel()
-	o, registry := newDecisions(t)
-	o.Observe(&policy.Decision{Limits: []policy.LimitResult{{Name: "per-ip", Allowed: true}, {Name: "per-user"}}}, time.Millisecond)
-	o.Observe(&policy.Decision{Limits: []policy.LimitResult{{Name: "per-ip", Allowed: true}, {Name: "per-user", Shadow: true}}}, time.Millisecond)
+	o, registry := decisionsOf(t)
+	o.observe(&policy.Decision{Limits: []policy.LimitResult{{Name: "per-ip", Allowed: true}, {Name: "per-user"}}}, time.Millisecond)
+	o.observe(&policy.Decision{Limits: []policy.LimitResult{{Name: "per-ip", Allowed: true}, {Name: "per-user", Shadow: true}}}, time.Millisecond)
 	want := `
 # HELP clerkgate_limits_total Requests counted against limits, by limit and result: passed, refused, or shadow where it would have been refused.
 # TYPE clerkgate_limits_total counter
@@ -76,8 +76,8 @@ clerkgate_limits_total{adapter="envoy",limit="per-user",result="shadow"} 1
 
 func TestTimeIsObservedInSeconds(t *testing.T) {
 	t.Parallel()
-	o, registry := newDecisions(t)
-	o.Observe(&policy.Decision{}, 70*time.Microsecond)
+	o, registry := decisionsOf(t)
+	o.observe(&policy.Decision{}, 70*time.Microsecond)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -97,19 +97,19 @@ func TestTimeIsObservedInSeconds(t *testing.T) {
 
 func TestTwoAdaptersShareARegistryAndAReloadGoesOnCounting(t *testing.T) {
 	t.Parallel()
-	envoy, registry := newDecisions(t)
-	caddy, err := New(registry, "caddy")
+	envoy, registry := decisionsOf(t)
+	caddy, err := newDecisions(registry, "caddy")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := New(registry, "envoy")
+	again, err := newDecisions(registry, "envoy")
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &policy.Decision{Rule: "r", Reason: policy.ReasonRoleMissing}
-	envoy.Observe(d, 0)
-	again.Observe(d, 0)
-	caddy.Observe(d, 0)
+	envoy.observe(d, 0)
+	again.observe(d, 0)
+	caddy.observe(d, 0)
 	if got := testutil.ToFloat64(envoy.total.WithLabelValues("r", "deny", "role-missing")); got != 2 {
 		t.Errorf("envoy counted %v, want 2", got)
 	}
@@ -122,17 +122,17 @@ func TestAClashOfNamesIsAnError(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "clerkgate_decisions_total", Help: "Somebody else's."}))
-	if _, err := New(registry, "envoy"); err == nil {
+	if _, err := newDecisions(registry, "envoy"); err == nil {
 		t.Error("no error")
 	}
 }
 
 func TestSeriesAreBounded(t *testing.T) {
 	t.Parallel()
-	o, _ := newDecisions(t)
+	o, _ := decisionsOf(t)
 	const beyond = 10
 	for i := range maxSeries + beyond {
-		o.Observe(&policy.Decision{Rule: "rule-" + strconv.Itoa(i)}, 0)
+		o.observe(&policy.Decision{Rule: "rule-" + strconv.Itoa(i)}, 0)
 	}
 	if len(o.verdicts.children) != maxSeries {
 		t.Errorf("%d series kept, want %d", len(o.verdicts.children), maxSeries)
@@ -144,26 +144,26 @@ func TestSeriesAreBounded(t *testing.T) {
 
 func TestNilCountsNothing(t *testing.T) {
 	t.Parallel()
-	var o *Decisions
-	o.Begin()
-	o.Observe(&policy.Decision{}, 0)
-	o.End()
+	var o *decisions
+	o.begin()
+	o.observe(&policy.Decision{}, 0)
+	o.end()
 }
 
 func TestCountingAllocatesNothing(t *testing.T) {
-	o, _ := newDecisions(t)
+	o, _ := decisionsOf(t)
 	d := &policy.Decision{Rule: "admin", Outcome: policy.Allow, Reason: policy.ReasonShadow, Shadow: &policy.Decision{Reason: policy.ReasonRoleMissing}}
-	o.Observe(d, 0)
-	if n := testing.AllocsPerRun(100, func() { o.Begin(); o.Observe(d, time.Millisecond); o.End() }); n != 0 {
+	o.observe(d, 0)
+	if n := testing.AllocsPerRun(100, func() { o.begin(); o.observe(d, time.Millisecond); o.end() }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
 }
 
 func BenchmarkObserve(b *testing.B) {
-	o, _ := newDecisions(b)
+	o, _ := decisionsOf(b)
 	d := &policy.Decision{Rule: "admin", Outcome: policy.Allow, Reason: policy.ReasonAllowed}
 	b.ReportAllocs()
 	for b.Loop() {
-		o.Observe(d, time.Millisecond)
+		o.observe(d, time.Millisecond)
 	}
 }

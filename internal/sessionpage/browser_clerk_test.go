@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
@@ -34,7 +35,7 @@ func TestBrowserSignsInAndOutWithTheLocalClerk(t *testing.T) {
 	authenticator.Start(t.Context())
 	t.Cleanup(authenticator.Close)
 	w := newWorld(t, func(o *Options) {
-		o.Clerk, o.Authenticator, o.HTTPClient, o.Revoker, o.Facts, o.SignedOutURL = config, authenticator, nil, nil, overHTTP, DefaultPrefix
+		o.Clerk, o.Authenticator, o.HTTPClient, o.Revoker, o.Request, o.SignedOutURL = config, authenticator, nil, nil, httpgate.Request, DefaultPrefix
 		o.Instance = policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()}
 	})
 	server.Config.Handler = w

@@ -18,9 +18,9 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/internal/testprocess"
-	"github.com/clerkgate/clerkgate/policy"
 )
 
 var update = flag.Bool("update", false, "write screenshots of the page into docs/images")
@@ -100,13 +100,6 @@ type site struct {
 	here, others []*clerktest.Session
 }
 
-// overHTTP are the facts of a request without TLS.
-func overHTTP(r *http.Request) *policy.Request {
-	f := facts(r)
-	f.Scheme = "http"
-	return f
-}
-
 // devices are what the sessions of the tests are used on, the current one first.
 var devices = []map[string]any{
 	{"browser_name": "Chrome", "browser_version": "156.0.8078.79", "device_type": "Macintosh", "is_mobile": false, "ip_address": "203.0.113.24", "city": "Lisbon", "country": "PT"},
@@ -120,7 +113,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	now := time.Date(2026, time.May, 4, 9, 30, 0, 0, time.UTC)
 	w := newWorldAt(t, func() time.Time { return now }, func(o *Options) {
-		o.Facts = overHTTP
+		o.Request = httpgate.Request
 		o.Instance.SignInURL = "https://accounts.example.com/sign-in"
 	})
 	s := &site{world: w}

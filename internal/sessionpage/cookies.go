@@ -54,7 +54,7 @@ func (v *visit) forgetPages() {
 
 // secure reports whether the browser came by TLS.
 func (v *visit) secure() bool {
-	return v.r.TLS != nil || v.options.Facts(v.r).Scheme == "https" || slices.Contains(v.options.Instance.Origins, "https://"+v.r.Host)
+	return v.r.TLS != nil || v.options.Request(v.r).Scheme == "https" || slices.Contains(v.options.Instance.Origins, "https://"+v.r.Host)
 }
 
 // registrable is the domain that the host's owner registered: example.com of

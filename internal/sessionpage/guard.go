@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -46,9 +47,9 @@ func newGuard(o *Options) (*policy.Policy, error) {
 
 // enter asks the guard. Where somebody may not come in, it has answered.
 func (v *visit) enter() bool {
-	d := v.guard.Decide(v.r.Context(), v.options.Facts(v.r))
+	d := v.guard.Decide(v.r.Context(), v.options.Request(v.r))
 	if !d.Allowed() {
-		v.answer(&d)
+		_ = httpgate.Answer(v.w, v.r, &d) // the client may be gone
 		return false
 	}
 	p := d.Principal
@@ -56,20 +57,7 @@ func (v *visit) enter() bool {
 		v.refuse(problemOf(policy.ReasonTokenType))
 		return false
 	}
-	for _, field := range d.ResponseHeaders {
-		v.w.Header().Add(field.Name, field.Value)
-	}
+	httpgate.AddFields(v.w.Header(), &d)
 	v.who = p
 	return true
-}
-
-// answer writes the guard's own answer.
-func (v *visit) answer(d *policy.Decision) {
-	for _, field := range d.ResponseHeaders {
-		v.w.Header().Add(field.Name, field.Value)
-	}
-	v.w.WriteHeader(d.Status)
-	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(d.Body) // the client may be gone
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/ratelimit"
 	"github.com/clerkgate/clerkgate/session"
@@ -39,8 +40,9 @@ type Options struct {
 	Instance policy.Instance
 	// TrustedProxies are believed about scheme and client, as in the policy.
 	TrustedProxies policy.StringList
-	// Facts copies the facts of a request for the policy. Required.
-	Facts func(*http.Request) *policy.Request
+	// Request returns the facts of a request, for hosts that know more of it than
+	// net/http does. Default: [httpgate.Request].
+	Request func(*http.Request) *policy.Request
 	// Revocations is asked whether the session of a request has ended. Default:
 	// none has before its token.
 	Revocations policy.Revocations
@@ -94,6 +96,9 @@ func New(o Options) (*Handler, error) {
 	if o.Limiter == nil {
 		o.Limiter = ratelimit.NewMemory(ratelimit.Options{})
 	}
+	if o.Request == nil {
+		o.Request = httpgate.Request
+	}
 	h := &Handler{prefix: o.Prefix, options: o, protection: http.NewCrossOriginProtection()}
 	var errs []error
 	if !plainPrefix.MatchString(o.Prefix) {
@@ -103,9 +108,6 @@ func New(o Options) (*Handler, error) {
 		if !isLocation(value) {
 			errs = append(errs, fmt.Errorf("%s %q is neither a path of this site nor an absolute URL", name, value))
 		}
-	}
-	if o.Facts == nil {
-		errs = append(errs, errors.New("nothing tells the facts of a request"))
 	}
 	var err error
 	if h.clerk, err = newBackend(&o); err != nil {

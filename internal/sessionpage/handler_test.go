@@ -348,7 +348,6 @@ func TestOptionsThatMakeNoPageAreRefused(t *testing.T) {
 		"signed_out_url":      func(o *Options) { o.SignedOutURL = "//evil.example" },
 		"account_chooser_url": func(o *Options) { o.AccountChooserURL = "javascript:alert(1)" },
 		"authenticator":       func(o *Options) { o.Authenticator = nil },
-		"facts":               func(o *Options) { o.Facts = nil },
 		"api_url":             func(o *Options) { o.Clerk.APIURL = "http://api.example.com" },
 	} {
 		o := good

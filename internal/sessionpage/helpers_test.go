@@ -9,13 +9,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/clerkgate/clerkgate/httpgate"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
@@ -53,7 +53,7 @@ func newWorldAt(tb testing.TB, now func() time.Time, change func(*Options)) *wor
 	authenticator.Start(tb.Context())
 	tb.Cleanup(authenticator.Close)
 	o := Options{
-		Clerk: config, Authenticator: authenticator, Facts: facts, Revoker: w.edge, HTTPClient: w.api.client(),
+		Clerk: config, Authenticator: authenticator, Request: overHTTPS, Revoker: w.edge, HTTPClient: w.api.client(),
 		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
 		Logger:   slog.New(slog.NewTextHandler(&w.log, nil)),
 		Now:      now,
@@ -67,16 +67,11 @@ func newWorldAt(tb testing.TB, now func() time.Time, change func(*Options)) *wor
 	return w
 }
 
-// facts are those of a request over https.
-func facts(r *http.Request) *policy.Request {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	facts := &policy.Request{Method: r.Method, Scheme: "https", Host: r.Host, Target: r.URL.RequestURI(), Peer: peer.Addr()}
-	for name, values := range r.Header {
-		for _, value := range values {
-			facts.Headers = append(facts.Headers, policy.Header{Name: name, Value: value})
-		}
-	}
-	return facts
+// overHTTPS is a request as if it had come over https.
+func overHTTPS(r *http.Request) *policy.Request {
+	request := httpgate.Request(r)
+	request.Scheme = "https"
+	return request
 }
 
 // signIn begins a session that Clerk knows, with a device.

@@ -35,7 +35,7 @@ func (n names) Unregister(prometheus.Collector) bool { return false }
 func TestTheDocumentationNamesTheMetrics(t *testing.T) {
 	t.Parallel()
 	is := names{}
-	if _, err := observe.New(is, "envoy"); err != nil {
+	if _, err := observe.NewReporter("envoy", nil, is); err != nil {
 		t.Fatal(err)
 	}
 	if err := New().Register(is, "envoy"); err != nil {

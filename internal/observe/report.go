@@ -1,0 +1,129 @@
+// Package observe makes decisions known: metrics for Prometheus, log records, and
+// hints about how a proxy is set up. All adapters use it, so that one dashboard and
+// one query serve them all.
+//
+// Labels of metrics are bounded: rules come from the configuration, outcomes and
+// reasons from the policy's own tables, and nothing that a client chooses becomes
+// one. Log records hold no header, query or claim.
+package observe
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"github.com/clerkgate/clerkgate/policy"
+)
+
+// maxLoggedPath bounds the path in a log record, in bytes.
+const maxLoggedPath = 512
+
+// Reporter makes an adapter's decisions known: by metrics, log records, and hints
+// about how the adapter is set up. It is safe for concurrent use.
+type Reporter struct {
+	decisions *decisions
+	logger    *slog.Logger
+	hints     hints
+	// faults: the proxy is set up wrong, which each of its requests shows.
+	faults rate.Sometimes
+}
+
+// NewReporter returns the reporter of one adapter ("envoy", "caddy", "http").
+// Without a logger nothing is logged, and without a registry nothing is counted.
+func NewReporter(adapter string, logger *slog.Logger, registry prometheus.Registerer) (*Reporter, error) {
+	r := &Reporter{logger: logger, faults: rate.Sometimes{Interval: time.Minute}}
+	if logger == nil {
+		r.logger = slog.New(slog.DiscardHandler)
+	}
+	if registry == nil {
+		return r, nil
+	}
+	var err error
+	r.decisions, err = newDecisions(registry, adapter)
+	return r, err
+}
+
+// Exchange is one request as its log record tells of it. Methods are called only
+// where there is a record to write.
+type Exchange interface {
+	// DecisionID tells decisions apart. It is the same each time.
+	DecisionID() string
+	Method() string
+	// Path is the path as it was sent, without the query.
+	Path() string
+	// ForwardedFor is the field X-Forwarded-For.
+	ForwardedFor() string
+}
+
+// Begin counts a decision as being made, until End.
+func (r *Reporter) Begin() { r.decisions.begin() }
+
+// End is the counterpart of Begin.
+func (r *Reporter) End() { r.decisions.end() }
+
+// Report counts and logs a decision that took so long. It never logs a header, a
+// query or a claim.
+func (r *Reporter) Report(ctx context.Context, d *policy.Decision, took time.Duration, x Exchange) {
+	r.decisions.observe(d, took)
+	if d.Reason == policy.ReasonProxyMisconfigured && d.Cause != nil {
+		r.faults.Do(func() {
+			r.logger.LogAttrs(ctx, slog.LevelError, d.Cause.Error()) // once a minute, whatever is logged below
+		})
+	}
+	r.hints.tell(d, x.ForwardedFor, func(text string) { r.logger.WarnContext(ctx, text) })
+	level, message := record(d)
+	if r.logger.Enabled(ctx, level) {
+		r.logger.LogAttrs(ctx, level, message, attrs(d, took, x)...)
+	}
+}
+
+// record is the level and the text of a decision's log record.
+func record(d *policy.Decision) (slog.Level, string) {
+	switch {
+	case d.Allowed() && d.Shadow != nil:
+		return slog.LevelInfo, "request allowed in shadow mode"
+	case d.Allowed():
+		return slog.LevelDebug, "request allowed"
+	case d.Outcome == policy.Error && d.Reason != policy.ReasonCanceled: // which is the client's doing
+		return slog.LevelError, "request could not be decided"
+	}
+	return slog.LevelInfo, "request denied"
+}
+
+// attrs are the fields of a decision's log record.
+func attrs(d *policy.Decision, took time.Duration, x Exchange) []slog.Attr {
+	path := x.Path()
+	attrs := []slog.Attr{
+		slog.String("decision_id", x.DecisionID()),
+		slog.String("rule", d.Rule),
+		slog.String("outcome", d.Outcome.String()),
+		slog.String("reason", string(d.Reason)),
+		slog.Int("status", d.Status),
+		slog.String("method", x.Method()),
+		slog.String("path", path[:min(len(path), maxLoggedPath)]),
+		slog.Duration("took", took),
+	}
+	if d.Client.IsValid() {
+		attrs = append(attrs, slog.String("client", d.Client.String()))
+	}
+	if d.Principal != nil {
+		attrs = append(attrs, slog.Any("principal", d.Principal))
+	}
+	if d.Shadow != nil {
+		attrs = append(attrs, slog.String("shadow", string(d.Shadow.Reason)))
+	}
+	if cause := causeOf(d); cause != nil {
+		attrs = append(attrs, slog.String("cause", cause.Error()))
+	}
+	return attrs
+}
+
+func causeOf(d *policy.Decision) error {
+	if d.Cause == nil && d.Shadow != nil {
+		return d.Shadow.Cause
+	}
+	return d.Cause
+}
