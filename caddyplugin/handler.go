@@ -38,15 +38,17 @@ func init() {
 //
 // Placeholder | Description
 // ------------|---------------
-// `{http.auth.user.id}` | The user's ID; access logs show it as `user_id`
+// `{http.auth.user.id}` | The user's ID, also as `{http.auth.user.user_id}`; access logs show it as `user_id`
 // `{http.auth.user.session_id}` | The session's ID
 // `{http.auth.user.org_id}` | The ID of the active organization
 // `{http.auth.user.org_slug}` | The slug of the active organization
 // `{http.auth.user.org_role}` | The role in the active organization
+// `{http.auth.user.org_permissions}` | The permissions there, separated by commas
 // `{http.auth.user.token_type}` | The kind of credential
 // `{http.auth.user.actor}` | Who impersonates the user
 // `{http.auth.user.machine_id}` | The machine of a machine token
 // `{http.auth.user.client_id}` | The client of an OAuth token
+// `{http.auth.user.scopes}` | The scopes of a machine token, separated by spaces
 // `{http.clerk.claims.*}` | Any claim of the token, by its path
 // `{http.clerk.outcome}` | `allow`, `deny`, `redirect` or `error`
 // `{http.clerk.reason}` | Why, in one stable word

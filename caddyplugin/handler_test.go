@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/clerkgate/clerkgate/internal/corpus"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -235,6 +237,27 @@ func TestPlaceholdersTellWhoAndWhy(t *testing.T) {
 	}
 	if text := caddy.ToString(caddyhttp.GetVar(o.upstream.Context(), visitVar)); strings.Contains(text, "user_1") {
 		t.Errorf("the request variable shows %q", text)
+	}
+}
+
+// Each attribute has a placeholder, and the module's page on Caddy's site says so.
+func TestEveryAttributeIsAPlaceholder(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("handler.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := corpus.WholePrincipal()
+	anybody := policy.Config{Rules: []policy.Rule{{Name: "all", Match: policy.Match{Path: policy.StringList{"/(.*)"}}, Accept: policy.TokenTypes{policy.AnyToken}}}}
+	o := serve(newHandler(t, anybody, signedIn{policy.AuthState{Status: policy.SignedIn, Presented: true, Principal: p}}), get(t, "/"))
+	for _, a := range policy.Attributes() {
+		name := "http.auth.user." + a.Name
+		if got, ok := o.repl.GetString(name); !ok || got != a.Text(p) {
+			t.Errorf("{%s} is %q (known: %t), want %q", name, got, ok, a.Text(p))
+		}
+		if !strings.Contains(string(source), "`{"+name+"}`") {
+			t.Errorf("the documentation of the handler lacks {%s}", name)
+		}
 	}
 }
 

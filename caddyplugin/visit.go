@@ -93,29 +93,17 @@ func (v *visit) fact(name string) (any, bool) {
 	return nil, false
 }
 
-// identity is the value of {http.auth.user.<name>}.
+// identity is the value of {http.auth.user.<name>}: an attribute, of which Caddy's
+// own word for user_id is id.
 func identity(p *policy.Principal, name string) (any, bool) {
-	switch name {
-	case "id":
+	if name == "id" {
 		return p.UserID, true
-	case "session_id":
-		return p.SessionID, true
-	case "org_id":
-		return p.OrgID, true
-	case "org_slug":
-		return p.OrgSlug, true
-	case "org_role":
-		return p.OrgRole, true
-	case "token_type":
-		return string(p.TokenType), true
-	case "actor":
-		return p.Actor, true
-	case "machine_id":
-		return p.MachineID, true
-	case "client_id":
-		return p.ClientID, true
 	}
-	return nil, false
+	attribute, ok := policy.AttributeNamed(name)
+	if !ok {
+		return nil, false
+	}
+	return attribute.Text(p), true
 }
 
 // claim is a claim by its path; what is not there is empty.

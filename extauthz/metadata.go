@@ -3,6 +3,7 @@ package extauthz
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -15,6 +16,10 @@ const (
 	entryValue   = 2 // a google.protobuf.Value
 	valueString  = 3
 )
+
+// metadataAttributes are those of the principal that metadata tells of: no lists, which may
+// be long.
+var metadataAttributes = slices.DeleteFunc(policy.Attributes(), func(a policy.Attribute) bool { return a.Separator != "" })
 
 // appendMetadata appends the fields of the dynamic metadata: what other filters
 // and the access log may know of a decision:
@@ -29,10 +34,9 @@ func appendMetadata(b []byte, d *policy.Decision, id uint64) []byte {
 		b = appendText(b, "client_ip", d.Client.String())
 	}
 	if p := d.Principal; p != nil {
-		b = appendText(b, "user_id", p.UserID)
-		b = appendText(b, "session_id", p.SessionID)
-		b = appendText(b, "org_id", p.OrgID)
-		b = appendText(b, "token_type", string(p.TokenType))
+		for i := range metadataAttributes {
+			b = appendText(b, metadataAttributes[i].Name, metadataAttributes[i].Text(p))
+		}
 	}
 	if d.Shadow != nil {
 		b = appendText(b, "shadow", string(d.Shadow.Reason))

@@ -125,10 +125,11 @@ func oracleMetadata(d *policy.Decision, id uint64) *structpb.Struct {
 		put("client_ip", d.Client.String())
 	}
 	if p := d.Principal; p != nil {
-		put("user_id", p.UserID)
-		put("session_id", p.SessionID)
-		put("org_id", p.OrgID)
-		put("token_type", string(p.TokenType))
+		for _, a := range policy.Attributes() {
+			if a.Separator == "" { // lists may be long
+				put(a.Name, a.Text(p))
+			}
+		}
 	}
 	if d.Shadow != nil {
 		put("shadow", string(d.Shadow.Reason))

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/clerkgate/clerkgate/internal/corpus"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -182,6 +183,9 @@ func TestDynamicMetadataTellsWhoAndWhy(t *testing.T) {
 		{"a redirect", policy.Decision{Outcome: policy.Redirect, Reason: policy.ReasonSessionMissing}, map[string]any{"decision": "redirect", "reason": "session-token-and-uat-missing"}},
 		{"shadow mode", policy.Decision{Outcome: policy.Allow, Reason: policy.ReasonShadow, Shadow: &policy.Decision{Reason: policy.ReasonRoleMissing}},
 			map[string]any{"decision": "allow", "reason": "shadow", "shadow": "role-missing"}},
+		{"somebody with every attribute", policy.Decision{Outcome: policy.Allow, Principal: corpus.WholePrincipal()},
+			map[string]any{"decision": "allow", "user_id": "the-user", "session_id": "the-session", "org_id": "the-org", "org_slug": "the-slug", "org_role": "the-role",
+				"token_type": "the-token-type", "actor": "the-actor", "machine_id": "the-machine", "client_id": "the-client"}},
 		{"a machine without a session", policy.Decision{Outcome: policy.Allow, Reason: policy.ReasonAllowed, Principal: &policy.Principal{TokenType: policy.M2MToken}},
 			map[string]any{"decision": "allow", "reason": "allowed", "token_type": "m2m_token"}},
 		{"ids that are not UTF-8", policy.Decision{Outcome: policy.Allow, Principal: &policy.Principal{UserID: "a\xff"}}, map[string]any{"decision": "allow", "user_id": "a\uFFFD"}},
@@ -221,7 +225,7 @@ func TestRefusalsAreLoggedAtInfoAndPassesAtDebug(t *testing.T) {
 	}{
 		{"a refusal", refused, slog.LevelInfo, map[string]any{"level": "INFO", "msg": "request denied", "rule": "admin", "outcome": "deny", "reason": "role-missing", "status": 403.0,
 			"method": "GET", "path": "/a", "client": "198.51.100.7", "cause": "context canceled",
-			"principal": map[string]any{"token_type": "", "user_id": "user_1", "session_id": "", "org_id": ""}}},
+			"principal": map[string]any{"user_id": "user_1"}}},
 		{"a pass, at info", policy.Decision{Outcome: policy.Allow}, slog.LevelInfo, nil},
 		{"a pass, at debug", policy.Decision{Outcome: policy.Allow, Status: 200, Reason: policy.ReasonPublic}, slog.LevelDebug,
 			map[string]any{"level": "DEBUG", "msg": "request allowed", "rule": "", "outcome": "allow", "reason": "public", "status": 200.0, "method": "GET", "path": "/a"}},

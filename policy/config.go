@@ -29,8 +29,8 @@ type Config struct {
 	Locales StringList `json:"locales,omitempty" document:"nonempty"`
 	// IdentityHeaders maps each header the upstream receives to where its value
 	// comes from: user_id, session_id, org_id, org_slug, org_role,
-	// org_permissions, token_type, actor, or claims.<path>. Default: the first
-	// seven, as X-User-Id and so on.
+	// org_permissions, token_type, actor, machine_id, client_id, scopes, or
+	// claims.<path>. Default: the first seven, as X-User-Id and so on.
 	IdentityHeaders map[string]string `json:"identity_headers,omitempty"`
 	// UpstreamToken is the token that the upstream receives for sessions.
 	// Default: none.

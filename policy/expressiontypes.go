@@ -15,21 +15,7 @@ import (
 // objects are the variables of expressions that have fields, by name. The fields
 // are documented in docs/policy.md.
 var objects = map[string]*object{
-	"principal": {
-		"clerkgate.Principal", map[string]objectField{
-			"token_type":      {cel.StringType, ofPrincipal(func(p *Principal) any { return string(p.TokenType) })},
-			"user_id":         {cel.StringType, ofPrincipal(func(p *Principal) any { return p.UserID })},
-			"session_id":      {cel.StringType, ofPrincipal(func(p *Principal) any { return p.SessionID })},
-			"org_id":          {cel.StringType, ofPrincipal(func(p *Principal) any { return p.OrgID })},
-			"org_slug":        {cel.StringType, ofPrincipal(func(p *Principal) any { return p.OrgSlug })},
-			"org_role":        {cel.StringType, ofPrincipal(func(p *Principal) any { return p.OrgRole })},
-			"org_permissions": {cel.ListType(cel.StringType), ofPrincipal(func(p *Principal) any { return p.OrgPermissions })},
-			"actor":           {cel.StringType, ofPrincipal(func(p *Principal) any { return p.Actor })},
-			"machine_id":      {cel.StringType, ofPrincipal(func(p *Principal) any { return p.MachineID })},
-			"client_id":       {cel.StringType, ofPrincipal(func(p *Principal) any { return p.ClientID })},
-			"scopes":          {cel.ListType(cel.StringType), ofPrincipal(func(p *Principal) any { return p.Scopes })},
-		},
-	},
+	"principal": {"clerkgate.Principal", fieldsOfPrincipal()},
 	"request": {
 		"clerkgate.Request", map[string]objectField{
 			"method": {cel.StringType, ofSubject(func(s *subject) any { return s.request.Method })},
@@ -39,6 +25,20 @@ var objects = map[string]*object{
 			"query":  {cel.StringType, ofSubject(func(s *subject) any { return s.target.query })},
 		},
 	},
+}
+
+// fieldsOfPrincipal are its attributes.
+func fieldsOfPrincipal() map[string]objectField {
+	fields := make(map[string]objectField, len(attributes))
+	for i := range attributes {
+		a := &attributes[i]
+		kind := cel.StringType
+		if a.Separator != "" {
+			kind = cel.ListType(cel.StringType)
+		}
+		fields[a.Name] = objectField{kind, ofPrincipal(a.value)}
+	}
+	return fields
 }
 
 // object is a type of expressions.

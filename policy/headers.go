@@ -117,24 +117,9 @@ func compileHeaders(config map[string]string) (*headerRules, []error) {
 	return rules, errs
 }
 
-// identitySources are the words of identity_headers beside claims.<path>.
-var identitySources = map[string]identitySource{
-	"user_id":         func(p *Principal) string { return p.UserID },
-	"session_id":      func(p *Principal) string { return p.SessionID },
-	"org_id":          func(p *Principal) string { return p.OrgID },
-	"org_slug":        func(p *Principal) string { return p.OrgSlug },
-	"org_role":        func(p *Principal) string { return p.OrgRole },
-	"org_permissions": func(p *Principal) string { return strings.Join(p.OrgPermissions, ",") },
-	"token_type":      func(p *Principal) string { return string(p.TokenType) },
-	"actor":           func(p *Principal) string { return p.Actor },
-	"machine_id":      func(p *Principal) string { return p.MachineID },
-	"client_id":       func(p *Principal) string { return p.ClientID },
-	"scopes":          func(p *Principal) string { return strings.Join(p.Scopes, " ") },
-}
-
 func compileIdentitySource(from string) (identitySource, error) {
-	if source, ok := identitySources[from]; ok {
-		return source, nil
+	if attribute, ok := AttributeNamed(from); ok {
+		return attribute.Text, nil
 	}
 	if path, ok := strings.CutPrefix(from, "claims."); ok && path != "" {
 		steps, err := claimSteps(path)
@@ -146,7 +131,7 @@ func compileIdentitySource(from string) (identitySource, error) {
 			return claimText(value)
 		}, nil
 	}
-	return nil, fmt.Errorf("%q is no source of an identity; write user_id, session_id, org_id, org_slug, org_role, org_permissions, token_type, actor or claims.<path>", from)
+	return nil, &ConfigError{Msg: fmt.Sprintf("%q is not an attribute of a principal", from), Suggestion: "write " + strings.Join(attributeNames(), ", ") + " or claims.<path>"}
 }
 
 // edits returns what to set and what to remove upstream for a request that may

@@ -70,17 +70,18 @@ func (p *Principal) Cleared() uint64 { return p.cleared.Load() }
 // Clear keeps the number of a state. Numbers are unique in a process, and not 0.
 func (p *Principal) Clear(state uint64) { p.cleared.Store(state) }
 
-// LogValue keeps claims out of logs: ids are enough to follow a decision.
+// LogValue is the attributes that p has, but for lists. It keeps claims out of logs.
 func (p *Principal) LogValue() slog.Value {
 	if p == nil {
 		return slog.Value{}
 	}
-	return slog.GroupValue(
-		slog.String("token_type", string(p.TokenType)),
-		slog.String("user_id", p.UserID),
-		slog.String("session_id", p.SessionID),
-		slog.String("org_id", p.OrgID),
-	)
+	attrs := make([]slog.Attr, 0, len(attributes))
+	for i := range attributes {
+		if text := attributes[i].Text(p); text != "" && attributes[i].Separator == "" {
+			attrs = append(attrs, slog.String(attributes[i].Name, text))
+		}
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Entitlements are the features or plans of a session: the comma separated

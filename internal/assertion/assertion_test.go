@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clerkgate/clerkgate/internal/corpus"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -124,6 +125,30 @@ func TestAnAssertionSaysWhoAsks(t *testing.T) {
 				t.Errorf("claims (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// An upstream learns of each attribute, and an assertion about somebody else is made
+// anew: none can be left out here.
+func TestEveryAttributeIsAsserted(t *testing.T) {
+	t.Parallel()
+	for field, p := range corpus.PrincipalsByField() {
+		text, err := json.Marshal(claimsOf(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range policy.Attributes() {
+			first, _, _ := strings.Cut(a.Text(p), a.Separator)
+			if a.Separator == "" {
+				first = a.Text(p)
+			}
+			if !strings.Contains(string(text)+subjectOf(p), first) {
+				t.Errorf("%s is not in the claims %s", a.Name, text)
+			}
+		}
+		if same(p, &policy.Principal{}) || same(&policy.Principal{}, p) {
+			t.Errorf("a principal with another %s counts as the same", field)
+		}
 	}
 }
 
