@@ -49,16 +49,6 @@ func refusal(reason policy.Reason) policy.Decision {
 	return d
 }
 
-// isOutage reports whether the reason is that something we need is out of
-// reach, which no client can bring about.
-func isOutage(reason policy.Reason) bool {
-	switch reason {
-	case policy.ReasonKeysUnavailable, policy.ReasonClerkUnavailable, policy.ReasonLimiterUnavailable, policy.ReasonRevocationsUnavailable:
-		return true
-	}
-	return false
-}
-
 // rpcCode is the gRPC status of a refusal. It is never OK.
 func rpcCode(d *policy.Decision) codes.Code {
 	switch {

@@ -149,7 +149,7 @@ func (x *exchange) respond(d *policy.Decision) encoded {
 	switch {
 	case d.Allowed():
 		return ok(d).encode(x.id)
-	case x.server.options.OutageAsError && isOutage(d.Reason):
+	case x.server.options.OutageAsError && d.Reason.IsOutage():
 		return failed(d).encode(x.id)
 	}
 	return denied(d).encode(x.id)

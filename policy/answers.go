@@ -132,7 +132,7 @@ func (e *evaluation) answer(d *Decision, reason Reason) {
 		b = e.policy.bodies[ReasonPanic]
 	}
 	if e.facts.isGRPC(e.request) {
-		d.GRPC = &GRPCStatus{Code: grpcCodes[d.Status], Message: reason.Detail()}
+		d.GRPC = &GRPCStatus{Code: grpcCode(d.Status), Message: reason.Detail()}
 		return
 	}
 	var contentType string

@@ -111,6 +111,14 @@ var grpcCodes = map[int]uint32{
 	http.StatusServiceUnavailable:          14, // UNAVAILABLE
 }
 
+// grpcCode is the gRPC status code of a refusal. It is never OK.
+func grpcCode(status int) uint32 {
+	if code, ok := grpcCodes[status]; ok {
+		return code
+	}
+	return 13 // INTERNAL
+}
+
 // LimitResult is what one limit answered to one request.
 type LimitResult struct {
 	// Name is the limit's name in the policy.

@@ -154,7 +154,7 @@ type reasonInfo struct {
 }
 
 // reasons maps every reason to its status and to one plain sentence for
-// people. It is the only such table.
+// people. It is the only such table; docs/reasons.md shows it.
 var reasons = map[Reason]reasonInfo{
 	ReasonAllowed:   {http.StatusOK, "The policy allows this request."},
 	ReasonPublic:    {http.StatusOK, "This route is public."},
@@ -288,6 +288,14 @@ func (r Reason) Status() int {
 	}
 	return http.StatusInternalServerError
 }
+
+// outages are the reasons of requests that could not be decided because something
+// that is needed was out of reach, which no client can bring about.
+var outages = []Reason{ReasonKeysUnavailable, ReasonClerkUnavailable, ReasonLimiterUnavailable, ReasonRevocationsUnavailable}
+
+// IsOutage reports whether something that is needed to decide was out of reach: the
+// keys, Clerk, or a store. No client can bring that about.
+func (r Reason) IsOutage() bool { return slices.Contains(outages, r) }
 
 // Detail returns one plain sentence for people.
 func (r Reason) Detail() string {

@@ -211,7 +211,7 @@ func failed(err error) policy.AuthState {
 	if e, ok := errors.AsType[*Error](err); ok {
 		state.Reason = cmp.Or(sessionReasons[e.Reason], e.Reason)
 	}
-	if isUnavailable(err) {
+	if isKeyOutage(err) {
 		state.Status = policy.Unavailable
 	}
 	return state
@@ -223,12 +223,6 @@ var sessionReasons = map[policy.Reason]policy.Reason{
 	policy.ReasonTokenExpired:    policy.ReasonSessionExpired,
 	policy.ReasonTokenNotActive:  policy.ReasonSessionNotYet,
 	policy.ReasonTokenFromFuture: policy.ReasonSessionFromFuture,
-}
-
-// isUnavailable reports whether an error says nothing about the token.
-func isUnavailable(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Reason == policy.ReasonKeysUnavailable || e.Reason == policy.ReasonCanceled)
 }
 
 // Start fetches the keys and keeps them fresh until ctx ends or

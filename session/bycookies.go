@@ -42,7 +42,7 @@ func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthStat
 func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState, bool) {
 	if !a.relaxed.credentials {
 		found, err := a.verifyCookies(ctx, v)
-		if isUnavailable(err) {
+		if isKeyOutage(err) {
 			return failed(err), true
 		}
 		if hasReason(err, policy.ReasonSessionConflict) {
@@ -186,7 +186,7 @@ func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSes
 			switch {
 			case err == nil && family == &jar.plain && !a.isOwn(p):
 			case err != nil:
-				if failure == nil || isUnavailable(err) {
+				if failure == nil || isKeyOutage(err) {
 					failure = err
 				}
 			case found == nil:

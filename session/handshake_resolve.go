@@ -110,7 +110,7 @@ func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce s
 	}
 	payload, err := a.verifier.verifyHandshake(ctx, token, v.now)
 	if err != nil {
-		if isUnavailable(err) || hasReason(err, policy.ReasonUnexpectedError) {
+		if isKeyOutage(err) || hasReason(err, policy.ReasonUnexpectedError) {
 			return nil, err
 		}
 		return nil, &Error{policy.ReasonHandshakeInvalid, err}

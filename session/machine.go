@@ -104,7 +104,7 @@ func (m *machines) refused(err error) policy.AuthState {
 	switch {
 	case state.Reason == policy.ReasonCanceled:
 		state.Status = policy.Unavailable
-	case !outages[state.Reason]:
+	case state.Reason.Status() != http.StatusServiceUnavailable:
 	case !m.compat:
 		state.Status = policy.Unavailable
 	case state.Reason == policy.ReasonKeysUnavailable:
@@ -113,11 +113,4 @@ func (m *machines) refused(err error) policy.AuthState {
 		state.Reason = policy.ReasonUnexpectedError
 	}
 	return state
-}
-
-// outages are the reasons that say nothing about a token.
-var outages = map[policy.Reason]bool{
-	policy.ReasonKeysUnavailable:  true,
-	policy.ReasonClerkUnavailable: true,
-	policy.ReasonSecretKeyInvalid: true,
 }

@@ -17,16 +17,6 @@ import (
 // apiVersion is the version of the Backend API that answers are read by.
 const apiVersion = "2026-05-12"
 
-// verification says how a type of opaque token is verified. The paths stand
-// right under the API's base, without /v1: the version goes in a header.
-type verification struct{ path, member string }
-
-var verifications = map[policy.TokenType]verification{
-	policy.APIKey:     {"/api_keys/verify", "secret"},
-	policy.M2MToken:   {"/m2m_tokens/verify", "token"},
-	policy.OAuthToken: {"/oauth_applications/access_tokens/verify", "access_token"},
-}
-
 // machineAPI asks Clerk's Backend API about opaque tokens.
 //
 // It does not use clerk-sdk-go, which has no call for OAuth access tokens. Its
@@ -43,9 +33,9 @@ func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
 	if err := checkEndpoint(cfg.APIURL); err != nil {
 		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
 	}
-	secrets := map[policy.TokenType]string{policy.APIKey: cfg.SecretKey, policy.M2MToken: cfg.SecretKey, policy.OAuthToken: cfg.SecretKey}
-	if cfg.MachineSecretKey != "" {
-		secrets[policy.M2MToken] = cfg.MachineSecretKey
+	secrets := map[policy.TokenType]string{}
+	for name, t := range machineTypes {
+		secrets[name] = t.secret(&cfg)
 	}
 	return &machineAPI{
 		client:  boundedClient(httpClient),
@@ -85,7 +75,7 @@ func (a *machineAPI) verify(ctx context.Context, token string, kind policy.Token
 }
 
 func (a *machineAPI) post(ctx context.Context, token string, kind policy.TokenType) (*http.Response, error) {
-	how := verifications[kind]
+	how := machineTypes[kind]
 	body, err := json.Marshal(map[string]string{how.member: token})
 	if err != nil {
 		return nil, errors.New("the token is not text")
@@ -119,10 +109,4 @@ func (a *machineAPI) checkStatus(resp *http.Response) error {
 		return refuse(policy.ReasonUnexpectedError, why)
 	}
 	return refuse(policy.ReasonClerkUnavailable, why)
-}
-
-// isOutage reports whether an error says nothing about the token.
-func isOutage(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && (outages[e.Reason] || e.Reason == policy.ReasonCanceled)
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,13 +21,6 @@ type machineIdentity struct {
 	expires  time.Time
 }
 
-// subjects are what the subjects of each type begin with.
-var subjects = map[policy.TokenType][]string{
-	policy.APIKey:     {"user_", "org_"},
-	policy.M2MToken:   {machineSubject},
-	policy.OAuthToken: {"user_"},
-}
-
 // check wants ids that are ids, and a subject of the type's kind, since it
 // becomes a user or a machine. The reference takes any subject.
 func (i *machineIdentity) check(kind policy.TokenType, r relaxations) error {
@@ -42,12 +36,14 @@ func (i *machineIdentity) check(kind policy.TokenType, r relaxations) error {
 	if i.clientID != "" && !isIdentifier(i.clientID) {
 		return errors.New("the client's id is not an id")
 	}
-	for _, prefix := range subjects[kind] {
-		if strings.HasPrefix(i.subject, prefix) {
-			return nil
-		}
+	if hasPrefix(i.subject, machineTypes[kind].subjects) {
+		return nil
 	}
 	return errors.New("the subject is not one that tokens of this type have")
+}
+
+func hasPrefix(text string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 }
 
 // principal returns who the token speaks for. A machine token never carries a
@@ -63,18 +59,7 @@ func (i *machineIdentity) principal(kind policy.TokenType, id fingerprint) *poli
 		ExpiresAt:    i.expires,
 		TokenDigest:  string(id[:]),
 	}
-	switch kind {
-	case policy.APIKey:
-		if strings.HasPrefix(i.subject, "user_") {
-			p.UserID = i.subject
-		} else if strings.HasPrefix(i.subject, "org_") {
-			p.OrgID = i.subject
-		}
-	case policy.M2MToken:
-		p.MachineID = i.subject
-	case policy.OAuthToken:
-		p.UserID, p.ClientID = i.subject, i.clientID
-	}
+	machineTypes[kind].assign(p, i)
 	return p
 }
 

@@ -7,19 +7,6 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// opaqueType returns the type that the prefix of an opaque token names, or "".
-func opaqueType(text string) policy.TokenType {
-	switch {
-	case strings.HasPrefix(text, "ak_"):
-		return policy.APIKey
-	case strings.HasPrefix(text, "mt_"):
-		return policy.M2MToken
-	case strings.HasPrefix(text, "oat_"):
-		return policy.OAuthToken
-	}
-	return ""
-}
-
 // machineSubject begins the ids of machines.
 const machineSubject = "mch_"
 

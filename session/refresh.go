@@ -66,7 +66,7 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 	}
 	state, err := a.arrived(ctx, v, renewed)
 	switch {
-	case err != nil && isUnavailable(err) && !a.relaxed.outages:
+	case err != nil && isKeyOutage(err) && !a.relaxed.outages:
 		return failed(err), policy.ReasonExpiredRefreshedInvalid
 	case err != nil:
 		return policy.AuthState{}, policy.ReasonExpiredRefreshedInvalid
