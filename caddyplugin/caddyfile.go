@@ -80,6 +80,7 @@ func namesDocument(arg string) bool {
 //		organization_sync   organization|personal <patterns...>
 //		machine_secret_key  <key>
 //		api_url             <url>
+//		issuer              <urls...>
 //		reference_compat
 //		redis [<url>] {
 //			url|username|password <value>
@@ -170,7 +171,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	} else if len(args) > 0 {
 		return d.ArgErr()
 	}
-	reader := &reader{Handler: h, places: places{"": at}}
+	reader := &reader{Handler: h, places: places{"": {At: at}}}
 	if err := reader.words().block(d, "clerk_auth"); err != nil {
 		return err
 	}
@@ -221,16 +222,16 @@ func (r *reader) words() words {
 	w["locales"] = list(&r.Locales)
 	w["default"] = once(r.fallback)
 	w["ignore_warnings"] = list(&r.IgnoreWarnings)
-	w["identity_header"] = often(r.identityHeader)
+	w["identity_header"] = often(r.identityHeader).as("identity_headers")
 	w["upstream_token"] = upstreamToken(&r.UpstreamToken)
 	w["strip_credentials"] = bare(&r.StripCredentials)
 	w["assertion"] = once(r.assertion)
-	w["limit"] = often(r.limit)
-	w["rule"] = often(r.rule)
-	w["bypass"] = often(r.paths(policy.Bypass))
-	w["public"] = often(r.paths(policy.Public))
-	w["deny"] = often(r.paths(policy.DenyAccess))
-	return r.places.noting(w, "")
+	w["limit"] = often(r.limit).as(unnoted)
+	w["rule"] = often(r.rule).as(unnoted)
+	w["bypass"] = often(r.paths(policy.Bypass)).as(unnoted)
+	w["public"] = often(r.paths(policy.Public)).as(unnoted)
+	w["deny"] = often(r.paths(policy.DenyAccess)).as(unnoted)
+	return r.places.noting(w, "", "")
 }
 
 // identityHeader reads: identity_header <name> <source>
@@ -299,10 +300,25 @@ func (r *reader) paths(access policy.Access) func(d *caddyfile.Dispenser) error 
 				rule.Match.Path = append(rule.Match.Path, arg)
 			}
 		}
-		r.places[fmt.Sprintf("rule %q", rule.Name)] = at
-		r.Rules = append(r.Rules, rule)
+		r.addRule(rule, at)
 		return nil
 	}
+}
+
+// addRule adds a rule that stands there.
+func (r *reader) addRule(rule policy.Rule, at string) {
+	r.noteRule(rule.Name, at)
+	r.Rules = append(r.Rules, rule)
+}
+
+// noteRule notes where the rule stands that is read next, with the sections that are
+// not written in a Caddyfile. It returns the rule's path in the document.
+func (r *reader) noteRule(name, at string) string {
+	path := fmt.Sprintf("rules[%d]", len(r.Rules))
+	for _, section := range []string{"", ".match", ".require", ".freshness"} {
+		r.places[path+section] = spot{At: at, Word: fmt.Sprintf("rule %q", name), Of: true}
+	}
+	return path
 }
 
 // freeName makes the name of a rule that was written without one.

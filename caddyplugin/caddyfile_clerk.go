@@ -12,7 +12,7 @@ import (
 // clerkWords are the words of the document's clerk section, which clerk_auth
 // and the global option clerk share.
 func clerkWords(c *session.Config) words {
-	return words{
+	w := words{
 		"publishable_key":     text(&c.PublishableKey),
 		"secret_key":          text(&c.SecretKey),
 		"jwt_key":             text(&c.JWTKey),
@@ -29,8 +29,10 @@ func clerkWords(c *session.Config) words {
 		"organization_sync":   often(func(d *caddyfile.Dispenser) error { return readOrganizationSync(d, c) }),
 		"machine_secret_key":  text(&c.MachineSecretKey),
 		"api_url":             text(&c.APIURL),
+		"issuer":              list(&c.Issuer),
 		"reference_compat":    bare(&c.ReferenceCompat),
 	}
+	return w.below("clerk")
 }
 
 // readSkew reads: clock_skew <duration>

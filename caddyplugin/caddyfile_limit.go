@@ -20,8 +20,9 @@ func (r *reader) limit(d *caddyfile.Dispenser) error {
 		return d.Err("expected: limit <name> <n> per <window> by <keys...>")
 	}
 	name := args[0]
+	of, path := fmt.Sprintf("limit %q", name), "limits."+name
 	if _, again := r.Limits[name]; again {
-		return d.Errf("limit %q is already specified (at %s)", name, r.places.of(fmt.Sprintf("limit %q", name)))
+		return d.Errf("%s is already specified (at %s)", of, r.places[path].At)
 	}
 	limit := policy.Limit{Key: args[5:]}
 	if limit.Limit, err = number(d, args[1]); err != nil {
@@ -30,9 +31,8 @@ func (r *reader) limit(d *caddyfile.Dispenser) error {
 	if limit.Window, err = policy.ParseDuration(args[3]); err != nil {
 		return d.WrapErr(err)
 	}
-	of := fmt.Sprintf("limit %q", name)
-	r.places[of] = at
-	if err := r.places.noting(limitWords(&limit), of+": ").block(d, of); err != nil {
+	r.places[path] = spot{At: at, Word: of, Of: true}
+	if err := r.places.noting(limitWords(&limit), path+".", of+": ").block(d, of); err != nil {
 		return err
 	}
 	if r.Limits == nil {
@@ -53,8 +53,8 @@ func limitWords(limit *policy.Limit) words {
 			}
 			return err
 		}),
-		"plan":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Plans) }),
-		"role":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Roles) }),
+		"plan":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Plans) }).as("plans"),
+		"role":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Roles) }).as("roles"),
 		"cost":           often(func(d *caddyfile.Dispenser) error { return readCost(d, &limit.Cost) }),
 		"consistency":    text(&limit.Consistency),
 		"on_store_error": text(&limit.OnStoreError),

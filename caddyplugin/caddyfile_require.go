@@ -16,7 +16,7 @@ func requirementWords(r *policy.Requirement) words {
 		"plan":         list(&r.Plan),
 		"user":         list(&r.User),
 		"organization": often(func(d *caddyfile.Dispenser) error { return readOrganization(d, r) }),
-		"claim":        often(func(d *caddyfile.Dispenser) error { return readClaim(d, r) }),
+		"claim":        often(func(d *caddyfile.Dispenser) error { return readClaim(d, r) }).as("claims"),
 		"actor":        text(&r.Actor),
 		"expression":   text(&r.Expression),
 		"any":          once(func(d *caddyfile.Dispenser) error { return readEach(d, "any", &r.Any) }),

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -19,31 +20,14 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 		return err
 	}
 	of := fmt.Sprintf("rule %q", name)
-	if r.freeName(name) != name {
-		return d.Errf("%s is already specified (at %s)", of, r.places.of(of))
+	if i := slices.IndexFunc(r.Rules, func(rule policy.Rule) bool { return rule.Name == name }); i >= 0 {
+		return d.Errf("%s is already specified (at %s)", of, r.places[fmt.Sprintf("rules[%d]", i)].At)
 	}
-	r.places[of] = at
+	path := r.noteRule(name, at)
 	rule := policy.Rule{Name: name}
 	var require policy.Requirement
 	var fresh policy.Freshness
-	w := requirementWords(&require)
-	w["path"] = list(&rule.Match.Path)
-	w["host"] = list(&rule.Match.Host)
-	w["method"] = list(&rule.Match.Method)
-	w["static_files"] = bare(&rule.Match.StaticFiles)
-	w["access"] = text(&rule.Access)
-	w["accept"] = once(func(d *caddyfile.Dispenser) error { return readAccept(d, &rule.Accept) })
-	w["max_token_age"] = duration(&fresh.MaxTokenAge)
-	w["max_session_age"] = duration(&fresh.MaxSessionAge)
-	w["session_created_claim"] = text(&fresh.SessionCreatedClaim)
-	w["reverification"] = once(func(d *caddyfile.Dispenser) error { return readReverification(d, &fresh) })
-	w["limits"] = list(&rule.Limits)
-	w["on_forbidden"] = once(func(d *caddyfile.Dispenser) error { return readOnForbidden(d, &rule) })
-	w["upstream_token"] = upstreamToken(&rule.UpstreamToken)
-	w["strip_credentials"] = onOrOff(&rule.StripCredentials)
-	w["mode"] = text(&rule.Mode)
-	w["encoded_slashes"] = text(&rule.EncodedSlashes)
-	if err := r.places.noting(w, of+": ").block(d, of); err != nil {
+	if err := r.places.noting(ruleWords(&rule, &require, &fresh), path+".", of+": ").block(d, of); err != nil {
 		return err
 	}
 	if !reflect.ValueOf(require).IsZero() {
@@ -54,6 +38,29 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 	}
 	r.Rules = append(r.Rules, rule)
 	return nil
+}
+
+// ruleWords are the subdirectives of a rule, of which it requires some and wants
+// others to be fresh.
+func ruleWords(rule *policy.Rule, require *policy.Requirement, fresh *policy.Freshness) words {
+	w := requirementWords(require).below("require")
+	w["path"] = list(&rule.Match.Path).as("match.path")
+	w["host"] = list(&rule.Match.Host).as("match.host")
+	w["method"] = list(&rule.Match.Method).as("match.method")
+	w["static_files"] = bare(&rule.Match.StaticFiles).as("match.static_files")
+	w["access"] = text(&rule.Access)
+	w["accept"] = once(func(d *caddyfile.Dispenser) error { return readAccept(d, &rule.Accept) })
+	w["max_token_age"] = duration(&fresh.MaxTokenAge).as("freshness.max_token_age")
+	w["max_session_age"] = duration(&fresh.MaxSessionAge).as("freshness.max_session_age")
+	w["session_created_claim"] = text(&fresh.SessionCreatedClaim).as("freshness.session_created_claim")
+	w["reverification"] = once(func(d *caddyfile.Dispenser) error { return readReverification(d, fresh) }).as("freshness.reverification")
+	w["limits"] = list(&rule.Limits)
+	w["on_forbidden"] = once(func(d *caddyfile.Dispenser) error { return readOnForbidden(d, rule) })
+	w["upstream_token"] = upstreamToken(&rule.UpstreamToken)
+	w["strip_credentials"] = onOrOff(&rule.StripCredentials)
+	w["mode"] = text(&rule.Mode)
+	w["encoded_slashes"] = text(&rule.EncodedSlashes)
+	return w
 }
 
 // readAccept reads: accept <token types...>

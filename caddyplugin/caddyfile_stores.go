@@ -48,11 +48,13 @@ func redisWords(redis *setup.Redis) words {
 			if err := noMore(d); err != nil {
 				return err
 			}
-			return words{
-				"ca": text(&redis.TLS.CA), "cert": text(&redis.TLS.Cert), "key": text(&redis.TLS.Key), "server_name": text(&redis.TLS.ServerName),
-			}.block(d, "tls")
+			return tlsWords(redis.TLS).block(d, "tls")
 		}),
 	}
+}
+
+func tlsWords(t *redisclient.TLS) words {
+	return words{"ca": text(&t.CA), "cert": text(&t.Cert), "key": text(&t.Key), "server_name": text(&t.ServerName)}
 }
 
 // readSentinel reads: sentinel <master> [<username> <password>]
@@ -78,12 +80,16 @@ func revocationWord(r *setup.Revocation) word {
 		if err := noMore(d); err != nil {
 			return err
 		}
-		return words{
-			"max_token_lifetime": duration(&r.MaxTokenLifetime),
-			"max_entries":        natural(&r.MaxEntries),
-			"on_store_error":     text(&r.OnStoreError),
-		}.block(d, "revocation")
+		return revocationWords(r).block(d, "revocation")
 	})
+}
+
+func revocationWords(r *setup.Revocation) words {
+	return words{
+		"max_token_lifetime": duration(&r.MaxTokenLifetime),
+		"max_entries":        natural(&r.MaxEntries),
+		"on_store_error":     text(&r.OnStoreError),
+	}
 }
 
 // natural reads a whole number.

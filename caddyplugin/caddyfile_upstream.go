@@ -31,14 +31,18 @@ func (r *reader) assertion(d *caddyfile.Dispenser) error {
 	}
 	assertion := new(policy.Assertion)
 	r.Assertion = assertion
-	return r.places.noting(words{
-		"header":    text(&assertion.Header),
-		"issuer":    text(&assertion.Issuer),
-		"audience":  list(&assertion.Audience),
-		"lifetime":  duration(&assertion.Lifetime),
-		"algorithm": text(&assertion.Algorithm),
-		"key":       text(&assertion.Key),
-	}, "assertion.").block(d, "assertion")
+	return r.places.noting(assertionWords(assertion), "assertion.", "assertion.").block(d, "assertion")
+}
+
+func assertionWords(a *policy.Assertion) words {
+	return words{
+		"header":    text(&a.Header),
+		"issuer":    text(&a.Issuer),
+		"audience":  list(&a.Audience),
+		"lifetime":  duration(&a.Lifetime),
+		"algorithm": text(&a.Algorithm),
+		"key":       text(&a.Key),
+	}
 }
 
 // onOrOff reads: <word> [on|off]

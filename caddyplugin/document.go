@@ -29,7 +29,7 @@ func (h *Handler) document(ctx caddy.Context) (*setup.Config, error) {
 	}
 	h.files = setup.FileWarnings(filesIn(&config))
 	expanded, err := expand(config)
-	return expanded, explain(&config, err)
+	return expanded, err
 }
 
 // load reads the document at File.

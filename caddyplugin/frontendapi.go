@@ -62,7 +62,7 @@ func (f *FrontendAPI) provision(ctx caddy.Context) error {
 	}
 	config := document.Clerk
 	if err := config.Validate(); err != nil {
-		return explain(document, err)
+		return err
 	}
 	upstream, err := replaceKnown(f.Upstream)
 	if err != nil {

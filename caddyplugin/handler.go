@@ -115,19 +115,19 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	}
 	options := setup.Options{Logger: ctx.Slogger()}
 	if options.Stores, err = h.leases.stores(ctx, config); err != nil {
-		return explain(config, err)
+		return err
 	}
 	if config.Clerk.Validate() == nil { // otherwise New says what is wrong, all at once
 		if options.Session, err = h.leases.session(ctx, config.Clerk); err != nil {
-			return explain(config, err)
+			return err
 		}
 		if options.Upstream, err = h.leases.upstream(config); err != nil {
-			return explain(config, err)
+			return err
 		}
 	}
 	gate, err := setup.New(*config, options)
 	if err != nil {
-		return explain(config, err)
+		return err
 	}
 	h.policy = gate.Policy
 	if gate.Upstream.Assertions != nil {
@@ -146,9 +146,8 @@ func (h *Handler) warn(config *setup.Config, warnings []policy.Warning) {
 			continue
 		}
 		at := h.read[w.Path].String()
-		if h.File == "" {
-			w.Path = readable(&config.Config, w.Path)
-			at = h.Places.of(w.Path)
+		if s := h.Places.of(w.Path); h.File == "" && s.At != "" {
+			w.Path, at = s.Word, s.At
 		}
 		if w.Path == "" {
 			at = "" // the warning says itself which site it is about

@@ -36,7 +36,7 @@ func instance(ctx caddy.Context, own setup.Config, at places) (*setup.Config, er
 		clerk, err := expand(setup.Config{Clerk: with(own.Clerk, gate.Clerk)})
 		switch {
 		case err != nil:
-			return nil, explain(document, err)
+			return nil, err
 		case !first && !reflect.DeepEqual(clerk.Clerk, document.Clerk):
 			return nil, errors.New("the clerk_auth handlers of this site differ in what they say of the instance: say here, too, which authorized_parties and keys count")
 		case first:
@@ -132,7 +132,7 @@ func gatePlace(site []route, named map[string][]route) string {
 			gate = new(Handler)
 			read(s.raw, gate)
 		}
-		if at := gate.Places[""]; at != "" {
+		if at := gate.Places[""].At; at != "" {
 			return " (clerk_auth at " + at + ")"
 		}
 	}

@@ -100,7 +100,7 @@ func (m *Matcher) Provision(caddy.Context) error {
 	}
 	m.condition, err = policy.CompileRequirement(*expanded.Rules[0].Require)
 	if err != nil {
-		return fmt.Errorf("clerk matcher: %w", explain(expanded, err))
+		return fmt.Errorf("clerk matcher: %w", err)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (s *Sessions) provision(ctx caddy.Context) error {
 	}
 	config := document.Clerk
 	if err := config.Validate(); err != nil {
-		return explain(document, err)
+		return err
 	}
 	texts, err := replaceAll(s.Prefix, s.SignedOutURL, s.AccountChooserURL)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Sessions) provision(ctx caddy.Context) error {
 	}
 	stores, err := s.leases.stores(ctx, document)
 	if err != nil {
-		return explain(document, err)
+		return err
 	}
 	authenticator, err := s.leases.session(ctx, config)
 	if err != nil {

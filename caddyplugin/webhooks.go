@@ -77,10 +77,10 @@ func (h *Webhooks) provision(ctx caddy.Context) error {
 	}
 	stores, err := h.leases.stores(ctx, config)
 	if err != nil {
-		return explain(config, err)
+		return err
 	}
 	if err := config.CheckReceiver(); err != nil {
-		return explain(config, err)
+		return err
 	}
 	if h.app, _, err = appOf(ctx); err != nil {
 		return err

@@ -1,12 +1,14 @@
 package caddyplugin
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/clerkgate/clerkgate/internal/suggest"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -15,6 +17,27 @@ type word struct {
 	read func(d *caddyfile.Dispenser) error
 	// repeats: the word may be written several times.
 	repeats bool
+	// key is where the document has what the word says, below the path of its block.
+	// Default: under the word's own name.
+	key string
+}
+
+// unnoted is the key of a word that says itself where it stands, or that the document
+// does not have.
+const unnoted = "-"
+
+// as is the word with a key of another name.
+func (w word) as(key string) word {
+	w.key = key
+	return w
+}
+
+// below are the words of a section of the document that has no block.
+func (w words) below(section string) words {
+	for name, known := range w {
+		w[name] = known.as(section + "." + cmp.Or(known.key, name))
+	}
+	return w
 }
 
 // words are the subdirectives of a block.
@@ -54,16 +77,11 @@ func (w words) line(d *caddyfile.Dispenser, of string, seen map[string]bool) err
 
 // suggest names the word that was probably meant.
 func (w words) suggest(name string) string {
-	best, least := "", max(2, len(name)/3)+1
-	for known := range w {
-		if n := levenshtein.ComputeDistance(name, known); n < least || n == least && known < best {
-			best, least = known, n
-		}
-	}
-	if best == "" {
+	suggestion := suggest.DidYouMean(name, slices.Sorted(maps.Keys(w))...)
+	if suggestion == "" {
 		return ""
 	}
-	return "; did you mean " + strconv.Quote(best) + "?"
+	return "; " + suggestion
 }
 
 // text reads exactly one value.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/joined"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -57,15 +58,8 @@ func ask(t *testing.T, config policy.Config, who *policy.Principal, r *policy.Re
 func compileErrors(t *testing.T, config policy.Config, deps policy.Deps) []*policy.ConfigError {
 	t.Helper()
 	_, err := policy.New(config, deps)
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		t.Fatalf("%T is not a list of errors: %v", err, err)
-	}
 	var all []*policy.ConfigError
-	for _, e := range joined.Unwrap() {
+	for _, e := range joined.Each(err) {
 		wrong, ok := e.(*policy.ConfigError)
 		if !ok {
 			t.Fatalf("%v is not a ConfigError", e)

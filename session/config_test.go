@@ -8,21 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/joined"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
 // paths returns where the errors of a configuration are.
 func paths(t *testing.T, err error) []string {
 	t.Helper()
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		t.Fatalf("%v is not joined", err)
-	}
 	var out []string
-	for _, e := range joined.Unwrap() {
+	for _, e := range joined.Each(err) {
 		c, ok := errors.AsType[*policy.ConfigError](e)
 		if !ok {
 			t.Fatalf("%v is not a *policy.ConfigError", e)

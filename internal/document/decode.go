@@ -3,6 +3,8 @@ package document
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/clerkgate/clerkgate/internal/suggest"
 )
 
 // decoder fills Go values from nodes. What does not fit is reported, and the value is left as it was.
@@ -86,7 +88,7 @@ func (d *decoder) unknown(c *node, known fields) {
 		Position:   c.keyPos,
 		Path:       c.parent.path(),
 		Msg:        fmt.Sprintf("unknown key %q", c.key),
-		Suggestion: didYouMean(nearest(c.key, known.keys())),
+		Suggestion: suggest.DidYouMean(c.key, known.keys()...),
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clerkgate/clerkgate/internal/document"
+	"github.com/clerkgate/clerkgate/internal/joined"
 )
 
 // loadErrors holds documents and every error that loading them gives, in order.
@@ -310,15 +311,8 @@ func TestADocumentHoldsNoValues(t *testing.T) {
 
 // texts lists the errors that err joins.
 func texts(err error) []string {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []string{err.Error()}
-	}
 	var all []string
-	for _, e := range joined.Unwrap() {
+	for _, e := range joined.Each(err) {
 		all = append(all, e.Error())
 	}
 	return all

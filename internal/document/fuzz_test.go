@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/clerkgate/clerkgate/internal/document"
+	"github.com/clerkgate/clerkgate/internal/joined"
 )
 
 // FuzzLoad holds that no document makes Load panic, that loading twice gives the same, that every error has a place in
@@ -35,7 +36,7 @@ func FuzzLoad(f *testing.F) {
 		if (d == nil) != (err != nil) {
 			t.Fatalf("document %v with error %v", d, err)
 		}
-		for _, e := range all(err) {
+		for _, e := range joined.Each(err) {
 			checkPlace(t, e, name, text)
 		}
 	})
@@ -55,14 +56,4 @@ func checkPlace(t *testing.T, err error, name, text string) {
 	if secret := testEnv["SECRET"]; strings.Contains(e.Error(), secret) && !strings.Contains(text, secret) {
 		t.Fatalf("%v repeats the secret", err)
 	}
-}
-
-func all(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
 }

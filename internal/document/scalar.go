@@ -62,7 +62,7 @@ func (d *decoder) notBoolean(n *node, secret bool) {
 		Position:   n.pos,
 		Path:       n.path(),
 		Msg:        "expected true or false, got " + n.describe(secret),
-		Suggestion: didYouMean(word),
+		Suggestion: fmt.Sprintf("did you mean %q?", word),
 	})
 }
 

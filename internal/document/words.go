@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
-
-	"github.com/agnivade/levenshtein"
 )
 
 // expected says in an operator's words what a Go type takes.
@@ -101,30 +98,4 @@ func wordForJSON(value string) string {
 		return "a " + value
 	}
 	return "a number that does not fit" // "number 300"
-}
-
-// nearest picks the key that was probably meant: at most two changes away, or a third of its length, and with something
-// in common. Upper and lower case do not count.
-func nearest(key string, known []string) string {
-	best, least := "", max(2, len(key)/3)+1
-	for _, candidate := range known {
-		if abs(len(candidate)-len(key)) >= least {
-			continue
-		}
-		distance := levenshtein.ComputeDistance(strings.ToLower(key), strings.ToLower(candidate))
-		if distance < least && distance < min(len(key), len(candidate)) {
-			best, least = candidate, distance
-		}
-	}
-	return best
-}
-
-func abs(i int) int { return max(i, -i) }
-
-// didYouMean is the phrase that offers a word, or empty without one.
-func didYouMean(word string) string {
-	if word == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", word)
 }

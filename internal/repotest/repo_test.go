@@ -83,13 +83,14 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"internal/tally", []string{"policy", "session", "ratelimit", "revocation", "internal/setup", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "stores are counted the same in every host"},
 		{"internal/assertion", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "who asks is signed as the core says, for whatever proxy"},
 		{"internal/pathpattern", []string{"internal/pathpattern/jsregexp"}, "patterns stand alone"},
+		{"httpgate", []string{"policy", "internal/observe", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "every host of HTTP stands on it, so it knows none, and not what decides"},
 		{"internal/document", nil, "reading documents knows nothing of policies"},
 		{"internal/setup", []string{"policy", "session", "ratelimit", "revocation", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "setup joins the pieces and knows no proxy"},
 	} {
 		p := find(t, rule.of)
 		for _, dep := range p.Deps {
 			ours, ok := strings.CutPrefix(dep, module+"/")
-			if ok && ours != "internal/redact" && !slices.Contains(rule.may, ours) { // which is about texts alone
+			if ok && !slices.Contains([]string{"internal/redact", "internal/suggest", "internal/joined"}, ours) && !slices.Contains(rule.may, ours) { // which are about texts alone
 				t.Errorf("%s depends on %s: %s", rule.of, ours, rule.reason)
 			}
 		}
@@ -108,12 +109,37 @@ func TestThePolicyDependsOnNothingThatReachesOut(t *testing.T) {
 		}
 	}
 	allowed := regexp.MustCompile(`^(bytes|cmp|context|crypto/sha256|encoding/(binary|hex|json)|errors|fmt|html/template|iter|log/slog|maps|math|net/(http|netip|url)|regexp|runtime/debug|slices|strconv|strings|sync(/atomic)?|time|unicode(/utf8)?)$`)
-	libraries := []string{"cel.dev/cel-go/cel", "cel.dev/cel-go/common/ast", "cel.dev/cel-go/common/operators", "cel.dev/cel-go/common/types", "github.com/agnivade/levenshtein", "github.com/munnerz/goautoneg",
-		"golang.org/x/text/unicode/norm", module + "/internal/pathpattern", module + "/internal/redact"}
+	libraries := []string{"cel.dev/cel-go/cel", "cel.dev/cel-go/common/ast", "cel.dev/cel-go/common/operators", "cel.dev/cel-go/common/types", "github.com/munnerz/goautoneg",
+		"golang.org/x/text/unicode/norm", module + "/internal/pathpattern", module + "/internal/redact", module + "/internal/suggest"}
 	for _, imported := range p.Imports {
 		if !allowed.MatchString(imported) && !slices.Contains(libraries, imported) {
 			t.Errorf("policy imports %s: add it here if the core really needs it", imported)
 		}
+	}
+}
+
+// A request of net/http is read in one place, so that all hosts read it alike.
+func TestOnePackageReadsHTTPRequests(t *testing.T) {
+	t.Parallel()
+	makes := regexp.MustCompile(`\bpolicy\.Request\{`)
+	found := 0
+	for _, p := range packages(t) {
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !makes.Match(text) {
+				continue
+			}
+			found++
+			if bytes.Contains(text, []byte(`"net/http"`)) && !slices.Contains([]string{"httpgate", "examples/demo"}, p.path()) { // which asks of its own accord
+				t.Errorf("%s/%s makes a policy.Request; httpgate.Request does that", p.path(), name)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("nothing makes a policy.Request")
 	}
 }
 
