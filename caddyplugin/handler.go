@@ -88,7 +88,8 @@ type Handler struct {
 	keys     http.Handler // of assertions; nil where nothing is signed
 	reporter *observe.Reporter
 	logger   *zap.Logger
-	leases   leases
+	lease    *setup.Lease
+	gate     *setup.Gate
 }
 
 // CaddyModule returns the Caddy module information.
@@ -113,29 +114,20 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	options := setup.Options{Logger: ctx.Slogger()}
-	if options.Stores, err = h.leases.stores(ctx, config); err != nil {
-		return err
-	}
-	if config.Clerk.Validate() == nil { // otherwise New says what is wrong, all at once
-		if options.Session, err = h.leases.session(ctx, config.Clerk); err != nil {
-			return err
-		}
-		if options.Upstream, err = h.leases.upstream(config); err != nil {
-			return err
-		}
-	}
-	gate, err := setup.New(*config, options)
+	h.lease = shared.Lease()
+	gate, err := h.lease.Gate(config, setup.Options{Logger: ctx.Slogger()})
 	if err != nil {
 		return err
 	}
-	h.policy = gate.Policy
+	h.gate, h.policy = gate, gate.Policy
 	if gate.Upstream.Assertions != nil {
 		h.keys = gate.Upstream.Assertions
 	}
 	h.warn(config, append(config.Heeded(append(found, h.files...)), gate.Warnings(config)...))
-	h.reporter, err = observe.NewReporter(adapter, ctx.Slogger(), ctx.GetMetricsRegistry())
-	return err
+	if h.reporter, err = observe.NewReporter(adapter, ctx.Slogger(), ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	return beginLease(ctx, h.lease)
 }
 
 // warn logs what the configuration probably does not mean, in the words of the
@@ -173,7 +165,10 @@ func (h *Handler) look(ctx caddy.Context) (found []policy.Warning, err error) {
 }
 
 // Cleanup gives back what Provision took from the pools.
-func (h *Handler) Cleanup() error { return h.leases.release() }
+func (h *Handler) Cleanup() error {
+	h.lease.Release()
+	return nil
+}
 
 // ServeHTTP asks the policy and does what it says.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

@@ -43,8 +43,8 @@ type Sessions struct {
 	// once the server starts. The Caddyfile adapter fills it in, for messages.
 	Places places `json:"places,omitempty"`
 
-	page   *sessionpage.Handler
-	leases leases
+	page  *sessionpage.Handler
+	lease *setup.Lease
 }
 
 // config is what the handler itself says of the instance.
@@ -77,11 +77,12 @@ func (s *Sessions) provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	stores, err := s.leases.stores(ctx, document)
+	s.lease = shared.Lease()
+	stores, err := s.lease.Stores(document)
 	if err != nil {
 		return err
 	}
-	authenticator, err := s.leases.session(ctx, config)
+	authenticator, err := s.lease.Session(document)
 	if err != nil {
 		return err
 	}
@@ -95,11 +96,17 @@ func (s *Sessions) provision(ctx caddy.Context) error {
 		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
 		Revoker:  stores.Revocations, Revocations: stores.Revocations,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return beginLease(ctx, s.lease)
 }
 
 // Cleanup gives back what Provision took from the pools.
-func (s *Sessions) Cleanup() error { return s.leases.release() }
+func (s *Sessions) Cleanup() error {
+	s.lease.Release()
+	return nil
+}
 
 // ServeHTTP answers requests to the page.
 func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

@@ -154,8 +154,7 @@ func TestSessionsShareTheAuthenticatorOfTheGate(t *testing.T) {
 	if err := page.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
-	key := gate.leases[2]
-	if n, _ := shared.References(key); n != 2 {
+	if n := shared.Users(gate.gate.Session); n != 2 {
 		t.Errorf("the authenticator has %d users, want 2", n)
 	}
 	for _, m := range []caddy.CleanerUpper{gate, page} {
@@ -163,7 +162,7 @@ func TestSessionsShareTheAuthenticatorOfTheGate(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n, _ := shared.References(key); n != 0 {
+	if n := shared.Users(gate.gate.Session); n != 0 {
 		t.Errorf("the authenticator is left over with %d users", n)
 	}
 }

@@ -41,7 +41,7 @@ type Webhooks struct {
 
 	app      *App
 	receiver *revocation.Receiver
-	leases   leases
+	lease    *setup.Lease
 }
 
 // config is what the handler itself says of the instance.
@@ -75,7 +75,8 @@ func (h *Webhooks) provision(ctx caddy.Context) error {
 	if h.Path == "" {
 		h.Path = revocation.Path
 	}
-	stores, err := h.leases.stores(ctx, config)
+	h.lease = shared.Lease()
+	stores, err := h.lease.Stores(config)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,10 @@ func (h *Webhooks) provision(ctx caddy.Context) error {
 	if h.app, _, err = appOf(ctx); err != nil {
 		return err
 	}
-	return h.leases.begin(ctx, &receiving{h, stores, config})
+	if err := beginLease(ctx, h.lease); err != nil {
+		return err
+	}
+	return begin(ctx, &receiving{h, stores, config})
 }
 
 // receiving makes the receiver once the configuration goes into service: from then
@@ -104,7 +108,10 @@ func (r *receiving) Start() { r.handler.receiver, _ = r.stores.Receiver(r.config
 func (*receiving) Await() {}
 
 // Cleanup gives back what Provision took from the pools.
-func (h *Webhooks) Cleanup() error { return h.leases.release() }
+func (h *Webhooks) Cleanup() error {
+	h.lease.Release()
+	return nil
+}
 
 // ServeHTTP takes deliveries.
 func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

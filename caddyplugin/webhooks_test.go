@@ -150,10 +150,7 @@ func TestOldTokensCountUntilSomeHandlerTakesWebhooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer judges.Cleanup()
-	stores, err := judges.leases.stores(contextOf(t), &judges.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	stores := judges.gate.Stores
 	old := as("org:admin").state.Principal
 	old.IssuedAt = time.Now().Add(-2 * time.Hour)
 	if reason := stores.Revocations.Revoked(old, time.Now()); reason != "" {

@@ -4,23 +4,20 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"sync"
 	"sync/atomic"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/internal/tally"
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/session"
 )
 
 // gates keeps what is in force, and what outlives it: counts always, keys and
 // tokens while the sections that they follow from stay the same.
 type gates struct {
-	ctx     context.Context // of the background: the server's life
 	options *serveOptions
 	logger  *slog.Logger
-	memory  *setup.Memory
+	pool    *setup.Pool
 	counts  *tally.Tally
 
 	reloading sync.Mutex
@@ -32,20 +29,21 @@ type gates struct {
 // all.
 type state struct {
 	config  *setup.Config
-	session *session.Authenticator
-	stores  *setup.Stores
+	lease   *setup.Lease
 	gate    *setup.Gate
 	handler http.Handler // of --http; nil without
 }
 
 // openGates loads the document and starts what it says.
-func openGates(ctx context.Context, o *serveOptions, logger *slog.Logger) (*gates, error) {
-	g := newGates(ctx, o, logger)
+func openGates(o *serveOptions, logger *slog.Logger) (*gates, error) {
+	g := newGates(o, logger)
 	return g, g.reload()
 }
 
-func newGates(ctx context.Context, o *serveOptions, logger *slog.Logger) *gates {
-	return &gates{ctx: ctx, options: o, logger: logger, memory: setup.NewMemory(), counts: tally.New()}
+func newGates(o *serveOptions, logger *slog.Logger) *gates {
+	counts := tally.New()
+	return &gates{options: o, logger: logger, counts: counts,
+		pool: setup.NewPool(setup.PoolOptions{Logger: logger, Opened: counts.Open, Closed: counts.Close})}
 }
 
 // reload puts the document as it is now into force. On an error nothing
@@ -53,16 +51,19 @@ func newGates(ctx context.Context, o *serveOptions, logger *slog.Logger) *gates 
 func (g *gates) reload() error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
-	last, next := g.state.Load(), new(state)
-	findings, err := g.prepare(next, last)
+	last, next := g.state.Load(), &state{lease: g.pool.Lease()}
+	findings, err := g.prepare(next)
 	if err != nil {
-		g.retire(next, last)
+		next.lease.Release()
 		return err
 	}
-	g.start(next, last)
+	next.lease.Start()
+	if last != nil { // which answers until new stores have read what others told
+		next.lease.Await()
+	}
 	g.state.Store(next)
 	if last != nil {
-		g.retire(last, next)
+		last.lease.Release()
 	}
 	for _, finding := range findings {
 		if !finding.Note {
@@ -72,12 +73,12 @@ func (g *gates) reload() error {
 	return nil
 }
 
-// prepare reads the document, keeps what it leaves the same of the last state, and
-// makes the rest. Nothing that is in force notices.
-func (g *gates) prepare(next, last *state) (findings []setup.Finding, err error) {
+// prepare reads the document and makes all that it says. Nothing that is in force
+// notices.
+func (g *gates) prepare(next *state) (findings []setup.Finding, err error) {
 	_, findings, err = setup.LoadFile(g.options.config, func(config *setup.Config) ([]policy.Warning, error) {
 		next.config = config
-		if err := g.compile(next, last); err != nil || g.options.http == "" {
+		if next.gate, err = next.lease.Gate(config, setup.Options{Logger: g.logger}); err != nil || g.options.http == "" {
 			return nil, err
 		}
 		handler, more, err := edgeHandler(next, g.options, g.logger)
@@ -85,75 +86,6 @@ func (g *gates) prepare(next, last *state) (findings []setup.Finding, err error)
 		return more, err
 	})
 	return findings, err
-}
-
-// compile makes the gate of a state.
-func (g *gates) compile(next, last *state) error {
-	o := setup.Options{Logger: g.logger}
-	err := last.keep(next.config, &o)
-	if err == nil && o.Session == nil {
-		o.Session, err = setup.NewSession(next.config.Clerk, o)
-	}
-	if err == nil && o.Stores == nil {
-		o.Stores, err = setup.OpenStores(next.config, g.memory, o)
-	}
-	next.session, next.stores = o.Session, o.Stores
-	if err != nil {
-		return err
-	}
-	next.gate, err = setup.New(*next.config, o)
-	return err
-}
-
-// keep lends what of a state another document leaves as it is.
-func (s *state) keep(config *setup.Config, o *setup.Options) error {
-	if s == nil {
-		return nil
-	}
-	before, after := s.config.Clerk, config.Clerk
-	before.WebhookSecret, after.WebhookSecret = "", "" // which is the receiver's alone
-	if reflect.DeepEqual(before, after) {
-		o.Session = s.session
-		if reflect.DeepEqual(s.config.Assertion, config.Assertion) {
-			o.Upstream = s.gate.Upstream
-		}
-	}
-	key, err := s.config.StoresKey()
-	if err != nil {
-		return err
-	}
-	same, err := config.StoresKey()
-	if err == nil && key == same {
-		o.Stores = s.stores
-	}
-	return err
-}
-
-// start begins the background of what is new. What new stores have to read first,
-// those before them answer meanwhile.
-func (g *gates) start(next, last *state) {
-	if last == nil || next.session != last.session {
-		next.session.Start(g.ctx)
-	}
-	if last != nil && next.stores == last.stores {
-		return
-	}
-	next.stores.Start(g.ctx)
-	g.counts.Open(next.stores)
-	if last != nil {
-		next.stores.Await()
-	}
-}
-
-// retire closes what a state does not share with the one that takes its place.
-func (g *gates) retire(s, heir *state) {
-	if s.session != nil && (heir == nil || s.session != heir.session) {
-		s.session.Close()
-	}
-	if s.stores != nil && (heir == nil || s.stores != heir.stores) {
-		s.stores.Close()
-		g.counts.Close(s.stores)
-	}
 }
 
 // Decide asks the policy in force.
@@ -176,5 +108,7 @@ func (g *gates) drain() { g.draining.Store(true) }
 func (g *gates) close() {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
-	g.retire(g.state.Load(), nil)
+	if s := g.state.Load(); s != nil {
+		s.lease.Release()
+	}
 }

@@ -16,7 +16,7 @@ func TestAReloadWaitsForWhatTheNewStoreKnows(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t)
 	path := document(t, "")
-	gates, err := openGates(t.Context(), &serveOptions{config: path}, (&serveOptions{}).logger())
+	gates, err := openGates(&serveOptions{config: path}, (&serveOptions{}).logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestAReloadWaitsForWhatTheNewStoreKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	who := &policy.Principal{TokenType: policy.SessionToken, SessionID: "sess_1", UserID: "user_1", IssuedAt: time.Now()}
-	if got := gates.state.Load().stores.Revocations.Revoked(who, time.Now()); got != "" {
+	if got := gates.state.Load().gate.Stores.Revocations.Revoked(who, time.Now()); got != "" {
 		t.Errorf("%q after the reload", got)
 	}
 }

@@ -57,9 +57,9 @@ func startEdge(ctx context.Context, address string, handler http.Handler, logger
 // a path of a site, the Frontend API.
 func edgeHandler(s *state, o *serveOptions, logger *slog.Logger) (handler http.Handler, warnings []policy.Warning, err error) {
 	page, err := sessionpage.New(sessionpage.Options{
-		Clerk: s.config.Clerk, Authenticator: s.session, TrustedProxies: s.config.TrustedProxies,
-		Instance: policy.Instance{SignInURL: s.session.SignInURL(), Origins: s.session.AuthorizedParties()},
-		Limiter:  s.stores.Limiter, Logger: logger, Revoker: s.stores.Revocations, Revocations: s.stores.Revocations,
+		Clerk: s.config.Clerk, Authenticator: s.gate.Session, TrustedProxies: s.config.TrustedProxies,
+		Instance: policy.Instance{SignInURL: s.gate.Session.SignInURL(), Origins: s.gate.Session.AuthorizedParties()},
+		Limiter:  s.gate.Stores.Limiter, Logger: logger, Revoker: s.gate.Stores.Revocations, Revocations: s.gate.Stores.Revocations,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -77,7 +77,7 @@ func edgeHandler(s *state, o *serveOptions, logger *slog.Logger) (handler http.H
 		routes = append(routes, proxy)
 	}
 	// Last, for it changes how the stores judge, which may be those in force.
-	receiver, err := s.stores.Receiver(s.config)
+	receiver, err := s.gate.Stores.Receiver(s.config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,13 +105,13 @@ func checkHTTP(config *setup.Config, http bool) (warnings []policy.Warning, err 
 	if !http && (config.Clerk.SecretKey == "" || !frontendapi.IsPath(config.Clerk.ProxyURL)) {
 		return nil, nil
 	}
-	g := newGates(context.Background(), &serveOptions{http: "validated"}, slog.New(slog.DiscardHandler))
-	s := &state{config: config}
-	defer g.retire(s, nil)
-	if err := g.compile(s, nil); err != nil {
+	logger := slog.New(slog.DiscardHandler)
+	s := &state{config: config, lease: setup.NewPool(setup.PoolOptions{}).Lease()}
+	defer s.lease.Release()
+	if s.gate, err = s.lease.Gate(config, setup.Options{}); err != nil {
 		return nil, err
 	}
-	_, warnings, err = edgeHandler(s, g.options, g.logger)
+	_, warnings, err = edgeHandler(s, &serveOptions{http: "validated"}, logger)
 	return warnings, err
 }
 

@@ -48,7 +48,7 @@ func TestHTTPServesTheSessionPageAndTheFrontendAPI(t *testing.T) {
 	defer upstream.Close()
 	path, clerk, s := instanceDocument(t, "  proxy_url: https://app.example.com/__clerk\ntrusted_proxies: 127.0.0.1\n")
 	logger := (&serveOptions{}).logger()
-	gates, err := openGates(t.Context(), &serveOptions{config: path, http: "127.0.0.1:0", upstream: upstream.URL}, logger)
+	gates, err := openGates(&serveOptions{config: path, http: "127.0.0.1:0", upstream: upstream.URL}, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

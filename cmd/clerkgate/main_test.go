@@ -199,12 +199,12 @@ func TestServeRefusesAWrongDocument(t *testing.T) {
 func TestReloadKeepsTheOldPolicyWhereTheNewOneIsWrong(t *testing.T) {
 	t.Parallel()
 	path := document(t, "default: {access: deny}\n")
-	g, err := openGates(t.Context(), &serveOptions{config: path}, (&serveOptions{}).logger())
+	g, err := openGates(&serveOptions{config: path}, (&serveOptions{}).logger())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer g.close()
-	before, session := g.state.Load().gate.Policy, g.state.Load().session
+	before, session := g.state.Load().gate.Policy, g.state.Load().gate.Session
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestReloadKeepsTheOldPolicyWhereTheNewOneIsWrong(t *testing.T) {
 	if err := g.reload(); err != nil || g.state.Load().gate.Policy == before {
 		t.Errorf("a good document did not take effect: %v", err)
 	}
-	if g.state.Load().session != session {
+	if g.state.Load().gate.Session != session {
 		t.Error("the keys were dropped, though the clerk section is the same")
 	}
 }
@@ -227,7 +227,7 @@ func TestCountersGoOnOverAReload(t *testing.T) {
 	t.Parallel()
 	path := document(t, "revocation: {max_entries: 1000}\n")
 	logger := (&serveOptions{}).logger()
-	g, err := openGates(t.Context(), &serveOptions{config: path}, logger)
+	g, err := openGates(&serveOptions{config: path}, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,22 +249,22 @@ clerkgate_revocation_revoked_total{adapter="envoy"} %d
 			t.Error(err)
 		}
 	}
-	if err := g.state.Load().stores.Revocations.RevokeSession(t.Context(), "sess_1"); err != nil {
+	if err := g.state.Load().gate.Stores.Revocations.RevokeSession(t.Context(), "sess_1"); err != nil {
 		t.Fatal(err)
 	}
 	compare(1, 1)
-	before := g.state.Load().stores
+	before := g.state.Load().gate.Stores
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, path, string(good)+"mode: shadow\n")
-	if err := g.reload(); err != nil || g.state.Load().stores != before {
+	if err := g.reload(); err != nil || g.state.Load().gate.Stores != before {
 		t.Errorf("a reload took other stores for the same settings: %v", err)
 	}
 	compare(1, 1)
 	write(t, path, strings.ReplaceAll(string(good), "1000", "2000"))
-	if err := g.reload(); err != nil || g.state.Load().stores == before {
+	if err := g.reload(); err != nil || g.state.Load().gate.Stores == before {
 		t.Errorf("a reload kept the stores: %v", err)
 	}
 	compare(1, 1)

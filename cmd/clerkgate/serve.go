@@ -100,7 +100,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 	defer signal.Stop(hangup)
 	logger := o.logger()
 	registry := newRegistry()
-	gates, err := openGates(ctx, o, logger)
+	gates, err := openGates(o, logger)
 	if err != nil {
 		return err
 	}

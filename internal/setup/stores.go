@@ -3,8 +3,6 @@ package setup
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -75,8 +73,7 @@ func (r *Revocation) Validate() error {
 }
 
 // Stores are the counts and what has ended: what instances share where there is
-// a Redis. Hosts let them outlive their gates while [Config.StoresKey] stays the
-// same.
+// a Redis. A [Pool] lets them outlive a gate.
 type Stores struct {
 	// Instance is the Clerk instance whose counts they are, by
 	// [session.Config.InstanceID].
@@ -159,21 +156,6 @@ func (c *Config) instance() (string, error) {
 		return "", &policy.ConfigError{Path: "clerk.publishable_key", Msg: err.Error(), Suggestion: "copy the key from Clerk's dashboard, pk_live_... or pk_test_..."}
 	}
 	return id, nil
-}
-
-// StoresKey tells apart the configurations that need [Stores] of their own: those
-// of other instances, and of other stores. The webhook secret is no part of it: who
-// takes webhooks and who judges by them need not be the same handler.
-func (c *Config) StoresKey() ([sha256.Size]byte, error) {
-	instance, err := c.instance()
-	if err != nil {
-		return [sha256.Size]byte{}, err
-	}
-	text, err := json.Marshal([]any{instance, c.Redis, c.Revocation})
-	if err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("hashing the configuration: %w", err)
-	}
-	return sha256.Sum256(text), nil
 }
 
 // CheckReceiver reports why there can be no receiver of Clerk's webhooks, or only

@@ -1,18 +1,14 @@
 package setup
 
 import (
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
-
 	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// Upstream makes what upstreams receive in place of the user's credentials.
-// Hosts let it outlive their gates while its [Config.UpstreamKey] stays the
-// same: it keeps tokens that were fetched, and a signing key that was made.
+// Upstream makes what upstreams receive in place of the user's credentials. A [Pool]
+// lets it outlive a gate: it keeps tokens that were fetched, and a signing key that
+// was made.
 type Upstream struct {
 	// Tokens gets tokens of JWT templates; nil without a secret key.
 	Tokens *session.Tokens
@@ -36,16 +32,6 @@ func NewUpstream(config Config, o Options) (*Upstream, error) {
 		}
 	}
 	return u, nil
-}
-
-// UpstreamKey tells apart the configurations that need an [Upstream] of their
-// own: a hash of what it is made from.
-func (c *Config) UpstreamKey() ([sha256.Size]byte, error) {
-	text, err := json.Marshal([]any{c.Clerk, c.Assertion})
-	if err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("hashing the configuration: %w", err)
-	}
-	return sha256.Sum256(text), nil
 }
 
 // lend hands over what there is, to those who know what has ended.

@@ -289,13 +289,6 @@ func TestAnUpstreamOutlivesItsGate(t *testing.T) {
 	if second.Upstream != first.Upstream {
 		t.Error("the key that was made is lost")
 	}
-	other := config
-	other.Assertion = &policy.Assertion{Audience: policy.StringList{"app"}}
-	a, errA := config.UpstreamKey()
-	b, errB := other.UpstreamKey()
-	if a == b || errA != nil || errB != nil {
-		t.Errorf("one key for two audiences: %v, %v", errA, errB)
-	}
 }
 
 // Who loses a role has no more tokens of it: not of the upstream's either, also
