@@ -244,7 +244,7 @@ func TestNoSecretIsInWhatCaddySays(t *testing.T) {
 			t.Errorf("%s has %q: %.2000s", what, found, s.secrets.Line(text))
 		}
 	}
-	for what, want := range map[string]string{"access.log": "handshake?", "caddy.log": "/broken", "gate.log": "request refused", "the admin API at /metrics": "clerkgate_decisions", "the admin API at /config/": "CANARY_SECRET_KEY"} {
+	for what, want := range map[string]string{"access.log": "handshake?", "caddy.log": "/broken", "gate.log": "request denied", "the admin API at /metrics": "clerkgate_decisions", "the admin API at /config/": "CANARY_SECRET_KEY"} {
 		if !strings.Contains(said[what], want) {
 			t.Errorf("%s has nothing of %q, so not all of it happened: %.3000s", what, want, said[what])
 		}

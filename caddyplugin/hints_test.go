@@ -26,7 +26,7 @@ func TestOperatorsAreToldOnceOfWhatIsSetUpWrongly(t *testing.T) {
 	for _, entry := range log.All() {
 		text.WriteString(entry.Message + "\n")
 	}
-	if log.Len() != 2 || !strings.Contains(text.String(), "not among authorized_parties") || !strings.Contains(text.String(), "www.example.com") || !strings.Contains(text.String(), "10.0.0.7 counts as the client") {
+	if log.Len() != 2 || !strings.Contains(text.String(), "not in authorized_parties") || !strings.Contains(text.String(), "www.example.com") || !strings.Contains(text.String(), "10.0.0.7 is treated as the client") {
 		t.Errorf("the log: %s", text.String())
 	}
 }

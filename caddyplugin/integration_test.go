@@ -300,7 +300,7 @@ func TestHandleErrorsAnswersWhatItNames(t *testing.T) {
 	}
 `)
 	response, body := s.get("/", "")
-	if want := "401 Sign in to go on. session-token-and-uat-missing default"; response.StatusCode != 401 || body != want {
+	if want := "401 Sign in to continue. session-token-and-uat-missing default"; response.StatusCode != 401 || body != want {
 		t.Errorf("status %d, body %q; want 401, %q", response.StatusCode, body, want)
 	}
 	if got := response.Header.Values("Www-Authenticate"); len(got) != 1 {

@@ -38,7 +38,7 @@ var instanceMistakes = map[string]struct {
 	"a file that cannot be read":           {clerkYAML("jwt_key_file: /no/such.pem"), clerkCaddy("jwt_key {file./no/such.pem}"), "no such file", "3:17", "4"},
 	"an HTTP address for Redis":            {clerkYAML("authorized_parties: [https://app.example.com]") + "redis: { url: 'http://redis' }\n", clerkCaddy("redis http://redis"), "redis:// or rediss://", "4:15", "4"},
 	"a user for a password":                {clerkYAML("authorized_parties: [https://app.example.com]") + "redis: { url: 'redis://s3cret@redis' }\n", clerkCaddy("authorized_parties https://app.example.com", "redis redis://s3cret@redis"), "[redis-password-missing]", "4:15", "5"},
-	"a lifetime that no token has":         {clerkYAML("authorized_parties: [https://app.example.com]") + "revocation: { max_token_lifetime: 1s }\n", clerkCaddy("revocation {", "max_token_lifetime 1s", "}"), "is no lifetime of tokens", "4:35", "4"},
+	"a lifetime that no token has":         {clerkYAML("authorized_parties: [https://app.example.com]") + "revocation: { max_token_lifetime: 1s }\n", clerkCaddy("revocation {", "max_token_lifetime 1s", "}"), "is out of range", "4:35", "4"},
 	"a key that is none":                   {clerkYAML("authorized_parties: [https://app.example.com]") + "assertion: { key: hunter2 }\n", clerkCaddy("assertion {", "key hunter2", "}"), "no key in PEM form", "4:19", "5"},
 	"a signing secret that is none":        {clerkYAML("webhook_secret: abc"), clerkCaddy("webhook_secret abc"), "whsec_", "3:19", "4"},
 	"a token without a secret key":         {clerkYAML("authorized_parties: [https://app.example.com]") + "upstream_token: { template: x }\n", clerkCaddy("upstream_token x"), "set clerk.secret_key", "4:17", "4"},
@@ -171,7 +171,7 @@ func TestAFileThatEverybodyMayWriteIsToldWithItsPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 		told := tellsOf(t, clerkCaddy("authorized_parties https://app.example.com", "webhook_secret {file."+name+"}"))
-		if hasLine(told, "webhook_secret: everybody may write", "[file-writable]", "Caddyfile:5") != warns {
+		if hasLine(told, "webhook_secret: the file", "[file-writable]", "Caddyfile:5") != warns {
 			t.Errorf("%v: %s", mode, told)
 		}
 	}

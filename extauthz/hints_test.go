@@ -25,7 +25,7 @@ func TestOperatorsAreToldOnceOfWhatIsSetUpWrongly(t *testing.T) {
 		}
 	}
 	text := log.String()
-	if strings.Count(text, "\n") != 2 || !strings.Contains(text, "not among authorized_parties") || !strings.Contains(text, "www.example.com") || !strings.Contains(text, "10.0.0.7 counts as the client") {
+	if strings.Count(text, "\n") != 2 || !strings.Contains(text, "not in authorized_parties") || !strings.Contains(text, "www.example.com") || !strings.Contains(text, "10.0.0.7 is treated as the client") {
 		t.Errorf("the log: %s", text)
 	}
 }

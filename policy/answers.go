@@ -183,7 +183,7 @@ type StrangeHost struct{ Host string }
 
 // Error implements [error].
 func (s StrangeHost) Error() string {
-	return fmt.Sprintf("the browser is sent nowhere, for the page's host %.255q is not among authorized_parties", s.Host)
+	return fmt.Sprintf("the browser is not redirected: the host %.255q is not in authorized_parties", s.Host)
 }
 
 func (e *evaluation) authStatus() string {

@@ -37,7 +37,7 @@ func compileTrustedProxies(list StringList) (trustedProxies, []error) {
 		case err != nil:
 			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q is neither an address nor a CIDR range", text), Suggestion: "write 10.0.0.0/8 or 192.0.2.7"})
 		case prefix.Bits() == 0:
-			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q trusts the whole internet to name the client", text), Suggestion: "name the proxies in front"})
+			errs = append(errs, &ConfigError{Path: path, Msg: fmt.Sprintf("%q lets every client choose its own address", text), Suggestion: "name the proxies in front"})
 		default:
 			trusted = append(trusted, prefix)
 		}

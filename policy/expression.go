@@ -71,7 +71,7 @@ func (c *requirementCompiler) compileExpression(text string) (cel.Program, error
 		return nil, expressionError(issues)
 	}
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return nil, &ConfigError{Msg: fmt.Sprintf("the expression gives %s, not a boolean", t), Suggestion: "compare it with something"}
+		return nil, &ConfigError{Msg: fmt.Sprintf("the expression returns %s, not a boolean", t), Suggestion: "compare it with something"}
 	}
 	return env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(expressionCost), cel.InterruptCheckFrequency(expressionInterrupt))
 }

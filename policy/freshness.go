@@ -29,7 +29,7 @@ func compileFreshness(path string, f *Freshness, sessions bool) (freshness, []er
 		}
 	}
 	if fresh.maxSessionAge > 0 && fresh.createdClaim == nil && !sessions {
-		errs = append(errs, &ConfigError{Path: path + ".max_session_age", Msg: "session tokens do not say when the session began", Suggestion: "set session_created_claim, or clerk.secret_key so that Clerk can be asked"})
+		errs = append(errs, &ConfigError{Path: path + ".max_session_age", Msg: "session tokens do not contain the start of the session", Suggestion: "set session_created_claim, or clerk.secret_key so that Clerk can be asked"})
 	}
 	if f.Reverification != nil {
 		v, err := compileReverification(*f.Reverification)
@@ -39,7 +39,7 @@ func compileFreshness(path string, f *Freshness, sessions bool) (freshness, []er
 		fresh.verification = &v
 	}
 	if *f == (Freshness{}) {
-		errs = append(errs, &ConfigError{Path: path, Msg: "the freshness asks for nothing", Suggestion: "write max_token_age, max_session_age or reverification"})
+		errs = append(errs, &ConfigError{Path: path, Msg: "freshness is empty", Suggestion: "write max_token_age, max_session_age or reverification"})
 	}
 	return fresh, errs
 }

@@ -113,7 +113,7 @@ func (c *limitCompiler) roles(roles map[string]int) map[string]int {
 		}
 		key := bareKey(role)
 		if _, again := bare[key]; again || key == "" {
-			c.fail(".roles."+role, "write each role once, such as org:admin", "%q names no role, or one that is there already", role)
+			c.fail(".roles."+role, "write each role once, such as org:admin", "%q is not a role, or is listed twice", role)
 		}
 		bare[key] = roles[role]
 	}
@@ -129,7 +129,7 @@ func (c *limitCompiler) cost(config *Limit, q Quota) Cost {
 			method, ok = anyMethod, true
 		}
 		if !ok {
-			c.fail(".cost", suggestMethod(written)+`; also any`, "%q is no method", written)
+			c.fail(".cost", suggestMethod(written)+`; also any`, "%q is not a method", written)
 		}
 		if _, again := costs[method]; again {
 			c.fail(".cost", "write it once", "the cost of %s is there twice", method)
@@ -195,7 +195,7 @@ func (c *limitCompiler) stage(config *Limit, l *limit) {
 	case "":
 	case BeforeAuth:
 		if !l.early {
-			c.fail(".stage", "count by ip, header:<name>, rule or a path parameter, without plans and roles", "the limit needs to know who is asking, which is not known before authentication")
+			c.fail(".stage", "count by ip, header:<name>, rule or a path parameter, without plans and roles", "the limit depends on the principal, who is not known before authentication")
 		}
 	case AfterAuth:
 		l.early = false

@@ -135,7 +135,7 @@ func TestBadLimitsAreErrors(t *testing.T) {
 		"a cost above a plan's":   {`{"limit":9,"window":"10s","key":"ip","cost":4,"plans":{"free":3}}`, "limits.l.cost", "could never pass"},
 		"a method's cost":         {`{"limit":3,"window":"10s","key":"ip","cost":{"POST":4}}`, "limits.l.cost", "could never pass"},
 		"a negative cost":         {`{"limit":3,"window":"10s","key":"ip","cost":-1}`, "limits.l.cost", "could never pass"},
-		"a cost of no method":     {`{"limit":3,"window":"10s","key":"ip","cost":{"P T":1}}`, "limits.l.cost", "no method"},
+		"a cost of no method":     {`{"limit":3,"window":"10s","key":"ip","cost":{"P T":1}}`, "limits.l.cost", "not a method"},
 		"an early limit by user":  {`{"limit":3,"window":"10s","key":"user","stage":"before_auth"}`, "limits.l.stage", "not known before authentication"},
 		"an early limit by plan":  {`{"limit":3,"window":"10s","key":"ip","plans":{"pro":5},"stage":"before_auth"}`, "limits.l.stage", "not known before authentication"},
 		"a misspelt stage":        {`{"limit":3,"window":"10s","key":"ip","stage":"before"}`, "limits.l.stage", "unknown stage"},
@@ -143,7 +143,7 @@ func TestBadLimitsAreErrors(t *testing.T) {
 		"a misspelt store policy": {`{"limit":3,"window":"10s","key":"ip","on_store_error":"pass"}`, "limits.l.on_store_error", "unknown value"},
 		"everybody is left out":   {`{"limit":3,"window":"10s","key":"ip","allow":"0.0.0.0/0"}`, "limits.l.allow[0]", "names no clients"},
 		"nobody is left out":      {`{"limit":3,"window":"10s","key":"ip","allow":"office"}`, "limits.l.allow[0]", "names no clients"},
-		"a role twice":            {`{"limit":3,"window":"10s","key":"ip","roles":{"admin":4,"org:admin":5}}`, "limits.l.roles.org:admin", "already"},
+		"a role twice":            {`{"limit":3,"window":"10s","key":"ip","roles":{"admin":4,"org:admin":5}}`, "limits.l.roles.org:admin", "twice"},
 		"a role's negative limit": {`{"limit":3,"window":"10s","key":"ip","roles":{"admin":-4}}`, "limits.l.roles.admin", "not a limit"},
 	} {
 		t.Run(name, func(t *testing.T) {

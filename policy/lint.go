@@ -19,7 +19,7 @@ func (p *Policy) Warnings() []Warning {
 			l.prefix(path, pattern.String(), p.mount)
 		}
 		if r.forbidden != nil && p.guardsItself(r) {
-			l.warn(WarnForbiddenCircle, r.path()+".on_forbidden.redirect", "send them to a page that the rule does not guard", "whoever rule %q forbids is sent to %s, which it guards as well, and so around in circles", r.name, r.forbidden.Redirect)
+			l.warn(WarnForbiddenCircle, r.path()+".on_forbidden.redirect", "redirect to a page that the rule does not protect", "rule %q redirects forbidden users to %s, which it protects as well: a redirect loop", r.name, r.forbidden.Redirect)
 		}
 		l.found = append(l.found, r.suspicious...)
 		l.limits(r, r.path())
@@ -32,7 +32,7 @@ func (p *Policy) Warnings() []Warning {
 		}
 	}
 	if p.fallback.access == Public {
-		l.warn(WarnDefaultPublic, "default.access", "a protected default is safer, since a forgotten route is then closed", "what no rule meets is public")
+		l.warn(WarnDefaultPublic, "default.access", "a protected default is safer: a route without a rule then requires a session", "requests that match no rule are public")
 	}
 	return heeded(l.found, p.ignored)
 }
@@ -40,7 +40,7 @@ func (p *Policy) Warnings() []Warning {
 // limits warns where a rule's limits do not bound a client.
 func (l *linter) limits(r *rule, path string) {
 	if chosen := r.choosable(); chosen != nil {
-		l.warn(WarnLimitWithoutIP, path+".limits", "add a limit with the key ip to the rule", "rule %q counts by what clients choose (limit %q), and by no address: who sends ever new values is never refused", r.name, chosen.name)
+		l.warn(WarnLimitWithoutIP, path+".limits", "add a limit with the key ip to the rule", "rule %q has a limit (%q) by values that clients choose, and none by address: a client that sends new values is never limited", r.name, chosen.name)
 	}
 }
 

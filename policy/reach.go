@@ -49,7 +49,7 @@ func (u unreached) message() (msg, suggestion string) {
 	if u.guardsNothing() {
 		does = "guards"
 	}
-	return fmt.Sprintf("%s %s nothing: %s before it %s every ordinary request that it could meet", what, does, before, verb),
+	return fmt.Sprintf("%s %s nothing: %s before it %s every ordinary request that it could match", what, does, before, verb),
 		"put the rule before " + names[0] + ", or remove it"
 }
 

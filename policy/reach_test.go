@@ -72,14 +72,14 @@ func TestMistakesInRequirementsDoNotLoad(t *testing.T) {
 		return policy.Rule{Name: "a", Match: paths("/orgs/:slug"), Require: &r}
 	}
 	for want, r := range map[string]policy.Requirement{
-		`"=" is no value, but a sign`:                             {Role: policy.StringList{"=", "admin"}},
-		`"is" is no value`:                                        {Role: policy.StringList{"is", "admin"}},
-		`"not" is no value`:                                       {Role: policy.StringList{"not", "admin"}},
-		`"and" is no value`:                                       {Permission: policy.StringList{"org:a:b", "and", "org:c:d"}},
-		`"admin," is no value, but several`:                       {Role: policy.StringList{"admin,", "member"}},
-		`"==" is no value`:                                        {User: policy.StringList{"==", "user_1"}},
-		`":" is no value`:                                         {Role: policy.StringList{":", "admin"}},
-		`"!=" is no value`:                                        {Organization: &policy.Organization{Slug: policy.StringList{"!=", "acme"}}},
+		`"=" is not a value but a sign`:                           {Role: policy.StringList{"=", "admin"}},
+		`"is" is not a value`:                                     {Role: policy.StringList{"is", "admin"}},
+		`"not" is not a value`:                                    {Role: policy.StringList{"not", "admin"}},
+		`"and" is not a value`:                                    {Permission: policy.StringList{"org:a:b", "and", "org:c:d"}},
+		`"admin," is not a value but several`:                     {Role: policy.StringList{"admin,", "member"}},
+		`"==" is not a value`:                                     {User: policy.StringList{"==", "user_1"}},
+		`":" is not a value`:                                      {Role: policy.StringList{":", "admin"}},
+		`"!=" is not a value`:                                     {Organization: &policy.Organization{Slug: policy.StringList{"!=", "acme"}}},
 		`claim "metadata.role" is compared with "="`:              {Claims: map[string]any{"metadata.role": []any{"=", "admin"}}},
 		`claim "a" is compared with "= admin"`:                    {Claims: map[string]any{"a": "= admin"}},
 		`claim "a" is compared with "is"`:                         {Claims: map[string]any{"a": []any{"is", "admin"}}},
@@ -89,7 +89,7 @@ func TestMistakesInRequirementsDoNotLoad(t *testing.T) {
 		`principal has no "user" (did you mean "user_id"?)`:       {Expression: "principal['user'] == 'x'"},
 		`request has no "foo"`:                                    {Expression: "request.foo == 1"},
 		`request has no "ip"`:                                     {Expression: "has(request.ip)"},
-		`gives string, not a boolean`:                             {Expression: "principal.user_id"},
+		`returns string, not a boolean`:                           {Expression: "principal.user_id"},
 		`undeclared reference to 'user'`:                          {Expression: "user.id == 'x'"},
 		`(did you mean "principal"?)`:                             {Expression: "principl.user_id == 'x'"},
 		`no matching overload`:                                    {Expression: "principal.user_id == 1"},
@@ -172,7 +172,7 @@ func TestALimitThatNothingNamesDoesNotLoad(t *testing.T) {
 	t.Parallel()
 	config := rules(policy.Rule{Name: "a", Match: paths("/x")})
 	config.Limits = map[string]policy.Limit{"per-ip": {Limit: 1, Window: policy.Duration(60e9), Key: policy.StringList{"ip"}}}
-	if wrong := compileErrors(t, config, goodDeps()); len(wrong) != 1 || wrong[0].Path != "limits.per-ip" || !strings.Contains(wrong[0].Msg, "counts nothing") {
+	if wrong := compileErrors(t, config, goodDeps()); len(wrong) != 1 || wrong[0].Path != "limits.per-ip" || !strings.Contains(wrong[0].Msg, "is used by no rule") {
 		t.Errorf("%v", wrong)
 	}
 	config.Default.Limits = policy.StringList{"per-ip"}

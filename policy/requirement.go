@@ -125,7 +125,7 @@ func (c *requirementCompiler) compile(path string, r *Requirement) conjunction {
 		add(negate(c.compile(path+".not", r.Not)))
 	}
 	if len(all) == 0 {
-		c.errorf(path, "remove it, or name a role, permission, ...", "the requirement asks for nothing")
+		c.errorf(path, "remove it, or name a role, permission, ...", "the requirement is empty")
 	}
 	return all
 }
@@ -134,9 +134,9 @@ func (c *requirementCompiler) role(path string, roles StringList) condition {
 	bare := make([]string, len(roles))
 	for i, role := range roles {
 		if bare[i] = bareKey(role); bare[i] == "" {
-			c.errorf(path, "write a role such as org:admin", "%q names no role", role)
+			c.errorf(path, "write a role such as org:admin", "%q is not a role", role)
 		} else if bare[i] == role {
-			c.warn(WarnRoleForm, path, "write it as Clerk has it, such as org:admin", "the role %q has no prefix, and is read as if it had", role)
+			c.warn(WarnRoleForm, path, "write it as Clerk has it, such as org:admin", "the role %q has no prefix; it is read with the prefix org:", role)
 		}
 	}
 	return func(s *subject) (truth, Reason, error) {
@@ -156,11 +156,11 @@ func (c *requirementCompiler) permission(path string, permissions StringList) co
 		keys[i] = "org:" + bare
 		switch {
 		case bare == "":
-			c.errorf(path, "write a permission such as org:reports:read", "%q names no permission", permission)
+			c.errorf(path, "write a permission such as org:reports:read", "%q is not a permission", permission)
 		case strings.HasPrefix(bare, "sys_"):
 			c.errorf(path, "require a role instead", "system permissions such as %q are not in session tokens, so this can never be met", permission)
 		case !isPermission(bare):
-			c.warn(WarnPermissionForm, path, "write a permission such as org:reports:read", "%q is no permission of Clerk's, which are org:<feature>:<permission>: nobody has it", permission)
+			c.warn(WarnPermissionForm, path, "write a permission such as org:reports:read", "%q is not a permission of Clerk (org:<feature>:<permission>), so nobody has it", permission)
 		}
 	}
 	return func(s *subject) (truth, Reason, error) {

@@ -72,9 +72,9 @@ func (c *ruleCompiler) compile(config []Rule) []*rule {
 		case name == "":
 			c.errorf(path, "write name: ...", "the rule has no name")
 		case name == defaultRule:
-			c.errorf(path+".name", "", "%q is the name of what no rule meets", name)
+			c.errorf(path+".name", "", "the name %q is reserved for the default", name)
 		case name == Unjudged:
-			c.errorf(path+".name", "", "%q is the name of what is not to be judged", name)
+			c.errorf(path+".name", "", "the name %q is reserved", name)
 		case again:
 			c.errorf(path+".name", "give one of them another name", "%s is called %q as well", fmt.Sprintf("rules[%d]", first), name)
 		}
@@ -167,7 +167,7 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 		m.static = &staticFiles{}
 	}
 	if len(config.Path) == 0 && len(config.Host) == 0 && len(config.Method) == 0 && !config.StaticFiles {
-		c.errorf(path, `write path: ["/admin(.*)"], or use default: for what no rule meets`, "the rule does not say what it matches")
+		c.errorf(path, `write path: ["/admin(.*)"], or use default: for requests that match no rule`, "the rule has no path, host or method to match")
 	}
 	return m
 }
@@ -209,7 +209,7 @@ func (c *ruleCompiler) conditions(path string, config *Rule, r *rule) {
 	if r.access != Protected {
 		for key, set := range map[string]bool{"require": config.Require != nil, "freshness": config.Freshness != nil, "on_forbidden": config.OnForbidden != nil} {
 			if set {
-				c.errorf(path+"."+key, "remove it, or make the rule protected", "a rule with access %q judges nobody, so it can have no %s", r.access, key)
+				c.errorf(path+"."+key, "remove it, or make the rule protected", "a rule with access %q cannot have %s", r.access, key)
 			}
 		}
 		return
@@ -254,7 +254,7 @@ func (c *ruleCompiler) limitsOf(path string, names StringList, r *rule) {
 			c.errorf(at, didYouMean(name, sortedKeys(c.limits)...), "there is no limit %q", name)
 			continue
 		case r.access == Bypass || r.access == DenyAccess:
-			c.errorf(at, "remove it, or make the rule public", "a rule with access %q counts nothing", r.access)
+			c.errorf(at, "remove it, or make the rule public", "a rule with access %q cannot have limits", r.access)
 		}
 		for _, key := range l.keys {
 			r.usesParams = r.usesParams || key.param != ""
@@ -281,7 +281,7 @@ func (c *ruleCompiler) unnamedLimits(config *Config) {
 	}
 	for _, name := range sortedKeys(c.limits) {
 		if !slices.Contains(named, name) {
-			c.errorf("limits."+name, fmt.Sprintf("write limits: [%s] in a rule, or in default", name), "no rule names the limit %q, so it counts nothing", name)
+			c.errorf("limits."+name, fmt.Sprintf("write limits: [%s] in a rule, or in default", name), "the limit %q is used by no rule", name)
 		}
 	}
 }
@@ -293,9 +293,9 @@ func (c *ruleCompiler) forbidden(path string, config *Rule, r *rule) {
 	}
 	switch {
 	case (f.Status == 0) == (f.Redirect == ""):
-		c.errorf(path, "write status: 404 or redirect: /unauthorized", "exactly one of status and redirect is wanted")
+		c.errorf(path, "write status: 404 or redirect: /unauthorized", "set exactly one of status and redirect")
 	case f.Status != 0 && f.Status != 403 && f.Status != 404:
-		c.errorf(path+".status", "write 403 or 404", "%d is not an answer to somebody forbidden", f.Status)
+		c.errorf(path+".status", "write 403 or 404", "%d is not a status for forbidden requests", f.Status)
 	case f.Redirect != "":
 		if err := compileRedirect(path+".redirect", f.Redirect); err != nil {
 			c.errs = append(c.errs, err)

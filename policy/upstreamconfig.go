@@ -86,15 +86,15 @@ func (p *Policy) compileUpstream(config *Config, a Available) []error {
 			r.strip = *own.StripCredentials
 		}
 		if own.UpstreamToken != nil && (r.access == Bypass || r.access == DenyAccess) {
-			c.errorf(path+".upstream_token", "remove it, or make the rule public", "a rule with access %q knows nobody, so there is nobody to get a token for", r.access)
+			c.errorf(path+".upstream_token", "remove it, or make the rule public", "a rule with access %q has no principal to issue an upstream token for", r.access)
 		}
 	}
 	p.assertionHeader = c.assertion(config.Assertion)
 	if len(c.tokens) > 0 && !a.Tokens {
-		c.errorf(c.tokenPath(config), "set clerk.secret_key so that Clerk can be asked", "tokens for the upstream come from Clerk's Backend API")
+		c.errorf(c.tokenPath(config), "set clerk.secret_key so that Clerk can be asked", "upstream tokens require Clerk's Backend API")
 	}
 	if config.Assertion != nil && !a.Assertions {
-		c.errorf("assertion", "", "there is nothing to sign assertions with")
+		c.errorf("assertion", "", "there is no signer for assertions")
 	}
 	return c.errs
 }
@@ -135,7 +135,7 @@ func (c *upstreamCompiler) assertion(config *Assertion) string {
 		return ""
 	}
 	if lifetime := config.Lifetime.Std(); lifetime != 0 && (lifetime < shortestAssertion || lifetime > longestAssertion) {
-		c.errorf("assertion.lifetime", "write 10s to 1h", "an assertion cannot live for %s", lifetime)
+		c.errorf("assertion.lifetime", "write 10s to 1h", "the lifetime %s is out of range", lifetime)
 	}
 	if known := []string{"", EdDSA, ES256}; !slices.Contains(known, config.Algorithm) {
 		c.errorf("assertion.algorithm", didYouMean(config.Algorithm, EdDSA, ES256), "unknown algorithm %q", config.Algorithm)
@@ -157,7 +157,7 @@ func (c *upstreamCompiler) own(path, name string) {
 	case reservedHeader(folded):
 		c.errorf(path, "", "%q has a meaning of its own in HTTP and cannot carry a token", name)
 	case c.headers.settable[folded]:
-		c.errorf(path, "", "%q already carries something else", name)
+		c.errorf(path, "", "%q is already used for something else", name)
 	default:
 		c.headers.own(name, folded)
 	}

@@ -23,7 +23,7 @@ func (c *requirementCompiler) checkValues(path string, list StringList) {
 			at = fmt.Sprintf("%s[%d]", path, i)
 		}
 		if wrong := misread(value, len(list) > 1); wrong != "" {
-			c.errorf(at, "write the values alone, any of which will do", "%q is no value, but %s", value, wrong)
+			c.errorf(at, "write the values alone, any of which will do", "%q is not a value but %s", value, wrong)
 		}
 	}
 }
@@ -52,7 +52,7 @@ func (c *requirementCompiler) checkClaimValues(path, claim string, accepted []an
 			continue
 		}
 		if wrong := misread(text, len(accepted) > 1); wrong != "" {
-			c.errorf(path, "write the values alone, any of which will do: "+claim+" admin, or in YAML "+claim+": admin", "claim %q is compared with %q, which is no value, but %s", claim, text, wrong)
+			c.errorf(path, "write the values alone, any of which will do: "+claim+" admin, or in YAML "+claim+": admin", "claim %q is compared with %q, which is not a value but %s", claim, text, wrong)
 		}
 	}
 }

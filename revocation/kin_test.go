@@ -95,6 +95,7 @@ func TestKinTellTheirStores(t *testing.T) {
 	with := node(t, at(server.Addr), Options{Kin: kin})
 	elsewhere := node(t, at(server.Addr), Options{})
 	eventually(t, "the store having what was known before it", func() bool { return refuses(elsewhere, "sess_1") })
+	eventually(t, "having read the store", with.Ready) // until then it refuses everybody, for another reason
 	revoke(t, alone, "sess_2")
 	if !refuses(with, "sess_2") {
 		t.Error("one with a store is not told")

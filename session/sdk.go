@@ -28,7 +28,7 @@ func PageClient(cfg Config, httpClient *http.Client) (*sessions.Client, error) {
 func sessionsClient(cfg Config, httpClient *http.Client, kind callKind) (*sessions.Client, error) {
 	cfg = cfg.trimmed()
 	if cfg.SecretKey == "" {
-		return nil, &policy.ConfigError{Path: "clerk.secret_key", Msg: "asking Clerk about sessions needs the secret key", Suggestion: whereKeys}
+		return nil, &policy.ConfigError{Path: "clerk.secret_key", Msg: "a secret key is required to ask Clerk about sessions", Suggestion: whereKeys}
 	}
 	if err := checkEndpoint(cfg.APIURL); err != nil {
 		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}

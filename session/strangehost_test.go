@@ -12,7 +12,7 @@ import (
 func TestAHostThatIsNoPartyIsNamedInTheLog(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]string{
-		"www.example.com": `the page's host "www.example.com" is not among authorized_parties`,
+		"www.example.com": `the host "www.example.com" is not in authorized_parties`,
 		"app.example.com": "",
 	} {
 		r := navigation("/dashboard", "__client_uat=1749999990")

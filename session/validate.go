@@ -40,16 +40,16 @@ func (c Config) Warnings() []policy.Warning {
 		out = append(out, policy.Warning{ID: id, Path: "clerk." + key, Msg: msg, Suggestion: suggestion})
 	}
 	if len(c.AuthorizedParties) == 0 {
-		warn(policy.WarnAuthorizedPartiesUnset, "authorized_parties", "list the origins of this site", "it is not set: tokens minted for any origin of the instance are taken, and browsers are sent back to whatever host they name")
+		warn(policy.WarnAuthorizedPartiesUnset, "authorized_parties", "list the origins of this site", "it is not set: tokens issued to any origin of the instance are accepted, and browsers are redirected back to any host")
 	}
 	if party := c.foreignParty(); party != "" {
-		warn(policy.WarnInstanceDomain, "publishable_key", "use the keys of the instance of that domain, or set proxy_url or satellite", "the instance is not of the domain of "+party+", where browsers would keep none of its cookies")
+		warn(policy.WarnInstanceDomain, "publishable_key", "use the keys of the instance of that domain, or set proxy_url or satellite", "the instance does not belong to the domain of "+party+", so browsers reject its cookies there")
 	}
 	if c.skew() > time.Minute {
-		warn(policy.WarnClockSkewLong, "clock_skew", "synchronize the clock instead", "it is longer than a session token lives: an expired token goes on counting that long")
+		warn(policy.WarnClockSkewLong, "clock_skew", "synchronize the clock instead", "it exceeds the lifetime of a session token: expired tokens are accepted that long")
 	}
 	if c.ReferenceCompat {
-		warn(policy.WarnReferenceCompat, "reference_compat", "do not use it in production", "it is for comparing with Clerk's own library: the issuer is not compared")
+		warn(policy.WarnReferenceCompat, "reference_compat", "do not use it in production", "it is meant for comparison with Clerk's own library: the issuer is not checked")
 	}
 	return out
 }
@@ -105,7 +105,7 @@ func (v *validator) secretKey() {
 	}
 	if v.ReferenceCompat {
 		if v.SecretKey == "" && v.MachineSecretKey == "" {
-			v.fail(key, "leave reference_compat out", "Clerk's own library, which reference_compat follows, insists on a secret key")
+			v.fail(key, "leave reference_compat out", "reference_compat requires a secret key, as Clerk's own library does")
 		}
 		return
 	}
@@ -118,7 +118,7 @@ func (v *validator) secretKey() {
 // headerSafe refuses secrets that cannot stand in an Authorization field.
 func (v *validator) headerSafe(key, secret string) {
 	if strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		v.fail(key, whereKeys, "the key has characters that no key has")
+		v.fail(key, whereKeys, "the key contains invalid characters")
 	}
 }
 
@@ -139,7 +139,7 @@ func (v *validator) tokens() {
 	case skew > maxSkew:
 		v.fail("clock_skew", "synchronize the clock instead", "%v is more than %v", skew, maxSkew)
 	case skew < 0:
-		v.fail("clock_skew", "", "%v is less than nothing", skew)
+		v.fail("clock_skew", "", "%v is negative", skew)
 	}
 	for i, party := range v.AuthorizedParties {
 		if err := checkParty(party); err != nil {
@@ -182,7 +182,7 @@ func (v *validator) satellite() {
 		v.fail("sign_in_url", "set it to the sign-in page of the primary application", "a satellite of a development instance needs a sign_in_url")
 	}
 	if v.SignInURL != "" && !isWebURL(v.SignInURL) {
-		v.fail("sign_in_url", "set it to the sign-in page of the primary application", "a satellite signs in elsewhere, so its sign_in_url is absolute")
+		v.fail("sign_in_url", "set it to the sign-in page of the primary application", "the sign_in_url of a satellite must be an absolute URL")
 	}
 }
 

@@ -56,9 +56,9 @@ func (h *hints) strangeHost(d *policy.Decision) (text string, news bool) {
 		h.hosts = map[string]bool{}
 	}
 	h.hosts[host] = true
-	text = fmt.Sprintf("pages are asked for on a host that is not among authorized_parties, so that nobody can sign in there: %q", host)
+	text = fmt.Sprintf("a page was requested on a host that is not in authorized_parties, so nobody can sign in there: %q", host)
 	if len(h.hosts) == maxHosts {
-		text += "; no more hosts are named"
+		text += "; further hosts are not logged"
 	}
 	return text, true
 }
@@ -77,5 +77,5 @@ func (h *hints) hiddenClient(client netip.Addr, forwardedFor string) (text strin
 	if err != nil || other.Unmap() == client.Unmap() || !h.told.CompareAndSwap(false, true) {
 		return "", false
 	}
-	return fmt.Sprintf("%s counts as the client, and speaks for others by X-Forwarded-For: if it is a proxy of yours, put it into trusted_proxies, or all of its clients count as one", client), true
+	return fmt.Sprintf("%s is treated as the client, but sends X-Forwarded-For: if it is one of your proxies, add it to trusted_proxies; otherwise all of its clients share one address", client), true
 }

@@ -31,7 +31,7 @@ func TestAStrangeHostIsNamedOnceAndNotWithoutEnd(t *testing.T) {
 			told, last = told+1, text
 		}
 	}
-	if told != maxHosts || !strings.HasSuffix(last, "no more hosts are named") || len(last) > 500 {
+	if told != maxHosts || !strings.HasSuffix(last, "further hosts are not logged") || len(last) > 500 {
 		t.Errorf("%d hosts were named, at last in %d bytes", told, len(last))
 	}
 }

@@ -87,7 +87,10 @@ func record(d *policy.Decision) (slog.Level, string) {
 		return slog.LevelInfo, "request allowed in shadow mode"
 	case d.Allowed():
 		return slog.LevelDebug, "request allowed"
-	case d.Outcome == policy.Error && d.Reason != policy.ReasonCanceled: // which is the client's doing
+	case d.Reason == policy.ReasonCanceled, // by the client
+		d.Reason == policy.ReasonProxyMisconfigured: // which is told once a minute
+		return slog.LevelInfo, "request denied"
+	case d.Outcome == policy.Error:
 		return slog.LevelError, "request could not be decided"
 	}
 	return slog.LevelInfo, "request denied"

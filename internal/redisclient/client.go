@@ -25,7 +25,7 @@ const (
 // a cluster it may be, to another node. Close the client when done.
 func New(c Config) (redis.UniversalClient, error) {
 	if !c.Enabled() {
-		return nil, errors.New("redis: no server is named")
+		return nil, errors.New("redis: no server is given")
 	}
 	r, err := c.resolve()
 	if err != nil {

@@ -111,10 +111,10 @@ func (c *Config) resolve() (*resolved, error) {
 	switch {
 	case !c.Enabled():
 		if c.Cluster || c.Sentinel != nil || c.Username != "" || c.Password != "" || c.Database != 0 || c.Prefix != "" || c.TLS != nil {
-			fail("", "no server is named", "write url or addresses")
+			fail("", "no server is given", "write url or addresses")
 		}
 	case c.URL != "" && len(c.Addresses) > 0:
-		fail(".addresses", "the server is named twice", "write url or addresses")
+		fail(".addresses", "the server is given twice", "write url or addresses")
 	case c.URL != "":
 		if problem := r.readURL(c); problem != nil {
 			fail(".url", problem.msg, problem.suggestion)
@@ -129,13 +129,13 @@ func (c *Config) resolve() (*resolved, error) {
 	}
 	switch {
 	case c.Sentinel != nil && c.Cluster:
-		fail(".cluster", "a cluster has no sentinels", "remove sentinel or cluster")
+		fail(".cluster", "a cluster cannot have sentinels", "remove sentinel or cluster")
 	case c.Sentinel != nil && c.Sentinel.Master == "":
 		fail(".sentinel.master", "the name of the server is missing", "write the name the sentinels watch it under, such as mymaster")
 	case c.Cluster && r.database != 0:
 		fail(".database", "a cluster has one database", "remove it")
 	case r.database < 0:
-		fail(".database", "there is no negative database", "")
+		fail(".database", "the database number must not be negative", "")
 	}
 	if !validPrefix(c.Prefix) {
 		fail(".prefix", "the prefix is too long, or has other characters than letters, digits and . _ : / -", "write a short one, such as prod:")

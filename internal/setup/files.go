@@ -13,7 +13,7 @@ func FileWarnings(files []document.File) []policy.Warning {
 	var warnings []policy.Warning
 	for _, file := range files {
 		if document.WritableByAll(file.Name) {
-			warnings = append(warnings, policy.Warning{ID: policy.WarnFileWritable, Path: file.Path, Msg: fmt.Sprintf("everybody may write the file %q", file.Name), Suggestion: "chmod o-w"})
+			warnings = append(warnings, policy.Warning{ID: policy.WarnFileWritable, Path: file.Path, Msg: fmt.Sprintf("the file %q is world-writable", file.Name), Suggestion: "chmod o-w"})
 		}
 	}
 	return warnings

@@ -28,8 +28,8 @@ func TestWarnsOfFilesThatEverybodyMayWrite(t *testing.T) {
 		secret, document os.FileMode
 		more, want       string
 	}{
-		"the secret":           {0o666, 0o644, "", "gate.yaml:4:24: warning: clerk.webhook_secret_file: everybody may write the file"},
-		"the document":         {0o644, 0o646, "", "gate.yaml:1:1: warning: everybody may write the file"},
+		"the secret":           {0o666, 0o644, "", "gate.yaml:4:24: warning: clerk.webhook_secret_file: the file"},
+		"the document":         {0o644, 0o646, "", "gate.yaml:1:1: warning: the file"},
 		"nobody else":          {0o644, 0o644, "", ""},
 		"the group, of others": {0o660, 0o660, "", ""},
 		"silenced":             {0o666, 0o666, "ignore_warnings: [file-writable]\n", ""},

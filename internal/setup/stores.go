@@ -32,7 +32,7 @@ type Redis struct {
 func (r *Redis) Validate() error {
 	err := r.Config.Validate()
 	if r.MaxKeys < 0 || r.MaxKeys > 100_000_000 {
-		err = errors.Join(err, &policy.ConfigError{Path: "redis.max_keys", Msg: fmt.Sprintf("%d is no number of keys", r.MaxKeys), Suggestion: "write a number up to 100000000"})
+		err = errors.Join(err, &policy.ConfigError{Path: "redis.max_keys", Msg: fmt.Sprintf("%d is out of range", r.MaxKeys), Suggestion: "write a number up to 100000000"})
 	}
 	return err
 }
@@ -59,10 +59,10 @@ func (r *Revocation) Validate() error {
 		errs = append(errs, &policy.ConfigError{Path: "revocation." + key, Msg: fmt.Sprintf(format, args...), Suggestion: suggestion})
 	}
 	if r.MaxTokenLifetime != 0 && (r.MaxTokenLifetime.Std() < time.Minute || r.MaxTokenLifetime.Std() > 366*24*time.Hour) {
-		fail("max_token_lifetime", "write a time from 1m to 366d", "%s is no lifetime of tokens", r.MaxTokenLifetime.Std())
+		fail("max_token_lifetime", "write a time from 1m to 366d", "%s is out of range", r.MaxTokenLifetime.Std())
 	}
 	if r.MaxEntries < 0 || r.MaxEntries > 100_000_000 {
-		fail("max_entries", "write a number up to 100000000", "%d is no number of entries", r.MaxEntries)
+		fail("max_entries", "write a number up to 100000000", "%d is out of range", r.MaxEntries)
 	}
 	switch r.OnStoreError {
 	case "", policy.StoreErrorLocal, policy.StoreErrorDeny:
@@ -162,7 +162,7 @@ func (c *Config) instance() (string, error) {
 // one that knows nobody.
 func (c *Config) CheckReceiver() error {
 	if instance, err := c.instance(); err != nil || instance == "" {
-		return cmp.Or[error](err, &policy.ConfigError{Path: "clerk.publishable_key", Msg: "it is not said whose webhooks these are", Suggestion: "write the publishable key of the instance"})
+		return cmp.Or[error](err, &policy.ConfigError{Path: "clerk.publishable_key", Msg: "the publishable key is required, to know the instance of the webhooks", Suggestion: "write the publishable key of the instance"})
 	}
 	return c.validateSecret()
 }

@@ -250,7 +250,7 @@ func TestErrorsOfUpstreamWordsNameTheLine(t *testing.T) {
 	}
 	head := "clerk: {publishable_key: " + publishableKey + "}\n"
 	for name, c := range map[string]struct{ document, want string }{
-		"no secret key":      {head + "upstream_token: {template: hasura}\n", "gate.yaml:2:17: upstream_token: tokens for the upstream come from Clerk's Backend API (set clerk.secret_key"},
+		"no secret key":      {head + "upstream_token: {template: hasura}\n", "gate.yaml:2:17: upstream_token: upstream tokens require Clerk's Backend API (set clerk.secret_key"},
 		"no template":        {head + "upstream_token: {header: X-T}\n", "gate.yaml:2:17: upstream_token.template"},
 		"an unknown word":    {head + "assertion: {audiense: app}\n", `unknown key "audiense" (did you mean "audience"?)`},
 		"a bad key":          {head + "assertion:\n  key_file: " + bad + "\n", "gate.yaml:3:13: assertion.key: key 1: the private key cannot be read"},
