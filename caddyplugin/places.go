@@ -140,7 +140,9 @@ func (p places) errors(err error) []error {
 			at := p[""]
 			if wrong, ok := errors.AsType[*policy.ConfigError](problem); ok {
 				at = p.of(wrong.Path)
-				problem = &policy.ConfigError{Path: at.Word, Msg: wrong.Msg, Suggestion: wrong.Suggestion}
+				if problem == error(wrong) { // and no error with something around it
+					problem = &policy.ConfigError{Path: at.Word, Msg: wrong.Msg, Suggestion: wrong.Suggestion}
+				}
 			}
 			problem = fmt.Errorf("%w, at %s", problem, at.At)
 		}

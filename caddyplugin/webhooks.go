@@ -67,7 +67,7 @@ func (h *Webhooks) provision(ctx caddy.Context) error {
 		return err
 	}
 	if config.Clerk.WebhookSecret == "" {
-		return &policy.ConfigError{Path: "webhook_secret", Msg: "there is no signing secret", Suggestion: "copy that of the endpoint from Clerk's dashboard, whsec_..."}
+		return &policy.ConfigError{Path: "clerk.webhook_secret", Msg: "there is no signing secret", Suggestion: "copy that of the endpoint from Clerk's dashboard, whsec_..."}
 	}
 	if h.Path, err = replaceKnown(h.Path); err != nil {
 		return err
