@@ -9,7 +9,6 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/sessionpage"
 	"github.com/clerkgate/clerkgate/internal/setup"
-	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
 )
 
@@ -93,7 +92,7 @@ func (s *Sessions) provision(ctx caddy.Context) error {
 		Prefix: texts[0], SignedOutURL: texts[1], AccountChooserURL: texts[2],
 		TrustedProxies: document.TrustedProxies,
 		Clerk:          config, Authenticator: authenticator, Limiter: stores.Limiter, Request: policyRequest, Logger: ctx.Slogger(),
-		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
+		Instance: authenticator.Instance(),
 		Revoker:  stores.Revocations, Revocations: stores.Revocations,
 	})
 	if err != nil {

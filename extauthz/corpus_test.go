@@ -133,11 +133,11 @@ func compareWithCase(t *testing.T, c *corpus.Case, response *authv3.CheckRespons
 	for _, release := range releases {
 		upstream := release.upstream(c.Request.Headers, response.GetOkResponse())
 		for name, value := range want.Upstream {
-			compareField(t, "upstream of "+release.name, name, upstream.Values(name), value)
+			corpus.CheckField(t, "upstream of "+release.name, name, upstream.Values(name), value)
 		}
 		client := release.client(response)
 		for name, value := range want.Response {
-			compareField(t, "response of "+release.name, name, client.Values(name), value)
+			corpus.CheckField(t, "response of "+release.name, name, client.Values(name), value)
 		}
 	}
 	compareRefusal(t, &want, response.GetDeniedResponse())
@@ -157,16 +157,6 @@ func compareRefusal(t *testing.T, want *corpus.Want, denied *authv3.DeniedHttpRe
 		}
 	}
 	if want.GRPC != nil {
-		compareField(t, "response", "grpc-status", values(denied.GetHeaders(), "grpc-status"), strconv.Itoa(int(*want.GRPC)))
-	}
-}
-
-func compareField(t *testing.T, side, name string, got []string, want string) {
-	t.Helper()
-	if want == "" && len(got) > 0 {
-		t.Errorf("%s: %s is %q, want none", side, name, got)
-	}
-	if want != "" && (len(got) != 1 || got[0] != want) {
-		t.Errorf("%s: %s is %q, want exactly %q", side, name, got, want)
+		corpus.CheckField(t, "response", "grpc-status", values(denied.GetHeaders(), "grpc-status"), strconv.Itoa(int(*want.GRPC)))
 	}
 }

@@ -19,7 +19,7 @@ const (
 
 // metadataAttributes are those of the principal that metadata tells of: no lists, which may
 // be long.
-var metadataAttributes = slices.DeleteFunc(policy.Attributes(), func(a policy.Attribute) bool { return a.Separator != "" })
+var metadataAttributes = slices.DeleteFunc(policy.Attributes(), func(a policy.Attribute) bool { return a.IsList() })
 
 // appendMetadata appends the fields of the dynamic metadata: what other filters
 // and the access log may know of a decision:

@@ -126,7 +126,7 @@ func oracleMetadata(d *policy.Decision, id uint64) *structpb.Struct {
 	}
 	if p := d.Principal; p != nil {
 		for _, a := range policy.Attributes() {
-			if a.Separator == "" { // lists may be long
+			if !a.IsList() { // lists may be long
 				put(a.Name, a.Text(p))
 			}
 		}

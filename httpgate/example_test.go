@@ -25,7 +25,7 @@ func Example() {
 		Rules: []policy.Rule{{Name: "home", Match: policy.Match{Path: policy.StringList{"/"}}, Access: policy.Public}},
 	}, policy.Deps{
 		Authenticator: authenticator,
-		Instance:      policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
+		Instance:      authenticator.Instance(),
 		Now:           time.Now,
 	})
 	if err != nil {

@@ -55,10 +55,13 @@ func attributeNames() []string {
 	return names
 }
 
+// IsList reports whether the attribute has several values.
+func (a *Attribute) IsList() bool { return a.list != nil }
+
 // Text returns the attribute of p as text, a list joined by its separator; "" where
 // p does not have it.
 func (a *Attribute) Text(p *Principal) string {
-	if a.list != nil {
+	if a.IsList() {
 		return strings.Join(a.list(p), a.Separator)
 	}
 	return a.text(p)
@@ -66,7 +69,7 @@ func (a *Attribute) Text(p *Principal) string {
 
 // value is the attribute of p as expressions have it.
 func (a *Attribute) value(p *Principal) any {
-	if a.list != nil {
+	if a.IsList() {
 		return a.list(p)
 	}
 	return a.text(p)

@@ -59,7 +59,7 @@ func TestEveryAttributeIsToldEverywhere(t *testing.T) {
 			t.Errorf("the error of an unknown source does not list %s: %v", a.Name, wrong)
 		}
 		expression := "principal." + a.Name + ` == "` + want + `"`
-		if a.Separator != "" {
+		if a.IsList() {
 			expression = "principal." + a.Name + `[1] == "` + want[strings.Index(want, a.Separator)+1:] + `"`
 		}
 		config := policy.Config{

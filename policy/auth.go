@@ -21,9 +21,9 @@ const (
 	OAuthToken   TokenType = "oauth_token"
 )
 
-// TokenTypesOfClerk lists the types of tokens, in the order in which they are named
+// KnownTokenTypes lists the types of tokens, in the order in which they are named
 // to people.
-func TokenTypesOfClerk() []TokenType { return []TokenType{SessionToken, APIKey, M2MToken, OAuthToken} }
+func KnownTokenTypes() []TokenType { return []TokenType{SessionToken, APIKey, M2MToken, OAuthToken} }
 
 // AnyToken stands in a rule's accept list for every token type.
 const AnyToken TokenType = "any"
@@ -43,7 +43,7 @@ func (ts *TokenTypes) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &list); err != nil {
 		return err
 	}
-	known := texts(append(TokenTypesOfClerk(), AnyToken))
+	known := texts(append(KnownTokenTypes(), AnyToken))
 	*ts = make(TokenTypes, 0, len(list))
 	for _, s := range list {
 		if !slices.Contains(known, s) {

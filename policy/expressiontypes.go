@@ -33,7 +33,7 @@ func fieldsOfPrincipal() map[string]objectField {
 	for i := range attributes {
 		a := &attributes[i]
 		kind := cel.StringType
-		if a.Separator != "" {
+		if a.IsList() {
 			kind = cel.ListType(cel.StringType)
 		}
 		fields[a.Name] = objectField{kind, ofPrincipal(a.value)}

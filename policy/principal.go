@@ -77,7 +77,7 @@ func (p *Principal) LogValue() slog.Value {
 	}
 	attrs := make([]slog.Attr, 0, len(attributes))
 	for i := range attributes {
-		if text := attributes[i].Text(p); text != "" && attributes[i].Separator == "" {
+		if text := attributes[i].Text(p); text != "" && !attributes[i].IsList() {
 			attrs = append(attrs, slog.String(attributes[i].Name, text))
 		}
 	}

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"testing"
 
+	"github.com/clerkgate/clerkgate/internal/corpus"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -37,8 +38,8 @@ func TestCredentialsEndHere(t *testing.T) {
 			if !d.Allowed() {
 				t.Fatalf("%s", d.Reason)
 			}
-			compareField(t, "upstream", "Authorization", upstreamOf(r, &d, "Authorization"), c.wantAuth)
-			compareField(t, "upstream", "Cookie", upstreamOf(r, &d, "Cookie"), c.wantCookie)
+			corpus.CheckField(t, "upstream", "Authorization", upstreamOf(r, &d, "Authorization"), c.wantAuth)
+			corpus.CheckField(t, "upstream", "Cookie", upstreamOf(r, &d, "Cookie"), c.wantCookie)
 			noNameTwice(t, &d)
 		})
 	}
@@ -65,7 +66,7 @@ func TestRenewedCredentialsEndHereToo(t *testing.T) {
 		config.StripCredentials = true
 		r := get("/a", field("Cookie", "a=1; __session=old"))
 		d := renewed(&policy.Forward{Cookie: cookie}).policy(t, config).Decide(t.Context(), r)
-		compareField(t, "upstream", "Cookie", upstreamOf(r, &d, "Cookie"), want)
+		corpus.CheckField(t, "upstream", "Cookie", upstreamOf(r, &d, "Cookie"), want)
 		noNameTwice(t, &d)
 	}
 }

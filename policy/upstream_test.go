@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clerkgate/clerkgate/internal/corpus"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -101,7 +102,7 @@ func TestTheUpstreamReceivesATokenOfItsOwn(t *testing.T) {
 				t.Fatalf("%s: %v", d.Reason, d.Cause)
 			}
 			for name, want := range map[string]string{"Authorization": c.authorization, "X-Hasura-Token": c.named, "X_hasura_token": ""} {
-				compareField(t, "upstream", name, upstreamOf(r, &d, name), want)
+				corpus.CheckField(t, "upstream", name, upstreamOf(r, &d, name), want)
 			}
 			if diff := cmp.Diff(c.asked, m.tokens); diff != "" {
 				t.Errorf("templates asked for (-want +got):\n%s", diff)
@@ -213,8 +214,8 @@ func TestTheUpstreamReceivesAnAssertion(t *testing.T) {
 			if !d.Allowed() {
 				t.Fatalf("%s: %v", d.Reason, d.Cause)
 			}
-			compareField(t, "upstream", "X-Clerkgate-Assertion", upstreamOf(r, &d, "X-Clerkgate-Assertion"), c.want)
-			compareField(t, "upstream", "X_Clerkgate.Assertion", upstreamOf(r, &d, "X_Clerkgate.Assertion"), "")
+			corpus.CheckField(t, "upstream", "X-Clerkgate-Assertion", upstreamOf(r, &d, "X-Clerkgate-Assertion"), c.want)
+			corpus.CheckField(t, "upstream", "X_Clerkgate.Assertion", upstreamOf(r, &d, "X_Clerkgate.Assertion"), "")
 			noNameTwice(t, &d)
 		})
 	}

@@ -274,8 +274,8 @@ func TestAuthenticatorKnowsItsInstance(t *testing.T) {
 	}
 	for _, tt := range tests {
 		a := testAuthenticator(t, tt.config)
-		if a.Issuer() != tt.issuer || a.FrontendAPI() != tt.frontend || a.SignInURL() != tt.signIn || len(a.issuers()) != tt.issuers || !a.Ready() {
-			t.Errorf("%s: %q, %q, %q, %q", tt.name, a.issuers(), a.FrontendAPI(), a.SignInURL(), a.AuthorizedParties())
+		if a.Issuer() != tt.issuer || a.FrontendAPI() != tt.frontend || a.Instance().SignInURL != tt.signIn || len(a.issuers()) != tt.issuers || !a.Ready() {
+			t.Errorf("%s: %q, %q, %q, %q", tt.name, a.issuers(), a.FrontendAPI(), a.Instance().SignInURL, a.Instance().Origins)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 // FrontendAPI returns the instance's Frontend API as the configuration has it:
@@ -46,17 +48,13 @@ func (a *Authenticator) instanceIssuers() []string {
 	return issuers
 }
 
-// SignInURL returns where visitors sign in: the configured page, a path or an
-// absolute URL, else the instance's Account Portal. Without an instance it is "".
-func (a *Authenticator) SignInURL() string {
-	if a.config.SignInURL != "" || a.key.Host == "" {
-		return a.config.SignInURL
+// Instance returns what a policy must know to send browsers to the instance and
+// back: where they sign in, which is the configured page, or else the instance's
+// Account Portal, and the origins whose tokens are accepted.
+func (a *Authenticator) Instance() policy.Instance {
+	i := policy.Instance{SignInURL: a.config.SignInURL, Origins: slices.Clone(a.config.AuthorizedParties)}
+	if i.SignInURL == "" && a.key.Host != "" {
+		i.SignInURL = a.key.accountsURL() + "/sign-in"
 	}
-	return a.key.accountsURL() + "/sign-in"
-}
-
-// AuthorizedParties returns the origins whose tokens are taken; empty takes
-// those of all.
-func (a *Authenticator) AuthorizedParties() []string {
-	return slices.Clone(a.config.AuthorizedParties)
+	return i
 }

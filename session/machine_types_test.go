@@ -13,7 +13,7 @@ import (
 func TestEveryTokenTypeIsVerifiedAndNamesSomebody(t *testing.T) {
 	t.Parallel()
 	prefixes := map[string]policy.TokenType{}
-	for _, kind := range policy.TokenTypesOfClerk() {
+	for _, kind := range policy.KnownTokenTypes() {
 		if kind == policy.SessionToken {
 			continue
 		}

@@ -77,13 +77,13 @@ func (g *gates) reload() error {
 // notices.
 func (g *gates) prepare(next *state) (findings []setup.Finding, err error) {
 	_, findings, err = setup.LoadFile(g.options.config, func(config *setup.Config) ([]policy.Warning, error) {
-		next.config = config
-		if next.gate, err = next.lease.Gate(config, setup.Options{Logger: g.logger}); err != nil || g.options.http == "" {
+		gate, err := next.lease.Gate(config, setup.Options{Logger: g.logger})
+		if next.config, next.gate = config, gate; err != nil || g.options.http == "" {
 			return nil, err
 		}
-		handler, more, err := edgeHandler(next, g.options, g.logger)
+		handler, warnings, err := edgeHandler(next, g.options, g.logger)
 		next.handler = handler
-		return more, err
+		return warnings, err
 	})
 	return findings, err
 }

@@ -58,7 +58,7 @@ func startEdge(ctx context.Context, address string, handler http.Handler, logger
 func edgeHandler(s *state, o *serveOptions, logger *slog.Logger) (handler http.Handler, warnings []policy.Warning, err error) {
 	page, err := sessionpage.New(sessionpage.Options{
 		Clerk: s.config.Clerk, Authenticator: s.gate.Session, TrustedProxies: s.config.TrustedProxies,
-		Instance: policy.Instance{SignInURL: s.gate.Session.SignInURL(), Origins: s.gate.Session.AuthorizedParties()},
+		Instance: s.gate.Session.Instance(),
 		Limiter:  s.gate.Stores.Limiter, Logger: logger, Revoker: s.gate.Stores.Revocations, Revocations: s.gate.Stores.Revocations,
 	})
 	if err != nil {

@@ -62,7 +62,7 @@ func newGate(ctx context.Context, clerk session.Config, metrics prometheus.Regis
 	p, err := policy.New(rules, policy.Deps{
 		Authenticator: authenticator,
 		Limiter:       ratelimit.NewMemory(ratelimit.Options{}),
-		Instance:      policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
+		Instance:      authenticator.Instance(),
 		Now:           time.Now,
 	})
 	if err != nil {

@@ -139,7 +139,7 @@ func TestEveryAttributeIsAsserted(t *testing.T) {
 		}
 		for _, a := range policy.Attributes() {
 			first, _, _ := strings.Cut(a.Text(p), a.Separator)
-			if a.Separator == "" {
+			if !a.IsList() {
 				first = a.Text(p)
 			}
 			if !strings.Contains(string(text)+subjectOf(p), first) {

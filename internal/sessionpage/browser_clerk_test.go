@@ -36,7 +36,7 @@ func TestBrowserSignsInAndOutWithTheLocalClerk(t *testing.T) {
 	t.Cleanup(authenticator.Close)
 	w := newWorld(t, func(o *Options) {
 		o.Clerk, o.Authenticator, o.HTTPClient, o.Revoker, o.Request, o.SignedOutURL = config, authenticator, nil, nil, httpgate.Request, DefaultPrefix
-		o.Instance = policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()}
+		o.Instance = authenticator.Instance()
 	})
 	server.Config.Handler = w
 	server.Start()

@@ -54,7 +54,7 @@ func newWorldAt(tb testing.TB, now func() time.Time, change func(*Options)) *wor
 	tb.Cleanup(authenticator.Close)
 	o := Options{
 		Clerk: config, Authenticator: authenticator, Request: overHTTPS, Revoker: w.edge, HTTPClient: w.api.client(),
-		Instance: policy.Instance{SignInURL: authenticator.SignInURL(), Origins: authenticator.AuthorizedParties()},
+		Instance: authenticator.Instance(),
 		Logger:   slog.New(slog.NewTextHandler(&w.log, nil)),
 		Now:      now,
 	}

@@ -101,7 +101,7 @@ func (g *Gate) assemble(config *Config, o Options) (policy.Deps, error) {
 		}
 	}
 	deps.Authenticator = g.Session
-	deps.Instance = policy.Instance{SignInURL: g.Session.SignInURL(), Origins: g.Session.AuthorizedParties()}
+	deps.Instance = g.Session.Instance()
 	deps.Limiter, deps.Revocations = g.Stores.Limiter, g.Stores.Revocations
 	g.Upstream.lend(&deps)
 	return deps, nil

@@ -38,6 +38,7 @@ type poolKey struct {
 
 // pooled is one thing with those who have it.
 type pooled struct {
+	key   poolKey
 	value any
 	users int
 	once  sync.Once // starts
@@ -67,7 +68,6 @@ func (p *Pool) Users(value any) int {
 type Lease struct {
 	pool   *Pool
 	things []*pooled
-	keys   []poolKey
 }
 
 // Lease returns a lease of nothing yet.
@@ -79,14 +79,14 @@ func (l *Lease) take(key poolKey, construct func(*pooled) error) (any, error) {
 	defer l.pool.mu.Unlock()
 	thing, ok := l.pool.held[key]
 	if !ok {
-		thing = new(pooled)
+		thing = &pooled{key: key}
 		if err := construct(thing); err != nil {
 			return nil, err
 		}
 		l.pool.held[key] = thing
 	}
 	thing.users++
-	l.things, l.keys = append(l.things, thing), append(l.keys, key)
+	l.things = append(l.things, thing)
 	return thing.value, nil
 }
 
@@ -117,13 +117,13 @@ func (l *Lease) Release() {
 	}
 	l.pool.mu.Lock()
 	var last []*pooled
-	for i, thing := range l.things {
+	for _, thing := range l.things {
 		if thing.users--; thing.users == 0 {
-			delete(l.pool.held, l.keys[i])
+			delete(l.pool.held, thing.key)
 			last = append(last, thing)
 		}
 	}
-	l.things, l.keys = nil, nil
+	l.things = nil
 	l.pool.mu.Unlock()
 	for _, thing := range last {
 		if thing.close != nil {
