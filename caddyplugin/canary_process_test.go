@@ -1,10 +1,7 @@
 package caddyplugin
 
 import (
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -55,19 +52,11 @@ func newSecretive(t *testing.T) *secretive {
 // assertionKey writes the key and returns what is secret in its file.
 func (s *secretive) assertionKey(t *testing.T) string {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
+	text := clerktest.SigningKey(t)
+	if err := os.WriteFile(filepath.Join(s.folder, "assertion.pem"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := os.WriteFile(filepath.Join(s.folder, "assertion.pem"), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return strings.Split(string(text), "\n")[1]
+	return strings.Split(text, "\n")[1]
 }
 
 // caddyfile is as docs/caddy.md has it, with more lines for clerk_auth.

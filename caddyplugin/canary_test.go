@@ -12,23 +12,6 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// hidden is in every secret of these tests.
-const hidden = "CANARY7kq2"
-
-// shapely are secrets that can be told by their form, wherever they get to.
-var shapely = map[string]string{
-	"a secret key":      "sk_live_" + hidden + "0123456789abcdefghij",
-	"a signing secret":  "whsec_" + hidden + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw==",
-	"a machine key":     "ak_" + hidden + "0123456789",
-	"a session token":   "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1." + hidden,
-	"a private key":     "-----BEGIN PRIVATE KEY-----\n" + hidden + "\n-----END PRIVATE KEY-----",
-	"a Redis URL":       "redis://edge:" + hidden + "@redis:6379/0",
-	"a bad Redis URL":   "redis://edge:" + hidden + "%zz@redis:port/x?y",
-	"a password's URL":  "redis://" + hidden + "@redis:6379",
-	"a site's URL":      "https://user:" + hidden + "@app.example.com/x",
-	"a URL of a scheme": "ftp://user:" + hidden + "@app.example.com",
-}
-
 // secretLines take secrets that have no form.
 var secretLines = []string{"redis %s x", "secret_key %s", "jwt_key %s", "webhook_secret %s", "machine_secret_key %s", "redis {\nurl %s\n}", "redis {\nurl redis://h\npassword %s\n}", "redis {\nurl redis://h\ntls {\nkey %s\n}\n}", "assertion {\nkey %s\n}"}
 
@@ -70,18 +53,18 @@ func TestNoSecretIsInWhatCaddyRefuses(t *testing.T) {
 				}
 				said = err.Error()
 			}
-			if refused++; len(leaktest.Secrets{"it": hidden}.In(said)) > 0 {
+			if refused++; len(leaktest.Secrets{"it": leaktest.Canary}.In(said)) > 0 {
 				t.Errorf("of\n%s\nCaddy says %.500s", block, said)
 			}
 		}
 	}
 	for _, line := range lines() {
-		for name, secret := range shapely {
+		for name, secret := range leaktest.Forms {
 			t.Run(line+" "+name, func(t *testing.T) { check(t, line, secret) })
 		}
 	}
 	for _, line := range secretLines {
-		for _, secret := range []string{hidden, "pk_test_" + hidden, "0x" + hidden, hidden + " " + hidden} {
+		for _, secret := range []string{leaktest.Canary, "pk_test_" + leaktest.Canary, "0x" + leaktest.Canary, leaktest.Canary + " " + leaktest.Canary} {
 			t.Run(line, func(t *testing.T) { check(t, line, secret) })
 		}
 	}
@@ -93,7 +76,7 @@ func TestNoSecretIsInWhatCaddyRefuses(t *testing.T) {
 // In JSON, a secret gets to where a Caddyfile would not let it.
 func TestNoSecretIsInWhatIsSaidOfJSON(t *testing.T) {
 	for field := range map[string]bool{"clerk.secret_key": true, "clerk.publishable_key": true, "clerk.clock_skew": true, "clerk.authorized_parties": true, "redis.url": true, "redis.budget": true, "redis.addresses": true, "revocation.max_token_lifetime": true, "assertion.lifetime": true, "limits.a.window": true, "limits.a.key": true, "mode": true, "default.access": true, "file": true} {
-		for name, secret := range shapely {
+		for name, secret := range leaktest.Forms {
 			t.Run(field+" "+name, func(t *testing.T) {
 				tree := map[string]any{"handler": "clerk_auth"}
 				at, steps := tree, strings.Split(field, ".")
@@ -108,7 +91,7 @@ func TestNoSecretIsInWhatIsSaidOfJSON(t *testing.T) {
 					t.Fatal(err)
 				}
 				config.AppsRaw["http"] = routes
-				if err := caddy.Validate(&config); err == nil || len(leaktest.Secrets{"it": hidden}.In(err.Error())) > 0 {
+				if err := caddy.Validate(&config); err == nil || len(leaktest.Secrets{"it": leaktest.Canary}.In(err.Error())) > 0 {
 					t.Errorf("Caddy says %v", err)
 				}
 			})

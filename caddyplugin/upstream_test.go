@@ -2,10 +2,6 @@ package caddyplugin
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/clerkgate/clerkgate/internal/clerktest"
 	"github.com/clerkgate/clerkgate/internal/corpus"
 	"github.com/clerkgate/clerkgate/policy"
 )
@@ -98,16 +95,8 @@ func TestABadSigningKeyIsRefusedWithoutShowingIt(t *testing.T) {
 // The key may come from a file, as every value may.
 func TestTheSigningKeyIsReadFromAFile(t *testing.T) {
 	t.Parallel()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(t.TempDir(), "assertion.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(clerktest.SigningKey(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h, err := provisioned(t, `{"clerk": `+instanceJSON(t)+`, "assertion": {"algorithm": "EdDSA", "key": "{file.`+file+`}"}}`)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
+	"github.com/clerkgate/clerkgate/internal/redact"
 )
 
 // rule is a compiled Rule.
@@ -304,11 +305,12 @@ func (c *ruleCompiler) forbidden(path string, config *Rule, r *rule) {
 	r.forbidden = f
 }
 
-// patternError carries the position and advice of a bad pattern.
+// patternError carries the position and advice of a bad pattern. Advice is made of the
+// pattern, and so might show a part of a secret that got there.
 func patternError(path string, err error) error {
 	if syntax, ok := errors.AsType[*pathpattern.SyntaxError](err); ok {
 		problem := &ConfigError{Path: path, Msg: fmt.Sprintf("bad pattern %q: %s", syntax.Pattern, syntax.Msg)}
-		if syntax.Suggestion != "" {
+		if syntax.Suggestion != "" && redact.Text(syntax.Pattern) == syntax.Pattern {
 			problem.Suggestion = "write " + quoted(syntax.Suggestion)
 		}
 		return problem

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -25,20 +22,6 @@ import (
 	"github.com/clerkgate/clerkgate/revocation"
 )
 
-// pemKey makes a key in PEM form.
-func pemKey(t *testing.T) string {
-	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 // get is the body of what an address answers.
 func get(t *testing.T, url string) string {
 	t.Helper()
@@ -56,7 +39,7 @@ func TestNoSecretIsInWhatAServerSays(t *testing.T) {
 	t.Parallel()
 	const host = "app.example.com"
 	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{"http://" + host}, Templates: map[string]clerktest.Template{"own": {}}})
-	password, machine, webhook, key := rand.Text(), "ak_"+rand.Text(), clerktest.NewWebhookSecret(), pemKey(t)
+	password, machine, webhook, key := rand.Text(), "ak_"+rand.Text(), clerktest.NewWebhookSecret(), clerktest.SigningKey(t)
 	redis := testredis.Start(t, "--requirepass", password)
 	secrets := leaktest.Secrets{"the secret key": clerk.SecretKey(), "the machine secret key": machine, "the password of Redis": password, "the signing secret": webhook, "the assertion key": strings.Split(key, "\n")[1]}
 	visits := secrets.Visits(t, clerk, webhook, revocation.Path)

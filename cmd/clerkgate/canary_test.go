@@ -6,31 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/clerkgate/clerkgate/internal/leaktest"
 )
 
-// canary is in every secret of these tests, and must be in nothing that is said.
-const canary = "CANARY7kq2"
-
-// written are secrets in the forms that they have, each of which gets into the
-// wrong field.
-var written = map[string]string{
-	"a secret key":       "sk_live_" + canary + "0123456789abcdefghij",
-	"a test key":         "sk_test_" + canary,
-	"a signing secret":   "whsec_" + canary + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw==",
-	"a machine key":      "ak_" + canary + "0123456789",
-	"a session token":    "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1." + canary,
-	"a private key":      "-----BEGIN PRIVATE KEY-----\n" + canary + "\n-----END PRIVATE KEY-----",
-	"half a private key": "-----BEGIN PRIVATE KEY-----\n" + canary,
-	"a Redis URL":        "redis://edge:" + canary + "@redis:6379/0",
-	"a bad Redis URL":    "redis://edge:" + canary + "%zz@redis:port/x?y",
-	"a password alone":   "redis://" + canary + "@redis:6379",
-	"slashes":            "rediss://edge:a/b#" + canary + "?@redis:6380",
-	"a site's URL":       "https://user:" + canary + "@app.example.com/x",
-	"no scheme":          "edge:" + canary + "@redis:6379",
-	"an odd scheme":      "ftp://user:" + canary + "@app.example.com",
-}
-
-// fields are where they get to.
+// fields are where secrets get to.
 var fields = []string{
 	"clerk.publishable_key", "clerk.secret_key", "clerk.jwt_key", "clerk.webhook_secret", "clerk.machine_secret_key", "clerk.api_url", "clerk.sign_in_url",
 	"clerk.sign_up_url", "clerk.proxy_url", "clerk.domain", "clerk.authorized_parties", "clerk.issuer", "clerk.audience", "clerk.clock_skew", "clerk.satellite",
@@ -81,7 +61,7 @@ func TestNoSecretIsInWhatCommandsSay(t *testing.T) {
 	expectSilence := func(t *testing.T, args ...string) {
 		t.Helper()
 		out, err := run(t, args...)
-		if text := out + fmt.Sprint(err); strings.Contains(text, canary) {
+		if text := out + fmt.Sprint(err); strings.Contains(text, leaktest.Canary) {
 			t.Errorf("%s says %.600s", args[0], text)
 		}
 		said++
@@ -111,12 +91,12 @@ func TestNoSecretIsInWhatCommandsSay(t *testing.T) {
 	}
 	plain := map[string]func(string) any{"as it is": shapes["as it is"]}
 	for _, field := range fields {
-		for form, secret := range written {
+		for form, secret := range leaktest.Forms {
 			t.Run(field+", "+form, func(t *testing.T) { check(t, field, secret, plain) })
 		}
 	}
 	for _, field := range secretFields {
-		for _, secret := range []string{canary, canary + "\n", `"` + canary, "pk_test_" + canary, "\x01" + canary, "0x" + canary} {
+		for _, secret := range []string{leaktest.Canary, leaktest.Canary + "\n", `"` + leaktest.Canary, "pk_test_" + leaktest.Canary, "\x01" + leaktest.Canary, "0x" + leaktest.Canary} {
 			t.Run(field+", no form", func(t *testing.T) { check(t, field, secret, shapes) })
 		}
 	}
