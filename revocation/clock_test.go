@@ -150,8 +150,7 @@ func TestAStoreWhoseClockWasSetIsToldAgain(t *testing.T) {
 			server.Do(t, "XTRIM", log, "MAXLEN", 1)
 			c.passed.Add(int64(passed))
 			eventually(t, "telling", func() bool { return server.Do(t, "XLEN", log) == int64(2) })
-			late := node(t, at(server.Addr), Options{times: quick})
-			eventually(t, "readiness of a node that came late", late.Ready)
+			late := lateNode(t, at(server.Addr), Options{times: quick})
 			if !refuses(late, "sess_1") {
 				t.Error("it was not told")
 			}

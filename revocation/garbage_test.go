@@ -75,8 +75,7 @@ func TestWhatOthersDoToTheStore(t *testing.T) {
 				}
 				time.Sleep(quick.read / 4)
 			}
-			late := node(t, at(server.Addr), Options{times: quick})
-			eventually(t, "readiness of a node that came late", late.Ready)
+			late := lateNode(t, at(server.Addr), Options{times: quick})
 			if !refuses(late, "sess_1") || !refuses(late, "sess_3") || refuses(late, "sess_2") {
 				t.Error("a node that came late does not know what it should")
 			}
@@ -103,8 +102,7 @@ func TestAFullStoreIsToldLater(t *testing.T) {
 	}
 	server.Do(t, "CONFIG", "SET", "maxmemory", "0")
 	eventually(t, "telling", func() bool { return len(a.lacking(a.steady())) == 0 })
-	late := node(t, at(server.Addr), Options{times: quick})
-	eventually(t, "readiness of a node that came late", late.Ready)
+	late := lateNode(t, at(server.Addr), Options{times: quick})
 	if !refuses(late, "sess_1") {
 		t.Error("it was not told")
 	}

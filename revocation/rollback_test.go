@@ -29,8 +29,7 @@ func TestAnOlderSnapshotIsToldAgain(t *testing.T) {
 	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
 	server.Restart(t)
 	eventually(t, "telling", func() bool { return server.Do(t, "XLEN", newKeys("clerkgate", "").log) == int64(2) })
-	late := node(t, at(server.Addr), Options{times: quick})
-	eventually(t, "readiness of a node that came late", late.Ready)
+	late := lateNode(t, at(server.Addr), Options{times: quick})
 	if !refuses(late, "sess_0") || !refuses(late, "sess_1") || !refuses(a, "sess_1") {
 		t.Error("forgotten with the store")
 	}
@@ -134,8 +133,7 @@ func TestWhatNobodyKnowsIsRefusedWhereThatIsSaid(t *testing.T) {
 		home, _ := server.Do(t, "GET", newKeys("clerkgate", "").home).(string)
 		return home != "" && !strings.HasSuffix(home, " new")
 	})
-	late := node(t, at(server.Addr), Options{Deny: true, times: quick})
-	eventually(t, "readiness of a node that came late", late.Ready)
+	late := lateNode(t, at(server.Addr), Options{Deny: true, times: quick})
 	old := &policy.Principal{TokenType: policy.SessionToken, SessionID: "sess_1", UserID: "user_1", IssuedAt: before}
 	if got := late.Revoked(old, time.Now()); got != policy.ReasonClaimsStale {
 		t.Errorf("%q for a token of before, at another", got)

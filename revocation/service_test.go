@@ -33,6 +33,14 @@ func node(t *testing.T, c redisclient.Config, o Options) *Service {
 	return s
 }
 
+// lateNode is a node that comes when there is something to know, once it is ready.
+func lateNode(t *testing.T, c redisclient.Config, o Options) *Service {
+	t.Helper()
+	s := node(t, c, o)
+	eventually(t, "readiness of a node that came late", s.Ready)
+	return s
+}
+
 func at(address string) redisclient.Config {
 	return redisclient.Config{Addresses: policy.StringList{address}}
 }
@@ -97,8 +105,7 @@ func TestNodesLearnFromEachOther(t *testing.T) {
 			for _, s := range []*Service{a, b} {
 				eventually(t, "knowing both", func() bool { return refuses(s, "sess_a") && refuses(s, "sess_b") })
 			}
-			late := node(t, c, Options{})
-			eventually(t, "readiness of a node that came late", late.Ready)
+			late := lateNode(t, c, Options{})
 			if !refuses(late, "sess_a") || !refuses(late, "sess_b") {
 				t.Error("a node was ready before it knew")
 			}
@@ -115,8 +122,7 @@ func TestAStoreThatForgotIsToldAgain(t *testing.T) {
 	revoke(t, a, "sess_1")
 	server.Restart(t)
 	eventually(t, "readiness after the restart", func() bool { return a.Stats().Rewritten > 0 && a.Ready() })
-	late := node(t, at(server.Addr), Options{})
-	eventually(t, "readiness of a node that came late", late.Ready)
+	late := lateNode(t, at(server.Addr), Options{})
 	if !refuses(late, "sess_1") {
 		t.Error("forgotten with the store")
 	}

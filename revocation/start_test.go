@@ -93,8 +93,7 @@ func TestAStoreThatIsEmptiedIsToldAgain(t *testing.T) {
 	revoke(t, a, "sess_1")
 	server.Do(t, "FLUSHALL")
 	eventually(t, "telling", func() bool { return a.Stats().Rewritten > 0 })
-	late := node(t, at(server.Addr), Options{})
-	eventually(t, "readiness of a node that came late", late.Ready)
+	late := lateNode(t, at(server.Addr), Options{})
 	if !refuses(late, "sess_1") {
 		t.Error("forgotten with the store")
 	}
@@ -166,8 +165,7 @@ func TestNewsDoNotWaitUntilAllIsToldAgain(t *testing.T) {
 	if told := full.Stats().Rewritten; told >= many {
 		t.Errorf("the news came after %d were told", told)
 	}
-	late := node(t, at(server.Addr), Options{})
-	eventually(t, "readiness of a node that came late", late.Ready)
+	late := lateNode(t, at(server.Addr), Options{})
 	if n := late.Len(); n < many {
 		t.Errorf("ready with %d of %d", n, many)
 	}

@@ -131,15 +131,7 @@ func TestEverythingWrongIsReportedAtOnce(t *testing.T) {
 
 func TestAGateDecidesAndStops(t *testing.T) {
 	t.Parallel()
-	config, _, err := Load("gate.yaml", []byte("clerk: {publishable_key: "+publishableKey+"}\nrules:\n  - {name: home, match: {path: /}, access: public}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate, err := New(*config, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer gate.Close()
+	_, gate := gateOf(t, "clerk: {publishable_key: "+publishableKey+"}\nrules:\n  - {name: home, match: {path: /}, access: public}\n")
 	if gate.Ready() {
 		t.Error("ready without keys")
 	}
@@ -207,4 +199,19 @@ rules: [{name: sign-in, match: {path: /sign-in}, access: public}]
 			t.Errorf("%sx is taken, too", azp)
 		}
 	}
+}
+
+// gateOf is the gate of a document, closed when the test ends.
+func gateOf(t *testing.T, document string) (*Config, *Gate) {
+	t.Helper()
+	config, _, err := Load("gate.yaml", []byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate, err := New(*config, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(gate.Close)
+	return config, gate
 }

@@ -21,20 +21,12 @@ func TestStrangersLeaveRoomForWhatHasEnded(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_c2VjdXJpdHktdGVzdC1zZWNyZXQtMTIzNDU2Nzg="
 	server := testredis.Start(t, "--maxmemory", "6mb", "--maxmemory-policy", "noeviction")
-	config, _, err := Load("gate.yaml", []byte(`
+	config, gate := gateOf(t, `
 clerk: {publishable_key: `+publishableKey+`, secret_key: sk_live_0123456789abcdefghij0123456789abcdefghij01, webhook_secret: "`+secret+`"}
 redis: {addresses: "`+server.Addr+`", budget: 20s}
 limits: {per-key: {limit: 100, window: 1h, key: "header:X-Api-Key", on_store_error: deny}}
 rules: [{name: home, match: {path: /}, access: public, limits: per-key}]
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate, err := New(*config, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer gate.Close()
+`)
 	receiver, err := gate.Stores.Receiver(config)
 	if err != nil {
 		t.Fatal(err)

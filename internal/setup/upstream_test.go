@@ -205,15 +205,7 @@ func TestClerksRefusalsDoNotPassNorLeak(t *testing.T) {
 				t.Fatal(err)
 			}
 			file, _ := writeKey(t)
-			config, _, err := Load("gate.yaml", []byte(clerk.documentOf(file)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			gate, err := New(*config, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer gate.Close()
+			_, gate := gateOf(t, clerk.documentOf(file))
 			token := clerk.Mint(session, clerktest.Token{})
 			clerk.refuse.Store(int32(c.status))
 			if c.ended {
@@ -289,18 +281,10 @@ func TestTheUpstreamsTokenFollowsAChange(t *testing.T) {
 		{Kind: revocation.Everybody, Effect: revocation.Stale},
 	} {
 		clerk := clerktest.Start(t, clerktest.Options{Live: true, Templates: map[string]clerktest.Template{"hasura": {Lifetime: time.Hour, Claims: map[string]any{"x-role": "admin"}}}})
-		config, _, err := Load("gate.yaml", []byte(`
+		_, gate := gateOf(t, `
 clerk: {publishable_key: `+clerk.PublishableKey()+`, secret_key: `+clerk.SecretKey()+`, api_url: `+clerk.URL()+`, webhook_secret: whsec_Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LTAx}
 upstream_token: {template: hasura, header: X-Hasura-Token}
-`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		gate, err := New(*config, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer gate.Close()
+`)
 		ada, err := clerk.SignIn("user_ada")
 		if err != nil {
 			t.Fatal(err)
