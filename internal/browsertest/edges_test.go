@@ -3,12 +3,10 @@ package browsertest
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/clerkgate/clerkgate/extauthz"
@@ -83,24 +81,18 @@ func decoded(t *testing.T, config setup.Config) object {
 func startEnvoy(t *testing.T, sites []site) {
 	t.Helper()
 	testenvoy.Binary(t) // skips early
-	var listeners, clusters strings.Builder
-	cluster := func(name, protocol, address string) {
-		host, port, err := net.SplitHostPort(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&clusters, envoyCluster, name, protocol, host, port)
-	}
+	var listeners []testenvoy.Listener
+	var clusters []testenvoy.Cluster
 	for n, s := range sites {
 		_, port, err := net.SplitHostPort(s.address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&listeners, envoyListener, n, port, n, n)
-		cluster("authz"+strconv.Itoa(n), "{ http2_protocol_options: {} }", serveAuthz(t, s.config))
-		cluster("app"+strconv.Itoa(n), "{ http_protocol_options: {} }", s.upstream)
+		authz, app := "authz"+strconv.Itoa(n), "app"+strconv.Itoa(n)
+		listeners = append(listeners, testenvoy.Listener{Name: "site" + strconv.Itoa(n), Port: port, Manager: "xff_num_trusted_hops: 1", Authz: authz, Cluster: app})
+		clusters = append(clusters, testenvoy.Cluster{Name: authz, Address: serveAuthz(t, s.config), HTTP2: true}, testenvoy.Cluster{Name: app, Address: s.upstream})
 	}
-	testenvoy.Start(t, fmt.Sprintf(envoyBootstrap, listeners.String(), clusters.String()))
+	testenvoy.Start(t, testenvoy.Bootstrap(listeners, clusters))
 }
 
 // serveAuthz starts an ext_authz server for a configuration.
@@ -134,49 +126,3 @@ func serveAuthz(t *testing.T, config setup.Config) string {
 	})
 	return listener.Addr().String()
 }
-
-const envoyBootstrap = `
-admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }
-static_resources:
-  listeners:%s
-  clusters:%s
-`
-
-const envoyListener = `
-    - name: site%d
-      address: { socket_address: { address: 127.0.0.1, port_value: %s } }
-      filter_chains:
-        - filters:
-            - name: envoy.filters.network.http_connection_manager
-              typed_config:
-                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-                stat_prefix: site
-                use_remote_address: true
-                xff_num_trusted_hops: 1
-                http_filters:
-                  - name: envoy.filters.http.ext_authz
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
-                      transport_api_version: V3
-                      grpc_service: { envoy_grpc: { cluster_name: authz%d, authority: authz.internal }, timeout: 20s }
-                      failure_mode_allow: false
-                      status_on_error: { code: ServiceUnavailable }
-                      encode_raw_headers: true
-                  - name: envoy.filters.http.router
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-                route_config:
-                  virtual_hosts:
-                    - { name: all, domains: ["*"], routes: [ { match: { prefix: "" }, route: { cluster: app%d } } ] }`
-
-const envoyCluster = `
-    - name: %s
-      connect_timeout: 5s
-      type: STATIC
-      typed_extension_protocol_options:
-        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          explicit_http_config: %s
-      load_assignment:
-        cluster_name: all
-        endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: %s, port_value: %s } } } } ] } ]`

@@ -35,59 +35,11 @@ func documented(t *testing.T, first string) string {
 func (f *fleet) startEnvoy(t *testing.T, n *node, address string) {
 	t.Helper()
 	routes := strings.TrimPrefix(documented(t, "routes:\n"), "routes:\n")
-	testenvoy.Start(t, fmt.Sprintf(envoyBootstrap, port(address), strings.ReplaceAll(strings.TrimSuffix(routes, "\n"), "\n", "\n"+strings.Repeat(" ", 24)),
-		port(n.grpc), port(n.http), port(f.upstream)))
+	testenvoy.Start(t, testenvoy.Bootstrap(
+		[]testenvoy.Listener{{Name: "edge", Port: port(address), Authz: "clerkgate", Routes: routes}},
+		[]testenvoy.Cluster{{Name: "clerkgate", Address: n.grpc, HTTP2: true}, {Name: "clerkgate_http", Address: n.http}, {Name: "app", Address: f.upstream}},
+	))
 }
-
-const envoyBootstrap = `
-admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }
-static_resources:
-  listeners:
-    - name: edge
-      address: { socket_address: { address: 127.0.0.1, port_value: %s } }
-      filter_chains:
-        - filters:
-            - name: envoy.filters.network.http_connection_manager
-              typed_config:
-                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-                stat_prefix: edge
-                use_remote_address: true
-                http_filters:
-                  - name: envoy.filters.http.ext_authz
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
-                      transport_api_version: V3
-                      grpc_service: { envoy_grpc: { cluster_name: clerkgate, authority: authz.internal }, timeout: 20s }
-                      failure_mode_allow: false
-                      status_on_error: { code: ServiceUnavailable }
-                      encode_raw_headers: true
-                  - name: envoy.filters.http.router
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-                route_config:
-                  virtual_hosts:
-                    - name: all
-                      domains: ["*"]
-                      routes:
-                        %s
-  clusters:
-    - name: clerkgate
-      type: STATIC
-      connect_timeout: 5s
-      typed_extension_protocol_options:
-        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          explicit_http_config: { http2_protocol_options: {} }
-      load_assignment: { cluster_name: clerkgate, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } } } ] } ] }
-    - name: clerkgate_http
-      type: STATIC
-      connect_timeout: 5s
-      load_assignment: { cluster_name: clerkgate_http, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } } } ] } ] }
-    - name: app
-      type: STATIC
-      connect_timeout: 5s
-      load_assignment: { cluster_name: app, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } } } ] } ] }
-`
 
 // caddy is a Caddy with this module.
 type caddy struct {

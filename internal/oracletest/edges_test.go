@@ -100,18 +100,20 @@ func startGate(t *testing.T, policy string) string {
 // lines of its connection manager.
 func startEnvoy(t *testing.T, name, settings string, gates gated[string], upstreams []*upstream) *edge {
 	t.Helper()
-	var listeners, clusters strings.Builder
+	var listeners []testenvoy.Listener
+	clusters := []testenvoy.Cluster{{Name: "gate", Address: gates.plain, HTTP2: true}, {Name: "gate-mounted", Address: gates.mounted, HTTP2: true}}
 	e := &edge{name: name, plain: map[string]string{}}
 	for _, u := range upstreams {
 		if u.onlyCaddy {
 			continue
 		}
-		fmt.Fprintf(&listeners, envoyListener, u.name, settings, gated[string]{"gate", "gate-mounted"}.of(u))
-		fmt.Fprintf(&clusters, envoyCluster, u.name, "", port(u.address))
+		listeners = append(listeners, testenvoy.Listener{
+			Name: u.name, Manager: settings + "\n                internal_address_config: {}", Authz: gated[string]{"gate", "gate-mounted"}.of(u),
+			Routes: "- { match: { prefix: / }, route: { cluster: " + u.name + " } }",
+		})
+		clusters = append(clusters, testenvoy.Cluster{Name: u.name, Address: u.address})
 	}
-	fmt.Fprintf(&clusters, envoyCluster, "gate", envoyHTTP2, port(gates.plain))
-	fmt.Fprintf(&clusters, envoyCluster, "gate-mounted", envoyHTTP2, port(gates.mounted))
-	running := testenvoy.Start(t, fmt.Sprintf(envoyBootstrap, listeners.String(), clusters.String()))
+	running := testenvoy.Start(t, testenvoy.Bootstrap(listeners, clusters))
 	for _, u := range upstreams {
 		if !u.onlyCaddy {
 			e.plain[u.name] = running.Listener(t, u.name)
@@ -134,53 +136,6 @@ const hardened = `
 const bare = `
                 upgrade_configs: [ { upgrade_type: websocket } ]
                 http_protocol_options: { accept_http_10: true, default_host_for_http_10: app.test }`
-
-const (
-	envoyBootstrap = `
-admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }
-static_resources:
-  listeners:%s
-  clusters:%s
-`
-	envoyListener = `
-    - name: %[1]s
-      address: { socket_address: { address: 127.0.0.1, port_value: 0 } }
-      filter_chains:
-        - filters:
-            - name: envoy.filters.network.http_connection_manager
-              typed_config:
-                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-                stat_prefix: %[1]s
-                use_remote_address: true
-                internal_address_config: {}%[2]s
-                http_filters:
-                  - name: envoy.filters.http.ext_authz
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
-                      transport_api_version: V3
-                      grpc_service: { envoy_grpc: { cluster_name: %[3]s, authority: gate.internal }, timeout: 20s }
-                      failure_mode_allow: false
-                      status_on_error: { code: ServiceUnavailable }
-                      encode_raw_headers: true
-                  - name: envoy.filters.http.router
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-                route_config:
-                  virtual_hosts:
-                    - name: all
-                      domains: ["*"]
-                      routes: [ { match: { prefix: / }, route: { cluster: %[1]s } } ]`
-	envoyCluster = `
-    - name: %s
-      type: STATIC
-      connect_timeout: 5s%s
-      load_assignment: { cluster_name: app, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } } } ] } ] }`
-	envoyHTTP2 = `
-      typed_extension_protocol_options:
-        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          explicit_http_config: { http2_protocol_options: {} }`
-)
 
 // writeCertificate makes a certificate that nobody needs to trust.
 func writeCertificate(t *testing.T, dir string) (certificate, key string) {
