@@ -51,12 +51,16 @@ func (n *tenant) site(caddy int, redis string) string {
 	clerk_webhooks {
 		publishable_key %[2]s
 		webhook_secret %[3]s
-		redis redis://%[4]s
+		redis redis://%[4]s {
+			budget 10s # the machine may be slow
+		}
 	}
 	clerk_auth {
 		publishable_key %[2]s
 		jwt_key %[5]q
-		redis redis://%[4]s
+		redis redis://%[4]s {
+			budget 10s # the machine may be slow
+		}
 		limit few %[6]d per 24h by user {
 			on_store_error deny
 		}
