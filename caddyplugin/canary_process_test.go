@@ -156,6 +156,7 @@ func (s *secretive) shown(t *testing.T, path, body string) string {
 		r.Method = http.MethodPost
 		r.Header.Set("Content-Type", "text/caddyfile")
 	}
+	r.Close = true // a load, also one that fails, replaces the admin server, with its connections
 	return leaktest.Said(t, r)
 }
 
