@@ -4,7 +4,8 @@
 //	xcaddy build --with github.com/clerkgate/clerkgate
 //
 // The packages below it stand on their own: policy decides, session verifies
-// tokens, ratelimit counts, extauthz answers Envoy. None of them imports Caddy.
+// tokens, ratelimit counts, httpgate protects handlers, service runs a whole document,
+// extauthz answers Envoy. None of them imports Caddy.
 package clerkgate
 
 import _ "github.com/clerkgate/clerkgate/caddyplugin" // registers its modules

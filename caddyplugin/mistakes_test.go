@@ -31,7 +31,7 @@ var mistakes = map[string]struct {
 	"a role with a word":            {rule("path: /x", "require: { role: [is, admin] }"), caddyRule("path /x\nrole is admin"), `"is" is not a value`, "6:23", "6"},
 	"a field that does not exist":   {rule("path: /x", `require: { expression: "principal.email == 'x'" }`), caddyRule("path /x\nexpression `principal.email == 'x'`"), `principal has no "email"`, "6:28", "6"},
 	"an expression of no boolean":   {rule("path: /x", `require: { expression: "principal.user_id" }`), caddyRule("path /x\nexpression principal.user_id"), "not a boolean", "6:28", "6"},
-	"a public rule before":          {"rules:\n  - { name: all, match: { path: \"/(.*)\" }, access: public }\n  - { name: admin, match: { path: /admin }, require: { role: org:admin } }\n", "public /(.*)\n" + caddyRule("path /admin"), "guards nothing", "5:5", "5"},
+	"a public rule before":          {"rules:\n  - { name: all, match: { path: \"/(.*)\" }, access: public }\n  - { name: admin, match: { path: /admin }, require: { role: org:admin } }\n", "public /(.*)\n" + caddyRule("path /admin"), "protects nothing", "5:5", "5"},
 	"the same name":                 {"rules:\n  - { name: a, match: { path: /a } }\n  - { name: a, match: { path: /b } }\n", caddyRule("path /a") + caddyRule("path /b"), `"a"`, "5:13", "7"},
 	"a misspelt word":               {"defualt: { access: deny }\n", "defualt deny\n", `did you mean "default"?`, "3:1", "4"},
 	"a wrong duration":              {rule("path: /x", "freshness: { max_token_age: 1hour }"), caddyRule("path /x\nmax_token_age 1hour"), "1hour", "6:33", "6"},

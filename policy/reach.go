@@ -38,16 +38,16 @@ func (u unreached) message() (msg, suggestion string) {
 	for i, r := range u.by {
 		names[i] = quoted(r.name)
 	}
-	before, verb := "rule "+names[0], "takes"
+	before, verb := "rule "+names[0], "matches"
 	if len(names) > 1 {
-		before, verb = "rules "+strings.Join(names, ", "), "take"
+		before, verb = "rules "+strings.Join(names, ", "), "match"
 	}
 	what, does := fmt.Sprintf("rule %q", u.rule.name), "decides"
 	if u.pattern != wholeRule {
 		what = u.rule.matcher.paths[u.pattern].String()
 	}
 	if u.guardsNothing() {
-		does = "guards"
+		does = "protects"
 	}
 	return fmt.Sprintf("%s %s nothing: %s before it %s every ordinary request that it could match", what, does, before, verb),
 		"put the rule before " + names[0] + ", or remove it"

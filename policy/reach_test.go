@@ -7,7 +7,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// A guard whose every request earlier rules take guards nothing, and does not load.
+// A guard whose every request earlier rules take protects nothing, and does not load.
 // A rule that opens, and is reached by nothing, is merely in vain.
 func TestAGuardThatNothingReachesDoesNotLoad(t *testing.T) {
 	t.Parallel()
@@ -24,16 +24,16 @@ func TestAGuardThatNothingReachesDoesNotLoad(t *testing.T) {
 		rules []policy.Rule
 		want  string // path and a word of the error, "" for none
 	}{
-		"the same path":                  {[]policy.Rule{public("a", paths("/admin(.*)")), guard(paths("/admin(.*)"))}, `rules[1]: rule "guard" guards nothing: rule "a"`},
-		"a path below":                   {[]policy.Rule{public("a", paths("/api(.*)")), guard(paths("/api/admin/:path*"))}, `rules[1]: rule "guard" guards nothing`},
-		"everything":                     {[]policy.Rule{public("a", paths("/(.*)")), guard(paths("/admin(.*)", "/x"))}, `rules[1]: rule "guard" guards nothing`},
+		"the same path":                  {[]policy.Rule{public("a", paths("/admin(.*)")), guard(paths("/admin(.*)"))}, `rules[1]: rule "guard" protects nothing: rule "a"`},
+		"a path below":                   {[]policy.Rule{public("a", paths("/api(.*)")), guard(paths("/api/admin/:path*"))}, `rules[1]: rule "guard" protects nothing`},
+		"everything":                     {[]policy.Rule{public("a", paths("/(.*)")), guard(paths("/admin(.*)", "/x"))}, `rules[1]: rule "guard" protects nothing`},
 		"a look-ahead that takes it":     {[]policy.Rule{public("a", paths("/((?!_next).*)")), guard(paths("/admin(.*)"))}, `rules[1]: `},
 		"a look-ahead that leaves it":    {[]policy.Rule{public("a", paths("/((?!admin).*)")), guard(paths("/admin(.*)"))}, ""},
-		"several together":               {[]policy.Rule{public("a", paths("/users")), public("b", paths("/users/:path+")), guard(paths("/users/:path*"))}, `rules[2]: rule "guard" guards nothing: rules "a", "b" before it take`},
+		"several together":               {[]policy.Rule{public("a", paths("/users")), public("b", paths("/users/:path+")), guard(paths("/users/:path*"))}, `rules[2]: rule "guard" protects nothing: rules "a", "b" before it match`},
 		"several that leave something":   {[]policy.Rule{public("a", paths("/users")), public("b", paths("/users/:id")), guard(paths("/users/:path*"))}, ""},
-		"one of its patterns":            {[]policy.Rule{public("a", paths("/api(.*)")), guard(paths("/admin", "/api/admin"))}, `rules[1].match.path[1]: /api/admin guards nothing`},
+		"one of its patterns":            {[]policy.Rule{public("a", paths("/api(.*)")), guard(paths("/admin", "/api/admin"))}, `rules[1].match.path[1]: /api/admin protects nothing`},
 		"a pattern that a guard takes":   {[]policy.Rule{signedIn, guard(paths("/admin", "/app/admin"))}, ""},
-		"all of it, by a weaker guard":   {[]policy.Rule{signedIn, guard(paths("/app/admin"))}, `rules[1]: rule "guard" guards nothing`},
+		"all of it, by a weaker guard":   {[]policy.Rule{signedIn, guard(paths("/app/admin"))}, `rules[1]: rule "guard" protects nothing`},
 		"its method":                     {[]policy.Rule{public("a", withMethod(paths("/x"), "GET", "POST")), guard(withMethod(paths("/x"), "post"))}, `rules[1]: `},
 		"its methods, one by one":        {[]policy.Rule{public("a", withMethod(paths("/x"), "GET")), public("b", withMethod(paths("/x"), "POST")), guard(withMethod(paths("/x"), "GET", "POST"))}, `rules[2]: `},
 		"one of its methods":             {[]policy.Rule{public("a", withMethod(paths("/x"), "GET")), guard(withMethod(paths("/x"), "GET", "POST"))}, ""},

@@ -93,17 +93,17 @@ func TestTheDocumentedRoutesWorkInEnvoy(t *testing.T) {
 	defer upstream.Close()
 	path, clerk, s := instanceDocument(t, "  proxy_url: https://app.example.com/__clerk\ntrusted_proxies: 127.0.0.1\n")
 	logger := (&serveOptions{}).logger()
-	gates, err := openGates(&serveOptions{config: path, http: "127.0.0.1:0", upstream: upstream.URL}, logger)
+	gate, err := (&serveOptions{config: path, http: "127.0.0.1:0", frontend: upstream.URL}).open(newRegistry(), logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer gates.close()
-	edge, err := startEdge(t.Context(), "127.0.0.1:0", gates, logger)
+	defer gate.Close()
+	pages, err := startHTTP(t.Context(), "127.0.0.1:0", gate, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer edge.close()
-	envoy := testenvoy.Start(t, envoyBootstrap(t, edge.address()))
+	defer pages.close()
+	envoy := testenvoy.Start(t, envoyBootstrap(t, pages.address()))
 	at := envoy.Listener(t, "edge")
 	for _, c := range []struct {
 		method, target string

@@ -48,18 +48,18 @@ func TestHTTPServesTheSessionPageAndTheFrontendAPI(t *testing.T) {
 	defer upstream.Close()
 	path, clerk, s := instanceDocument(t, "  proxy_url: https://app.example.com/__clerk\ntrusted_proxies: 127.0.0.1\n")
 	logger := (&serveOptions{}).logger()
-	gates, err := openGates(&serveOptions{config: path, http: "127.0.0.1:0", upstream: upstream.URL}, logger)
+	gate, err := (&serveOptions{config: path, http: "127.0.0.1:0", frontend: upstream.URL}).open(newRegistry(), logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer gates.close()
-	edge, err := startEdge(t.Context(), "127.0.0.1:0", gates, logger)
+	defer gate.Close()
+	pages, err := startHTTP(t.Context(), "127.0.0.1:0", gate, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer edge.close()
+	defer pages.close()
 	ask := func(target, accept string, cookie bool) (*http.Response, string) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+edge.address()+target, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+pages.address()+target, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,19 +1,18 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/service"
 )
 
-// patience is how long an operator waits for Redis, for each limit.
-const patience = 5 * time.Second
+// redisTimeout is how long an operator waits for Redis, for each limit.
+const redisTimeout = 5 * time.Second
 
 // limitsOptions are the flags of the commands about limits.
 type limitsOptions struct {
@@ -53,14 +52,14 @@ What instances hold in slices of leased limits counts as used.` + aboutKeys,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.key.Every = o.key.Plan == "" && o.key.Role == ""
-			return o.each(cmd.Context(), func(ctx context.Context, stores *setup.Stores, checks []policy.LimitCheck) error {
-				shown := make([]standing, 0, len(checks))
-				for _, check := range checks {
-					result, err := stores.Shared.Show(ctx, stores.Instance, check)
-					if err != nil {
-						return err
-					}
-					shown = append(shown, newStanding(&check, &result))
+			return o.ask(func(limits *service.Limits) error {
+				standings, err := limits.Show(cmd.Context(), o.key)
+				if err != nil {
+					return err
+				}
+				shown := make([]standing, 0, len(standings))
+				for _, s := range standings {
+					shown = append(shown, newStanding(&s))
 				}
 				if o.json {
 					return writeJSON(cmd.OutOrStdout(), map[string]any{"limits": shown})
@@ -89,15 +88,10 @@ within five seconds. Slices of leased limits that they hold are spent all the sa
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.key.Every = true
-			return o.each(cmd.Context(), func(ctx context.Context, stores *setup.Stores, checks []policy.LimitCheck) error {
-				var names []string // each once, whatever number of quotas it has
-				for _, check := range checks {
-					if err := stores.Shared.Reset(ctx, stores.Instance, check); err != nil {
-						return err
-					}
-					if !slices.Contains(names, check.Name) {
-						names = append(names, check.Name)
-					}
+			return o.ask(func(limits *service.Limits) error {
+				names, err := limits.Reset(cmd.Context(), o.key)
+				if err != nil {
+					return err
 				}
 				if o.json {
 					return writeJSON(cmd.OutOrStdout(), map[string]any{"reset": names})
@@ -134,27 +128,16 @@ func (o *limitsOptions) flags(cmd *cobra.Command) {
 	}
 }
 
-// each does something with all counts of the key.
-func (o *limitsOptions) each(ctx context.Context, do func(context.Context, *setup.Stores, []policy.LimitCheck) error) error {
-	config, _, err := setup.LoadFile(o.config)
+// ask does something with the limits of the document.
+func (o *limitsOptions) ask(do func(*service.Limits) error) error {
+	limits, err := service.OpenLimits(o.config, redisTimeout)
 	if err != nil {
 		return err
 	}
-	checks, err := config.Checks(o.key)
-	if err != nil {
-		return err
-	}
-	if !config.Redis.Enabled() {
+	defer limits.Close()
+	if err = do(limits); errors.Is(err, service.ErrNoRedis) {
 		return fmt.Errorf("%s names no redis: each process counts in its own memory, which no command can reach. "+
 			"To begin anew, restart it; a reload keeps the counts", o.config)
 	}
-	config.Redis.Budget = policy.Duration(patience) // a request would not wait that long; a person does
-	stores, err := setup.OpenStores(config, setup.NewMemory(), setup.Options{})
-	if err != nil {
-		return err
-	}
-	defer stores.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(checks))*patience)
-	defer cancel()
-	return do(ctx, stores, checks)
+	return err
 }

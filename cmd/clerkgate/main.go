@@ -9,16 +9,17 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
-
-	"github.com/clerkgate/clerkgate/internal/redisclient"
 )
 
 // defaultConfig is the policy document where no other is named.
 const defaultConfig = "clerkgate.yaml"
 
 func main() {
-	redisclient.Quiet()
+	// What the driver logs, as text, is in the log and the metrics of the service.
+	redis.SetLogger(&logging.VoidLogger{})
 	if err := command().ExecuteContext(untilSignal()); err != nil {
 		fmt.Fprintln(os.Stderr, "clerkgate:", err)
 		os.Exit(1)

@@ -17,9 +17,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 const publishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
@@ -194,85 +191,6 @@ func TestServeRefusesAWrongDocument(t *testing.T) {
 	if _, err := run(t, "serve", "--config", document(t, ""), "--log-level", "loud"); err == nil || !strings.Contains(err.Error(), "loud") {
 		t.Errorf("got %v", err)
 	}
-}
-
-func TestReloadKeepsTheOldPolicyWhereTheNewOneIsWrong(t *testing.T) {
-	t.Parallel()
-	path := document(t, "default: {access: deny}\n")
-	g, err := openGates(&serveOptions{config: path}, (&serveOptions{}).logger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.close()
-	before, session := g.state.Load().gate.Policy, g.state.Load().gate.Session
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, path, string(good)+"mode: shadw\n")
-	if err := g.reload(); err == nil || g.state.Load().gate.Policy != before {
-		t.Errorf("a wrong document took effect: %v", err)
-	}
-	write(t, path, string(good)+"mode: shadow\n")
-	if err := g.reload(); err != nil || g.state.Load().gate.Policy == before {
-		t.Errorf("a good document did not take effect: %v", err)
-	}
-	if g.state.Load().gate.Session != session {
-		t.Error("the keys were dropped, though the clerk section is the same")
-	}
-}
-
-// Other settings of the stores replace them, and what they counted stays.
-func TestCountersGoOnOverAReload(t *testing.T) {
-	t.Parallel()
-	path := document(t, "revocation: {max_entries: 1000}\n")
-	logger := (&serveOptions{}).logger()
-	g, err := openGates(&serveOptions{config: path}, logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.close()
-	registry := prometheus.NewPedanticRegistry()
-	if _, err := (&serveOptions{timeout: time.Second}).authz(g, registry, logger); err != nil {
-		t.Fatal(err)
-	}
-	compare := func(entries, revoked int) {
-		t.Helper()
-		want := fmt.Sprintf(`# HELP clerkgate_revocation_entries Subjects that have an entry: sessions, users, members, organizations and credentials.
-# TYPE clerkgate_revocation_entries gauge
-clerkgate_revocation_entries{adapter="envoy"} %d
-# HELP clerkgate_revocation_revoked_total Entries that were made here, by webhooks and by people who signed out.
-# TYPE clerkgate_revocation_revoked_total counter
-clerkgate_revocation_revoked_total{adapter="envoy"} %d
-`, entries, revoked)
-		if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "clerkgate_revocation_entries", "clerkgate_revocation_revoked_total"); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := g.state.Load().gate.Stores.Revocations.RevokeSession(t.Context(), "sess_1"); err != nil {
-		t.Fatal(err)
-	}
-	compare(1, 1)
-	before := g.state.Load().gate.Stores
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, path, string(good)+"mode: shadow\n")
-	if err := g.reload(); err != nil || g.state.Load().gate.Stores != before {
-		t.Errorf("a reload took other stores for the same settings: %v", err)
-	}
-	compare(1, 1)
-	write(t, path, strings.ReplaceAll(string(good), "1000", "2000"))
-	if err := g.reload(); err != nil || g.state.Load().gate.Stores == before {
-		t.Errorf("a reload kept the stores: %v", err)
-	}
-	compare(1, 1)
-	write(t, path, strings.Replace(string(good), "1000}", "2000}\nmode: shadw", 1))
-	if err := g.reload(); err == nil {
-		t.Error("a wrong document is taken")
-	}
-	compare(1, 1)
 }
 
 // eventually waits for what another goroutine does.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/extauthz"
+	"github.com/clerkgate/clerkgate/service"
 )
 
 // serveOptions are the flags of serve.
@@ -22,7 +24,7 @@ type serveOptions struct {
 	grpc       string
 	admin      string
 	http       string
-	upstream   string
+	frontend   string
 	tls        extauthz.TLSFiles
 	timeout    time.Duration
 	drain      time.Duration
@@ -71,7 +73,7 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 	f.StringVar(&o.grpc, "grpc", "127.0.0.1:9000", "where to listen for checks: host:port or unix:/path")
 	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "where to serve health and metrics; empty: nowhere")
 	f.StringVar(&o.http, "http", "", "where to serve the session page and the Frontend API proxy; empty: nowhere")
-	f.StringVar(&o.upstream, "frontend-api", "", "base of Clerk's Frontend API; empty: by the publishable key")
+	f.StringVar(&o.frontend, "frontend-api", "", "base of Clerk's Frontend API; empty: by the publishable key")
 	f.StringVar(&o.tls.Cert, "tls-cert", "", "certificate chain of the server, PEM")
 	f.StringVar(&o.tls.Key, "tls-key", "", "its key, PEM")
 	f.StringVar(&o.tls.ClientCA, "tls-client-ca", "", "authorities of client certificates, PEM; with it clients must show one")
@@ -100,15 +102,17 @@ func serve(ctx context.Context, o *serveOptions) error {
 	defer signal.Stop(hangup)
 	logger := o.logger()
 	registry := newRegistry()
-	gates, err := openGates(o, logger)
+	gate, err := o.open(registry, logger)
 	if err != nil {
 		return err
 	}
-	defer gates.close()
-	authz, err := o.authz(gates, registry, logger)
+	defer gate.Close()
+	authz, err := extauthz.New(gate, extauthz.Options{Logger: logger, Metrics: registry, Timeout: o.timeout, OutageAsError: o.outage})
 	if err != nil {
 		return err
 	}
+	var draining atomic.Bool
+	ready := func() bool { return !draining.Load() && gate.Ready() }
 	options := extauthz.ServeOptions{Local: extauthz.IsLocal(o.grpc), Reflection: o.reflection, Logger: logger}
 	if o.tls.Cert != "" || o.tls.Key != "" || o.tls.ClientCA != "" {
 		if options.TLS, err = o.tls.Config(); err != nil {
@@ -120,29 +124,29 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	admin, err := startAdmin(ctx, o.admin, gates.ready, registry)
+	admin, err := startAdmin(ctx, o.admin, ready, registry)
 	if err != nil {
 		listener.Close()
 		return err
 	}
 	defer admin.close()
-	edge, err := startEdge(ctx, o.http, gates, logger)
+	pages, err := startHTTP(ctx, o.http, gate, logger)
 	if err != nil {
 		listener.Close()
 		return err
 	}
-	defer edge.close()
+	defer pages.close()
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	go watchReadiness(running, gates.ready, func(ready bool) {
+	go watchReadiness(running, ready, func(ready bool) {
 		logger.Info("readiness", "ready", ready)
 		extauthz.Ready(health, ready)
 	})
-	go reloadOn(running, hangup, gates, logger)
+	go reloadOn(running, hangup, gate, logger)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "http", edge.address(), "tls", options.TLS != nil, "version", readBuild().Version)
+	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "http", pages.address(), "tls", options.TLS != nil, "version", readBuild().Version)
 
 	select {
 	case err := <-served:
@@ -150,7 +154,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 	case <-ctx.Done():
 	}
 	logger.Info("draining", "for", o.drain.String())
-	gates.drain()
+	draining.Store(true)
 	stop()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.drain+stopLimit)
 	defer cancel()
@@ -160,13 +164,12 @@ func serve(ctx context.Context, o *serveOptions) error {
 	return nil
 }
 
-// authz is the ext_authz server for the policy in force, and registers the
-// metrics of both.
-func (o *serveOptions) authz(gates *gates, registry *prometheus.Registry, logger *slog.Logger) (*extauthz.Server, error) {
-	if err := gates.counts.Register(registry, adapter); err != nil {
-		return nil, err
-	}
-	return extauthz.New(gates, extauthz.Options{Logger: logger, Metrics: registry, Timeout: o.timeout, OutageAsError: o.outage})
+// open loads the document and starts what it says.
+func (o *serveOptions) open(registry *prometheus.Registry, logger *slog.Logger) (*service.Service, error) {
+	return service.Open(o.config, service.Options{
+		Logger: logger, Metrics: registry, Adapter: adapter,
+		DecideOnly: o.http == "", SessionPage: true, FrontendAPI: o.frontend,
+	})
 }
 
 // watchReadiness calls changed at first and whenever readiness changes.
@@ -189,14 +192,14 @@ func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) 
 }
 
 // reloadOn reads the document again on each signal.
-func reloadOn(ctx context.Context, hangup <-chan os.Signal, gates *gates, logger *slog.Logger) {
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, gate *service.Service, logger *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
 		}
-		if err := gates.reload(); err != nil {
+		if err := gate.Reload(); err != nil {
 			logger.Error("the new document is not valid; the old one stays in force", "errors", strings.Split(err.Error(), "\n"))
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/service"
 )
 
 // standing is how a key stands with a limit: what a request of that cost would
@@ -26,7 +27,8 @@ type standing struct {
 	RetryAfter seconds `json:"retry_after_seconds"`
 }
 
-func newStanding(c *policy.LimitCheck, r *policy.LimitResult) standing {
+func newStanding(of *service.Standing) standing {
+	c, r := &of.LimitCheck, &of.Result
 	s := standing{
 		Limit: c.Name, Algorithm: c.Quota.Algorithm, Quota: c.Quota.Limit, Window: seconds(c.Quota.Window), Cost: c.Cost,
 		Allowed: r.Allowed, Remaining: r.Remaining, Reset: seconds(r.Reset), RetryAfter: seconds(r.RetryAfter),

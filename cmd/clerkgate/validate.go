@@ -8,8 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clerkgate/clerkgate/internal/setup"
-	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/service"
 )
 
 func validateCommand() *cobra.Command {
@@ -55,8 +54,7 @@ asks nobody for it: not Clerk, not Redis. It exits with 1 where a document is wr
 // validate checks one document and reports whether it is good.
 func validate(cmd *cobra.Command, file string, http, strict, notes bool) bool {
 	out := cmd.OutOrStdout()
-	further := func(config *setup.Config) ([]policy.Warning, error) { return checkHTTP(config, http) }
-	config, findings, err := load(cmd, file, further)
+	report, err := read(cmd, file, service.Options{SessionPage: true, DecideOnly: !http})
 	if err != nil {
 		fmt.Fprintln(out, err)
 		if strings.HasSuffix(strings.ToLower(filepath.Base(file)), "caddyfile") {
@@ -65,7 +63,7 @@ func validate(cmd *cobra.Command, file string, http, strict, notes bool) bool {
 		return false
 	}
 	warnings := 0
-	for _, finding := range findings {
+	for _, finding := range report.Findings {
 		if !finding.Note {
 			warnings++
 		}
@@ -76,16 +74,16 @@ func validate(cmd *cobra.Command, file string, http, strict, notes bool) bool {
 	if strict && warnings > 0 {
 		return false
 	}
-	fmt.Fprintf(out, "%s: valid, %s, %s\n", file, plural(len(config.Rules), "rule", "rules"), plural(warnings, "warning", "warnings"))
+	fmt.Fprintf(out, "%s: valid, %s, %s\n", file, plural(report.Rules, "rule", "rules"), plural(warnings, "warning", "warnings"))
 	return true
 }
 
-// load reads a document, or the standard input.
-func load(cmd *cobra.Command, file string, further setup.Further) (*setup.Config, []setup.Finding, error) {
+// read checks a document, or the standard input.
+func read(cmd *cobra.Command, file string, o service.Options) (*service.Report, error) {
 	if file != "-" {
-		return setup.LoadFile(file, further)
+		return service.Validate(file, o)
 	}
-	return setup.LoadFrom("stdin", cmd.InOrStdin(), further)
+	return service.ValidateFrom("stdin", cmd.InOrStdin(), o)
 }
 
 func plural(n int, one, many string) string {

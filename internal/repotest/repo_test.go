@@ -84,6 +84,7 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"internal/assertion", []string{"policy", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "who asks is signed as the core says, for whatever proxy"},
 		{"internal/pathpattern", []string{"internal/pathpattern/jsregexp"}, "patterns stand alone"},
 		{"httpgate", []string{"policy", "internal/observe", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "every host of HTTP stands on it, so it knows none, and not what decides"},
+		{"service", []string{"httpgate", "internal/setup", "internal/tally", "internal/observe", "internal/sessionpage", "internal/frontendapi", "policy", "session", "ratelimit", "revocation", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "a document runs the same beside whatever asks"},
 		{"internal/document", nil, "reading documents knows nothing of policies"},
 		{"internal/setup", []string{"policy", "session", "ratelimit", "revocation", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern", "internal/pathpattern/jsregexp"}, "setup joins the pieces and knows no proxy"},
 	} {
@@ -93,6 +94,16 @@ func TestDependenciesPointOneWay(t *testing.T) {
 			if ok && !slices.Contains([]string{"internal/redact", "internal/suggest", "internal/joined"}, ours) && !slices.Contains(rule.may, ours) { // which are about texts alone
 				t.Errorf("%s depends on %s: %s", rule.of, ours, rule.reason)
 			}
+		}
+	}
+}
+
+// Whoever embeds the module can do all that its commands do.
+func TestTheCommandIsMadeOfPublicPackages(t *testing.T) {
+	t.Parallel()
+	for _, imported := range find(t, "cmd/clerkgate").Imports {
+		if strings.HasPrefix(imported, module+"/internal/") {
+			t.Errorf("cmd/clerkgate imports %s, which nobody else can", imported)
 		}
 	}
 }

@@ -5,13 +5,7 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
 )
-
-// Quiet ends the driver's own log, which is one for the process and not
-// structured: what it says shows in the logs and metrics of whoever uses the
-// client. It is for main functions, before the first client.
-func Quiet() { redis.SetLogger(&logging.VoidLogger{}) }
 
 // LogTo hands the lines of the driver's own log to a host that has a log of its
 // own, and other users of the driver in its process. It is for init functions.
