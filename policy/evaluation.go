@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // evaluation is one decision in the making.
@@ -13,9 +14,9 @@ type evaluation struct {
 	policy *Policy
 	facts  facts
 	// readTarget is where subject.target points.
-	readTarget target
+	readTarget target.Target
 	// sent is the target that redirects lead back to: the one that the client sent.
-	sent   *target
+	sent   *target.Target
 	scheme string
 	state  AuthState
 	// also are the other guarding rules that a reading of the target meets, and
@@ -71,7 +72,7 @@ func (e *evaluation) readRequest() Reason {
 		e.target = nil
 		return reason
 	}
-	e.trace.add("target", e.target.readings[0], "")
+	e.trace.add("target", e.target.Readings[0], "")
 	return ""
 }
 
@@ -86,10 +87,10 @@ func (e *evaluation) readSent() Reason {
 	if reason != "" {
 		return reason
 	}
-	e.sent, e.target.sentQuery = &sent, &sent.query
-	e.target.slashes = e.target.slashes || sent.slashes
-	e.target.readings = e.target.readings.with(sent.readings)
-	e.target.whole = e.target.whole.with(sent.whole)
+	e.sent, e.target.SentQuery = &sent, &sent.Query
+	e.target.EscapedSlashes = e.target.EscapedSlashes || sent.EscapedSlashes
+	e.target.Readings = e.target.Readings.With(sent.Readings)
+	e.target.Whole = e.target.Whole.With(sent.Whole)
 	return ""
 }
 
@@ -107,11 +108,11 @@ func (e *evaluation) selectRule() Reason {
 			return ReasonUnknownRule
 		}
 		if selected.rule.limited() {
-			selected.count(selected.rule, e.target.readings[0])
+			selected.count(selected.rule, e.target.Readings[0])
 		}
 		selected.add(named)
 	}
-	if e.target.slashes && !selected.takesSlashes() {
+	if e.target.EscapedSlashes && !selected.takesSlashes() {
 		return ReasonTargetAmbiguous
 	}
 	e.rule, e.also, e.counted = selected.rule, selected.also, selected.counted
@@ -213,7 +214,7 @@ func (e *evaluation) asMade() *Request {
 		return e.request
 	}
 	made := *e.request
-	made.Scheme, made.Target, made.Client = e.scheme, e.sent.raw, e.client.Addr
+	made.Scheme, made.Target, made.Client = e.scheme, e.sent.Raw, e.client.Addr
 	return &made
 }
 

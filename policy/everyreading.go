@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // maxEvaluations bounds how often an expression is evaluated for one request.
@@ -20,7 +22,7 @@ func onEveryReading(c condition) condition {
 	return func(s *subject) (truth, Reason, error) {
 		result, reason, cause := undecided, ReasonExpressionFailed, errManyReadings
 		first, evaluated := true, 0
-		for t := range s.target.each() {
+		for t := range eachReading(s.target) {
 			if evaluated++; evaluated > maxEvaluations {
 				return undecided, ReasonExpressionFailed, errManyReadings
 			}
@@ -42,26 +44,26 @@ func onEveryReading(c condition) condition {
 
 // each yields the target with each of its readings alone, also in lower case, and
 // with each of its queries.
-func (t *target) each() func(yield func(*target) bool) {
-	return func(yield func(*target) bool) {
-		if len(t.readings) == 1 && t.sentQuery == nil && strings.ToLower(t.readings[0]) == t.readings[0] {
+func eachReading(t *target.Target) func(yield func(*target.Target) bool) {
+	return func(yield func(*target.Target) bool) {
+		if len(t.Readings) == 1 && t.SentQuery == nil && strings.ToLower(t.Readings[0]) == t.Readings[0] {
 			yield(t)
 			return
 		}
-		all := slices.Clone(t.readings)
-		for _, reading := range t.readings {
+		all := slices.Clone(t.Readings)
+		for _, reading := range t.Readings {
 			if lower := strings.ToLower(reading); !slices.Contains(all, lower) {
 				all = append(all, lower)
 			}
 		}
-		queries := []string{t.query}
-		if t.sentQuery != nil && *t.sentQuery != t.query {
-			queries = append(queries, *t.sentQuery)
+		queries := []string{t.Query}
+		if t.SentQuery != nil && *t.SentQuery != t.Query {
+			queries = append(queries, *t.SentQuery)
 		}
 		for _, reading := range all {
 			for _, query := range queries {
 				one := *t
-				one.readings, one.query, one.sentQuery = readings{reading}, query, nil
+				one.Readings, one.Query, one.SentQuery = target.Readings{reading}, query, nil
 				if !yield(&one) {
 					return
 				}

@@ -20,9 +20,9 @@ var objects = map[string]*object{
 		"clerkgate.Request", map[string]objectField{
 			"method": {cel.StringType, ofSubject(func(s *subject) any { return s.request.Method })},
 			"scheme": {cel.StringType, ofSubject(func(s *subject) any { return s.request.Scheme })},
-			"host":   {cel.StringType, ofSubject(func(s *subject) any { return s.target.host })},
-			"path":   {cel.StringType, ofSubject(func(s *subject) any { return s.target.readings[0] })},
-			"query":  {cel.StringType, ofSubject(func(s *subject) any { return s.target.query })},
+			"host":   {cel.StringType, ofSubject(func(s *subject) any { return s.target.Host })},
+			"path":   {cel.StringType, ofSubject(func(s *subject) any { return s.target.Readings[0] })},
+			"query":  {cel.StringType, ofSubject(func(s *subject) any { return s.target.Query })},
 		},
 	},
 }

@@ -18,7 +18,7 @@ func (e *evaluation) forward(d *Decision) {
 	} else {
 		d.SetHeaders = append(slices.Clip(d.SetHeaders), Header{"Cookie", f.Cookie})
 	}
-	d.RemoveQuery = spellings(e.target.query, f.RemoveQuery)
+	d.RemoveQuery = spellings(e.target.Query, f.RemoveQuery)
 }
 
 // spellings lists the names in a query that decode to one of the given, as they

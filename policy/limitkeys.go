@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // maxKey bounds the text of a limit key; longer ones are hashed.
@@ -104,9 +106,9 @@ func compileLimitKey(text string) (limitKey, bool, error) {
 // paramPart is the value of a path parameter in the one form that all its spellings
 // have: as patterns are matched and as paths are read, without case, without what
 // upstreams trim, and at the end of the path without a file extension.
-func paramPart(value string, t *target) string {
+func paramPart(value string, t *target.Target) string {
 	value = strings.TrimRight(value, "/")
-	if dot := strings.LastIndexByte(value, '.'); dot > 0 && slices.ContainsFunc(t.readings, func(reading string) bool {
+	if dot := strings.LastIndexByte(value, '.'); dot > 0 && slices.ContainsFunc(t.Readings, func(reading string) bool {
 		return strings.HasSuffix(strings.TrimRight(reading, "/"), "/"+value)
 	}) {
 		value = value[:dot]
@@ -115,7 +117,7 @@ func paramPart(value string, t *target) string {
 }
 
 func writtenParamPart(value string) string {
-	return strings.TrimRight(strings.ToLower(foldUnicode(nil, value)), ". ")
+	return strings.TrimRight(strings.ToLower(target.FoldUnicode(value)), ". ")
 }
 
 // headerValue is what is counted by a header. Of two that differ an upstream takes

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // Warnings lists what the policy allows to be written but probably does not
@@ -97,8 +98,8 @@ func (l *linter) pattern(path string, pattern *pathpattern.Pattern, guards bool)
 
 // prefix warns of a pattern that is written with what the application takes off: it
 // is met by no path as that reads it, so that it opens nothing.
-func (l *linter) prefix(path, pattern string, m *mount) {
-	if prefix, setting := m.written(pattern); prefix != "" {
+func (l *linter) prefix(path, pattern string, m *target.Mount) {
+	if prefix, setting := mountPrefix(m, pattern); prefix != "" {
 		without, suggestion := pattern[len(prefix):], "leave it out"
 		switch {
 		case strings.HasPrefix(without, "/"):
@@ -140,7 +141,7 @@ func (p *Policy) guardsItself(r *rule) bool {
 		}
 	}
 	t, reason := p.parseTarget(r.forbidden.Redirect, host, "https")
-	if reason != "" || t.raw != r.forbidden.Redirect {
+	if reason != "" || t.Raw != r.forbidden.Redirect {
 		return false // a status, or a page of another site
 	}
 	met, err := p.match("GET", &t)

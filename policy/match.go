@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // matcher is a compiled Match.
@@ -37,7 +38,7 @@ func (m *matcher) guarding() *matcher {
 }
 
 // takes reports whether the rule is for requests of this method and host.
-func (m *matcher) takes(method string, t *target) bool {
+func (m *matcher) takes(method string, t *target.Target) bool {
 	if !m.takesMethod(method) {
 		return false
 	}
@@ -203,20 +204,20 @@ func twinOf(pattern string) string {
 	if bare := strings.TrimSuffix(below, "/"); bare != "" && bare != below {
 		pattern = bare
 	}
-	return foldUnicode(nil, pattern)
+	return target.FoldUnicode(pattern)
 }
 
 // params returns the path parameters of the reading the rule matched on.
 // Where readings disagree about them, it reports false.
-func (m *matcher) params(t *target) (pathpattern.Params, bool) {
-	found, same := m.paramsIn(t.readings)
+func (m *matcher) params(t *target.Target) (pathpattern.Params, bool) {
+	found, same := m.paramsIn(t.Readings)
 	if found == nil && same {
-		return m.paramsIn(t.whole)
+		return m.paramsIn(t.Whole)
 	}
 	return found, same
 }
 
-func (m *matcher) paramsIn(all readings) (pathpattern.Params, bool) {
+func (m *matcher) paramsIn(all target.Readings) (pathpattern.Params, bool) {
 	var found pathpattern.Params
 	for _, reading := range all {
 		params, met, err := m.paramsOf(reading)
@@ -271,21 +272,21 @@ type hostPattern struct {
 // client says; it opens its own, and one without a port the default ones: that of
 // https and that of http, since the scheme that a proxy sees need not be the
 // browser's.
-func (h hostPattern) meets(t *target, guards bool) bool {
-	if !guards && h.port != t.port && !(h.port == "" && (t.port == "443" || t.port == "80")) {
+func (h hostPattern) meets(t *target.Target, guards bool) bool {
+	if !guards && h.port != t.Port && !(h.port == "" && (t.Port == "443" || t.Port == "80")) {
 		return false
 	}
 	if !h.wild {
-		return t.host == h.name
+		return t.Host == h.name
 	}
-	below, ok := strings.CutSuffix(t.host, h.name)
+	below, ok := strings.CutSuffix(t.Host, h.name)
 	return ok && len(below) > 1 && below[len(below)-1] == '.'
 }
 
 func compileHost(text string) (hostPattern, error) {
 	rest, wild := strings.CutPrefix(text, "*.")
-	host, port, reason := parseHost(rest, "")
-	if reason != "" || strings.Contains(rest, "*") {
+	host, port, err := target.ParseHost(rest, "")
+	if err != nil || strings.Contains(rest, "*") {
 		return hostPattern{}, fmt.Errorf("%q is not a host; write app.example.com or *.example.com", text)
 	}
 	if port == "443" || strings.HasSuffix(rest, ":80") {

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // defaultRule is the name of what no rule meets.
@@ -19,7 +21,7 @@ type Policy struct {
 	fallback       *rule
 	headers        *headerRules
 	trusted        trustedProxies
-	mount          *mount
+	mount          *target.Mount
 	signIn         *signIn
 	bodies         map[Reason]*bodies
 	limitBodies    map[string]*bodies
@@ -102,19 +104,26 @@ func (p *Policy) checkSignIn() []error {
 		case err != nil:
 			return fail("", "the sign-in page %s: %v", path, err)
 		case met.rule.guards():
-			return fail("add "+t.readings[0]+"(.*) to a public rule", "the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, met.rule.name)
+			return fail("add "+t.Readings[0]+"(.*) to a public rule", "the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, met.rule.name)
 		}
 	}
 	return nil
 }
 
 // parseTarget reads a target as the application does that the policy is for.
-func (p *Policy) parseTarget(rawTarget, rawHost, scheme string) (target, Reason) {
-	t, reason := parseTarget(rawTarget, rawHost, scheme)
-	if reason == "" {
-		reason = p.mount.read(&t)
+func (p *Policy) parseTarget(rawTarget, rawHost, scheme string) (target.Target, Reason) {
+	t, err := target.Parse(rawTarget, rawHost, scheme, p.mount)
+	switch err {
+	case nil:
+		return t, ""
+	case target.ErrTooLong:
+		return t, ReasonTargetTooLong
+	case target.ErrAmbiguous:
+		return t, ReasonTargetAmbiguous
+	case target.ErrHost:
+		return t, ReasonHostMalformed
 	}
-	return t, reason
+	return t, ReasonTargetMalformed
 }
 
 // Decide judges one request. It never fails: whatever goes wrong refuses.

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // maxRedirect bounds the return address in a redirect to sign-in. Past it only
@@ -71,7 +73,7 @@ func compileSignIn(instance Instance) (*signIn, []error) {
 		errs = append(errs, &ConfigError{Path: "clerk.sign_in_url", Msg: "the sign-in URL must be http or https, without user information"})
 	default:
 		s.target, s.path = u, strings.TrimRight(u.Path, "/")
-		s.host, _, _ = parseHost(u.Host, u.Scheme)
+		s.host, _, _ = target.ParseHost(u.Host, u.Scheme)
 	}
 	return s, errs
 }
@@ -90,8 +92,8 @@ func parseOrigin(text string) (origin, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return origin{}, fmt.Errorf("%q is not an origin", text)
 	}
-	host, port, reason := parseHost(u.Host, u.Scheme)
-	if reason != "" {
+	host, port, err := target.ParseHost(u.Host, u.Scheme)
+	if err != nil {
 		return origin{}, fmt.Errorf("%q is not an origin", text)
 	}
 	return origin{scheme: u.Scheme, host: host, port: port, below: below}, nil
@@ -99,12 +101,12 @@ func parseOrigin(text string) (origin, error) {
 
 // covers reports whether a target is of the origin, or of a host that it stands
 // for.
-func (o *origin) covers(t *target) bool {
+func (o *origin) covers(t *target.Target) bool {
 	if !o.below {
-		return o.host == t.host && o.port == t.port
+		return o.host == t.Host && o.port == t.Port
 	}
-	sub, ok := strings.CutSuffix(t.host, "."+o.host)
-	return ok && sub != "" && !strings.HasPrefix(sub, ".") && o.port == t.port
+	sub, ok := strings.CutSuffix(t.Host, "."+o.host)
+	return ok && sub != "" && !strings.HasPrefix(sub, ".") && o.port == t.Port
 }
 
 // authority is the host and the port, for a wildcard those of some host below.
@@ -128,7 +130,7 @@ func (s *signIn) ownPage() (path string, hosts []string) {
 	case s.target.Host != "":
 		page, err := parseOrigin(s.target.Scheme + "://" + s.target.Host)
 		if err != nil || !slices.ContainsFunc(s.origins, func(o origin) bool {
-			return o.scheme == page.scheme && o.covers(&target{host: page.host, port: page.port})
+			return o.scheme == page.scheme && o.covers(&target.Target{Host: page.host, Port: page.port})
 		}) {
 			return "", nil
 		}
@@ -144,11 +146,11 @@ func (s *signIn) ownPage() (path string, hosts []string) {
 }
 
 // isPage reports whether a reading of a target is the sign-in page, or below it.
-func (s *signIn) isPage(t *target) bool {
-	if s.target == nil || s.host != "" && s.host != t.host {
+func (s *signIn) isPage(t *target.Target) bool {
+	if s.target == nil || s.host != "" && s.host != t.Host {
 		return false
 	}
-	return slices.ContainsFunc(t.readings, s.isPath) || slices.ContainsFunc(t.whole, s.isPath)
+	return slices.ContainsFunc(t.Readings, s.isPath) || slices.ContainsFunc(t.Whole, s.isPath)
 }
 
 func (s *signIn) isPath(reading string) bool {
@@ -161,7 +163,7 @@ func (s *signIn) isPath(reading string) bool {
 
 // originOf returns the origin that the request was made to, as configured. With
 // no origins configured it is what the proxy says.
-func (s *signIn) originOf(t *target, scheme string) (string, bool) {
+func (s *signIn) originOf(t *target.Target, scheme string) (string, bool) {
 	if !s.anywhere {
 		i := slices.IndexFunc(s.origins, func(o origin) bool { return o.covers(t) })
 		if i < 0 {
@@ -169,15 +171,15 @@ func (s *signIn) originOf(t *target, scheme string) (string, bool) {
 		}
 		scheme = s.origins[i].scheme
 	}
-	if t.port != "" {
-		return scheme + "://" + t.host + ":" + t.port, true
+	if t.Port != "" {
+		return scheme + "://" + t.Host + ":" + t.Port, true
 	}
-	return scheme + "://" + t.host, true
+	return scheme + "://" + t.Host, true
 }
 
 // location is where a browser is sent to sign in, with the way back in
 // redirect_url. It reports false where the way back is to no site of ours.
-func (s *signIn) location(t *target, scheme string, pending bool) (string, bool) {
+func (s *signIn) location(t *target.Target, scheme string, pending bool) (string, bool) {
 	if s.target == nil {
 		return "", false
 	}
@@ -185,7 +187,7 @@ func (s *signIn) location(t *target, scheme string, pending bool) (string, bool)
 	if !ok {
 		return "", false
 	}
-	back := site + t.raw
+	back := site + t.Raw
 	if len(back) > maxRedirect {
 		back = site + "/"
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // truth is the outcome of a condition. What cannot be told is neither met nor
@@ -33,7 +34,7 @@ type subject struct {
 	ctx       context.Context
 	principal *Principal
 	request   *Request
-	target    *target
+	target    *target.Target
 	params    pathpattern.Params
 	client    ClientAddr
 	rule      *rule

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/internal/target"
 )
 
 // selection is what a request is judged by: the rule that decides, and the
@@ -26,9 +28,9 @@ type counted struct {
 // match judges every reading of the target by the first rule it meets, and
 // keeps the strictest: whichever of the readings an upstream serves, its rule
 // was satisfied. So a request is open only if all of its readings are.
-func (p *Policy) match(method string, t *target) (selection, error) {
+func (p *Policy) match(method string, t *target.Target) (selection, error) {
 	var s selection
-	for _, reading := range t.readings {
+	for _, reading := range t.Readings {
 		if err := p.judgeReading(&s, method, t, reading); err != nil {
 			return selection{}, err
 		}
@@ -36,7 +38,7 @@ func (p *Policy) match(method string, t *target) (selection, error) {
 			return selection{}, err
 		}
 	}
-	for _, reading := range t.whole {
+	for _, reading := range t.Whole {
 		if err := p.judgeWhole(&s, method, t, reading); err != nil {
 			return selection{}, err
 		}
@@ -47,7 +49,7 @@ func (p *Policy) match(method string, t *target) (selection, error) {
 // judgeReading adds the rules of one reading. An index document is also judged as
 // the directory it is served for: a rule that guards the one guards the other, and
 // one that no rule names is opened by what opens its directory.
-func (p *Policy) judgeReading(s *selection, method string, t *target, reading string) error {
+func (p *Policy) judgeReading(s *selection, method string, t *target.Target, reading string) error {
 	first, named, err := p.matchReading(s, method, t, reading)
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func (p *Policy) judgeReading(s *selection, method string, t *target, reading st
 	}
 	s.add(first)
 	s.add(named)
-	if named.limited() && (named != s.rule || len(t.readings) > 1) { // it may not decide in the end
+	if named.limited() && (named != s.rule || len(t.Readings) > 1) { // it may not decide in the end
 		s.count(named, reading)
 	}
 	return nil
@@ -76,7 +78,7 @@ func (p *Policy) judgeReading(s *selection, method string, t *target, reading st
 // what upstreams serve the same, such as /report.csv beside /report, and a later
 // rule names just that. The default gives way to either. Limits are guards, too:
 // those of a rule that opens count wherever it would be met if it guarded.
-func (p *Policy) matchReading(s *selection, method string, t *target, reading string) (first, named *rule, err error) {
+func (p *Policy) matchReading(s *selection, method string, t *target.Target, reading string) (first, named *rule, err error) {
 	for _, r := range p.rules {
 		met, err := r.meets(method, t, reading)
 		if met && err == nil {
@@ -105,7 +107,7 @@ func (p *Policy) matchReading(s *selection, method string, t *target, reading st
 
 // countVariants adds the rules whose limits count for what upstreams may serve
 // the same as a reading, each by the first rule that meets it as it is written.
-func (p *Policy) countVariants(s *selection, method string, t *target, reading string) error {
+func (p *Policy) countVariants(s *selection, method string, t *target.Target, reading string) error {
 	if !p.limited {
 		return nil
 	}
@@ -130,7 +132,7 @@ func (p *Policy) countVariants(s *selection, method string, t *target, reading s
 }
 
 // meets reports whether the rule meets a path as it is written.
-func (r *rule) meets(method string, t *target, path string) (bool, error) {
+func (r *rule) meets(method string, t *target.Target, path string) (bool, error) {
 	if !r.matcher.takes(method, t) {
 		return false, nil
 	}
@@ -139,7 +141,7 @@ func (r *rule) meets(method string, t *target, path string) (bool, error) {
 
 // counts reports whether the limits of a rule count for a path: in any letter
 // case, for HEAD as for GET, and at every port.
-func (r *rule) counts(method string, t *target, path string) (bool, error) {
+func (r *rule) counts(method string, t *target.Target, path string) (bool, error) {
 	if !r.counting.takes(method, t) {
 		return false, nil
 	}
@@ -151,7 +153,7 @@ func (r *rule) counts(method string, t *target, path string) (bool, error) {
 
 // countsVariant is counts for a variant. What takes files with extensions by itself
 // leaves out on purpose those that it does not: see meetsBare.
-func (r *rule) countsVariant(method string, t *target, variant string) (bool, error) {
+func (r *rule) countsVariant(method string, t *target.Target, variant string) (bool, error) {
 	met, err := r.counts(method, t, variant)
 	if !met || err != nil || strings.HasSuffix(variant, "/") {
 		return met, err

@@ -21,5 +21,5 @@ func (p *Policy) DecideWhere(ctx context.Context, r *Request, judged func(path s
 // leftOut reports whether the host's configuration keeps the request from being
 // judged. The readings are also those of what was sent: see readSent.
 func (e *evaluation) leftOut() bool {
-	return e.judged != nil && !slices.ContainsFunc(e.target.readings, e.judged) && !slices.ContainsFunc(e.target.whole, e.judged)
+	return e.judged != nil && !slices.ContainsFunc(e.target.Readings, e.judged) && !slices.ContainsFunc(e.target.Whole, e.judged)
 }

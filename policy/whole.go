@@ -1,10 +1,12 @@
 package policy
 
+import "github.com/clerkgate/clerkgate/internal/target"
+
 // judgeWhole adds what guards a path as it stands, with the prefix that the
 // application takes off: a rule that was written with it is not lost. Rules that the
 // path meets as the application reads it have been judged by that reading, by their
 // order there; and as it stands a path opens nothing, nor is it left to the default.
-func (p *Policy) judgeWhole(s *selection, method string, t *target, reading string) error {
+func (p *Policy) judgeWhole(s *selection, method string, t *target.Target, reading string) error {
 	if err := p.judgeWholePath(s, method, t, reading); err != nil {
 		return err
 	}
@@ -16,7 +18,7 @@ func (p *Policy) judgeWhole(s *selection, method string, t *target, reading stri
 	return nil
 }
 
-func (p *Policy) judgeWholePath(s *selection, method string, t *target, path string) error {
+func (p *Policy) judgeWholePath(s *selection, method string, t *target.Target, path string) error {
 	var found selection
 	first, named, err := p.matchReading(&found, method, t, path)
 	if err != nil {
@@ -45,11 +47,11 @@ func (p *Policy) judgeWholePath(s *selection, method string, t *target, path str
 
 // meetsReading reports whether a path meets the rule, or would if that guarded, as
 // the application reads it.
-func (r *rule) meetsReading(method string, t *target) (bool, error) {
+func (r *rule) meetsReading(method string, t *target.Target) (bool, error) {
 	if !r.counting.takes(method, t) {
 		return false, nil
 	}
-	for _, reading := range t.readings {
+	for _, reading := range t.Readings {
 		if met, err := r.counting.covers(reading); met || err != nil {
 			return met, err
 		}

@@ -1,6 +1,7 @@
-package policy
+package target
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -36,11 +37,11 @@ func TestTargets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, reason := parseTarget(c.target, c.host, c.scheme)
-			if reason != "" {
-				t.Fatal(reason)
+			got, err := Parse(c.target, c.host, c.scheme, nil)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if got.raw != c.raw || got.path != c.path || got.query != c.query || got.host != c.wantHost || got.port != c.port {
+			if got.Raw != c.raw || got.Path != c.path || got.Query != c.query || got.Host != c.wantHost || got.Port != c.port {
 				t.Errorf("%+v, want %+v", got, c)
 			}
 		})
@@ -50,22 +51,22 @@ func TestTargets(t *testing.T) {
 func TestTargetsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		reason  Reason
+		err     error
 		targets []string
 	}{
-		"no origin-form":  {ReasonTargetMalformed, []string{"", "*", "a", "example.com:443", "admin/x", "?x", "#", " /a", "\\a", "ftp://example.com/", "file:///etc", "http:/example.com/", "http:example.com", "javascript://example.com/", "://example.com/", " http://example.com/"}},
-		"another host":    {ReasonHostMalformed, []string{"http://other.example/a", "http://example.com:8080/", "http://example.com:443/", "http://example.com@other.example/"}},
-		"no host in it":   {ReasonHostMalformed, []string{"http:///a", "http://?a", "https://"}},
-		"query with ends": {ReasonTargetMalformed, []string{"/a?b c", "/a?b#c", "/a?\x00", "/a?\n", "/a?\x7f", "/a?\xff"}},
-		"too long":        {ReasonTargetTooLong, []string{"/" + strings.Repeat("a", maxPath), "/?" + strings.Repeat("a", maxTarget)}},
+		"no origin-form":  {ErrMalformed, []string{"", "*", "a", "example.com:443", "admin/x", "?x", "#", " /a", "\\a", "ftp://example.com/", "file:///etc", "http:/example.com/", "http:example.com", "javascript://example.com/", "://example.com/", " http://example.com/"}},
+		"another host":    {ErrHost, []string{"http://other.example/a", "http://example.com:8080/", "http://example.com:443/", "http://example.com@other.example/"}},
+		"no host in it":   {ErrHost, []string{"http:///a", "http://?a", "https://"}},
+		"query with ends": {ErrMalformed, []string{"/a?b c", "/a?b#c", "/a?\x00", "/a?\n", "/a?\x7f", "/a?\xff"}},
+		"too long":        {ErrTooLong, []string{"/" + strings.Repeat("a", maxPath), "/?" + strings.Repeat("a", maxTarget)}},
 	} {
 		for _, target := range c.targets {
 			host := "example.com"
 			if name == "no host in it" {
 				host = ""
 			}
-			if got, reason := parseTarget(target, host, "https"); reason != c.reason {
-				t.Errorf("%s: %.60q gives %q, %+v", name, target, reason, got)
+			if got, err := Parse(target, host, "https", nil); err != c.err {
+				t.Errorf("%s: %.60q gives %v, %+v", name, target, err, got)
 			}
 		}
 	}
@@ -74,8 +75,8 @@ func TestTargetsThatAreRefused(t *testing.T) {
 func TestTargetsAsLongAsTheyMayBe(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"/" + strings.Repeat("a", maxPath-1), "/?" + strings.Repeat("a", maxTarget-2), "/" + strings.Repeat("/a", maxPath/2-1) + "a"} {
-		if _, reason := parseTarget(target, "example.com", "https"); reason != "" {
-			t.Errorf("%.20q of %d bytes: %s", target, len(target), reason)
+		if _, err := Parse(target, "example.com", "https", nil); err != nil {
+			t.Errorf("%.20q of %d bytes: %v", target, len(target), err)
 		}
 	}
 }
@@ -86,8 +87,8 @@ func TestHostsThatAreRefused(t *testing.T) {
 		"", ".", "..", "a..b", ".a", "a.com..", "a b", "a\tb", "a/b", "a\\b", "a,b", "a@b", "user:pw@a", "a:b:80", "a:", "a:0", "a:080", "a:+80", "a:-1", "a:65536", "a:99999999999999999999", "a:8x",
 		"[", "]", "[]", "[::1", "::1", "[::1]x", "[1.2.3.4]", "[fe80::1%eth0]", "[::1]:", "[::1]:0", "caf\u00e9.example", "a%2e", "*.example.com", "a?b", "a#b", "a\x00", strings.Repeat("a", 254),
 	} {
-		if name, port, reason := parseHost(host, "https"); reason != ReasonHostMalformed {
-			t.Errorf("%q gives %q, %q, %q", host, name, port, reason)
+		if name, port, err := ParseHost(host, "https"); !errors.Is(err, ErrHost) {
+			t.Errorf("%q gives %q, %q, %v", host, name, port, err)
 		}
 	}
 }
@@ -96,16 +97,16 @@ func TestHostsThatAreRefused(t *testing.T) {
 func TestHostsReadTwiceEqualHostsReadOnce(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"Example.com.", "example.com:8443", "[2001:DB8::0:1]:1", "a.b:443", "127.0.0.1:80"} {
-		name, port, reason := parseHost(host, "https")
-		if reason != "" {
-			t.Fatalf("%q: %s", host, reason)
+		name, port, err := ParseHost(host, "https")
+		if err != nil {
+			t.Fatalf("%q: %v", host, err)
 		}
 		again := name
 		if port != "" {
 			again += ":" + port
 		}
-		if n, p, r := parseHost(again, "https"); n != name || p != port || r != "" {
-			t.Errorf("%q gives %q %q, then %q %q %q", host, name, port, n, p, r)
+		if n, p, err := ParseHost(again, "https"); n != name || p != port || err != nil {
+			t.Errorf("%q gives %q %q, then %q %q %v", host, name, port, n, p, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package policy
+package target
 
 import (
 	"slices"
@@ -34,7 +34,7 @@ func hasExtension(segment string, extensions []string) bool {
 // cutAfterProgram reads "/x/report.php/path" as "/x/report.php", as those do who run
 // the file and hand it the rest. Of several files it is the last: the one before is
 // found in what comes out.
-func cutAfterProgram(_ readings, path string) string {
+func cutAfterProgram(_ Readings, path string) string {
 	for end := strings.LastIndexByte(path, '/'); end > 0; {
 		start := strings.LastIndexByte(path[:end], '/')
 		if runs(path[start+1 : end]) {
@@ -46,7 +46,7 @@ func cutAfterProgram(_ readings, path string) string {
 }
 
 // dropScripts reads "/x/index.php/path" as "/x/path", as front controllers do.
-func dropScripts(known readings, path string) string {
+func dropScripts(known Readings, path string) string {
 	if followScript(known, path) == path {
 		return path
 	}
@@ -58,7 +58,7 @@ func dropScripts(known readings, path string) string {
 
 // followScript reads "/x/index.php/path" as "/path", as front controllers do that
 // take all before it for where they are mounted.
-func followScript(_ readings, path string) string {
+func followScript(_ Readings, path string) string {
 	for start := 0; ; {
 		slash := strings.IndexByte(path[start:], '/')
 		if slash < 0 {

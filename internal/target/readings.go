@@ -1,4 +1,4 @@
-package policy
+package target
 
 import (
 	"slices"
@@ -14,29 +14,29 @@ const (
 	maxReadingBytes = 4 * maxPath
 )
 
-// readings are the plausible readings of one path. Upstreams differ: some
+// Readings are the plausible readings of one path. Upstreams differ: some
 // decode reserved characters, some merge slashes, some read ";x" away. A rule
-// that guards is met if any reading meets it, a rule that opens only if every
+// that protects matches if any reading matches, a rule that opens only if every
 // reading does, so that no upstream serves what the policy judged differently.
-type readings []string
+type Readings []string
 
 // readPath decodes a path and collects its readings. The first is the form in
 // which Clerk's route matcher sees it. more adds further readings of one; nil adds
 // none.
-func readPath(path string, more func(path string, add func(string))) (readings, Reason) {
+func readPath(path string, more func(path string, add func(string))) (Readings, error) {
 	if more == nil && plainPath(path) {
-		return readings{path}, ""
+		return Readings{path}, nil
 	}
-	decoded, reason := decodePath(path)
-	if reason != "" {
-		return nil, reason
+	decoded, err := decodePath(path)
+	if err != nil {
+		return nil, err
 	}
 	if len(decoded) > maxUnicodePath && !isASCII(decoded) {
-		return nil, ReasonTargetTooLong
+		return nil, ErrTooLong
 	}
-	for _, text := range []string{decoded, foldUnicode(nil, decoded)} {
-		if reason := checkDecoded(text); reason != "" {
-			return nil, reason
+	for _, text := range []string{decoded, FoldUnicode(decoded)} {
+		if err := checkDecoded(text); err != nil {
+			return nil, err
 		}
 	}
 	return closeReadings(path, more)
@@ -78,62 +78,62 @@ func hasEscapedSlash(path string) bool {
 
 // decodePath decodes every percent escape. Escapes that are broken, that hide a
 // backslash or a control character, or that hide another escape are refused.
-func decodePath(path string) (string, Reason) {
+func decodePath(path string) (string, error) {
 	b := make([]byte, 0, len(path))
 	for i := 0; i < len(path); i++ {
 		c := path[i]
 		switch {
 		case c == '%':
 			if i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2]) {
-				return "", ReasonTargetMalformed
+				return "", ErrMalformed
 			}
 			c = unhex(path[i+1])<<4 | unhex(path[i+2])
 			if c < 0x20 || c == 0x7f {
-				return "", ReasonTargetMalformed
+				return "", ErrMalformed
 			}
 			if c == '\\' {
-				return "", ReasonTargetAmbiguous
+				return "", ErrAmbiguous
 			}
 			i += 2
 		case c <= ' ' || c == 0x7f || c == '#':
-			return "", ReasonTargetMalformed
+			return "", ErrMalformed
 		case c == '\\':
-			return "", ReasonTargetAmbiguous
+			return "", ErrAmbiguous
 		}
 		b = append(b, c)
 	}
 	decoded := string(b)
 	if !utf8.ValidString(decoded) {
-		return "", ReasonTargetMalformed
+		return "", ErrMalformed
 	}
-	return decoded, ""
+	return decoded, nil
 }
 
 // checkDecoded refuses what is still an escape after decoding, dot segments in
 // every disguise, and characters that end lines.
-func checkDecoded(decoded string) Reason {
+func checkDecoded(decoded string) error {
 	for i, r := range decoded {
 		switch {
 		case r == '%':
 			if rest := decoded[i+1:]; hidesEscape(rest) {
-				return ReasonTargetAmbiguous
+				return ErrAmbiguous
 			}
 		case r == '\\':
-			return ReasonTargetAmbiguous
+			return ErrAmbiguous
 		case r == '\u2028', r == '\u2029', unicode.Is(unicode.Cc, r):
-			return ReasonTargetMalformed
+			return ErrMalformed
 		}
 	}
-	if hasDotSegment(decoded) {
-		return ReasonTargetAmbiguous
+	if HasDotSegment(decoded) {
+		return ErrAmbiguous
 	}
-	return ""
+	return nil
 }
 
-// hasDotSegment reports whether a segment is "." or "..", or would be to those
+// HasDotSegment reports whether a segment is "." or "..", or would be to those
 // who read parameters and trailing dots and spaces away: one of dots and spaces
 // alone.
-func hasDotSegment(path string) bool {
+func HasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		name, _, _ := strings.Cut(segment, ";")
 		if strings.HasPrefix(name, ".") && strings.Trim(name, ". ") == "" {
@@ -154,9 +154,9 @@ func hidesEscape(rest string) bool {
 
 // closeReadings applies every way of reading to every reading until nothing
 // new appears.
-func closeReadings(path string, more func(string, func(string))) (readings, Reason) {
+func closeReadings(path string, more func(string, func(string))) (Readings, error) {
 	unreserved := decodeUnreserved(nil, path)
-	all := append(make(readings, 0, 8), mergeSlashes(nil, unreserved))
+	all := append(make(Readings, 0, 8), mergeSlashes(nil, unreserved))
 	size := len(all[0])
 	add := func(reading string) {
 		if reading == "" || reading[0] != '/' {
@@ -171,25 +171,25 @@ func closeReadings(path string, more func(string, func(string))) (readings, Reas
 		if more != nil {
 			more(all[i], add)
 		}
-		has := marksOf(all[i])
-		for _, way := range waysOfReading {
-			if has&way.where == 0 {
+		has := classesOf(all[i])
+		for _, transform := range transforms {
+			if has&transform.where == 0 {
 				continue
 			}
-			add(way.read(all, all[i]))
+			add(transform.apply(all, all[i]))
 			if len(all) > maxReadings || size > maxReadingBytes {
-				return nil, ReasonTargetAmbiguous
+				return nil, ErrAmbiguous
 			}
 		}
-		if has&dot != 0 && hasDotSegment(all[i]) {
-			return nil, ReasonTargetAmbiguous
+		if has&dot != 0 && HasDotSegment(all[i]) {
+			return nil, ErrAmbiguous
 		}
 	}
-	return all, ""
+	return all, nil
 }
 
-// with are both readings, each once.
-func (all readings) with(others readings) readings {
+// With are both readings, each once.
+func (all Readings) With(others Readings) Readings {
 	for _, reading := range others {
 		if !slices.Contains(all, reading) {
 			all = append(all, reading)

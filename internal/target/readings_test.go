@@ -1,6 +1,7 @@
-package policy
+package target
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,8 +17,8 @@ func TestPlainPathsHaveOneReading(t *testing.T) {
 		if !plainPath(path) {
 			t.Errorf("%q is not plain", path)
 		}
-		if got, reason := readPath(path, nil); reason != "" || !slices.Equal(got, readings{path}) {
-			t.Errorf("%q reads %q (%s)", path, got, reason)
+		if got, err := readPath(path, nil); err != nil || !slices.Equal(got, Readings{path}) {
+			t.Errorf("%q reads %q (%v)", path, got, err)
 		}
 	}
 }
@@ -85,9 +86,9 @@ func TestReadings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, reason := readPath(c.path, nil)
-			if reason != "" {
-				t.Fatalf("%q: %s", c.path, reason)
+			got, err := readPath(c.path, nil)
+			if err != nil {
+				t.Fatalf("%q: %v", c.path, err)
 			}
 			for _, want := range c.want {
 				if !slices.Contains(got, want) {
@@ -107,9 +108,9 @@ func TestFoldersAreNoPrograms(t *testing.T) {
 	for path, not := range map[string]string{
 		"/sh/list.json": "/sh", "/py//x.css": "/py", "/php/x.json": "/x.json", "/exe/%41/x.js": "/exe", "/x.shell//y": "/x.shell", "/v1.2/y.json": "/v1.2",
 	} {
-		got, reason := readPath(path, nil)
-		if reason != "" || slices.Contains(got, not) {
-			t.Errorf("%q reads %q (%q), with %q", path, got, reason, not)
+		got, err := readPath(path, nil)
+		if err != nil || slices.Contains(got, not) {
+			t.Errorf("%q reads %q (%v), with %q", path, got, err, not)
 		}
 	}
 }
@@ -117,25 +118,25 @@ func TestFoldersAreNoPrograms(t *testing.T) {
 func TestPathsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		reason Reason
-		paths  []string
+		err   error
+		paths []string
 	}{
-		"broken escapes":          {ReasonTargetMalformed, []string{"/%", "/%4", "/%4g", "/%g4", "/a%", "/%%41"}},
-		"control characters":      {ReasonTargetMalformed, []string{"/\x00", "/\n", "/\t", "/\x7f", "/%00", "/%0a", "/%0D", "/%1f", "/%7F", "/%C2%85", "/%E2%80%A8", "/%E2%80%A9"}},
-		"spaces and fragments":    {ReasonTargetMalformed, []string{"/a b", "/ ", "/a#b"}},
-		"bytes that are no UTF-8": {ReasonTargetMalformed, []string{"/%ff", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af", "/%c1%a1", "/%ed%a0%80", "/\xff"}},
-		"backslashes":             {ReasonTargetAmbiguous, []string{`/a\b`, "/a%5cb", "/a%5Cb", "/a%EF%BC%BCb", "/a%E2%88%96b"}},
-		"escapes in escapes":      {ReasonTargetAmbiguous, []string{"/%2561", "/%252f", "/%25%32%66", "/%25252e", "/%2500", "/%25%EF%BC%94%EF%BC%91", "/%252%E2%80%8B5", "/%EF%BC%8541"}},
-		"%u escapes":              {ReasonTargetAmbiguous, []string{"/%25u0061", "/%25U0061"}},
-		"dot segments": {ReasonTargetAmbiguous, []string{
+		"broken escapes":          {ErrMalformed, []string{"/%", "/%4", "/%4g", "/%g4", "/a%", "/%%41"}},
+		"control characters":      {ErrMalformed, []string{"/\x00", "/\n", "/\t", "/\x7f", "/%00", "/%0a", "/%0D", "/%1f", "/%7F", "/%C2%85", "/%E2%80%A8", "/%E2%80%A9"}},
+		"spaces and fragments":    {ErrMalformed, []string{"/a b", "/ ", "/a#b"}},
+		"bytes that are no UTF-8": {ErrMalformed, []string{"/%ff", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af", "/%c1%a1", "/%ed%a0%80", "/\xff"}},
+		"backslashes":             {ErrAmbiguous, []string{`/a\b`, "/a%5cb", "/a%5Cb", "/a%EF%BC%BCb", "/a%E2%88%96b"}},
+		"escapes in escapes":      {ErrAmbiguous, []string{"/%2561", "/%252f", "/%25%32%66", "/%25252e", "/%2500", "/%25%EF%BC%94%EF%BC%91", "/%252%E2%80%8B5", "/%EF%BC%8541"}},
+		"%u escapes":              {ErrAmbiguous, []string{"/%25u0061", "/%25U0061"}},
+		"dot segments": {ErrAmbiguous, []string{
 			"/.", "/..", "/./a", "/../a", "/a/.", "/a/..", "/a/../b", "/%2e/a", "/%2e%2E/a", "/.%2e/a", "/a/..;/b", "/a/..;x=1/b", "/a/..%3b/b", "/a/.;/b", "/...", "/a/..%20/b",
 			"/%EF%BC%8E%EF%BC%8E/a", "/%E2%80%A5/a", "/a/.%E2%80%8B./b", "/%E2%80%A4/a", "/a/..%20;x/b", "/a%EF%BC%8F..%EF%BC%8Fb", "/a/..%2fb", "/a%2f..%2fb", "/a%2F.%2fb", "/a%2f..", "/a%2F..;x/b"}},
-		"too much to read in every way": {ReasonTargetAmbiguous, []string{"/" + strings.Repeat("/a;b.%3fc%23d%40", 400)}},
-		"too much beyond ASCII":         {ReasonTargetTooLong, []string{"/" + strings.Repeat("\ufdfa", 700)}},
+		"too much to read in every way": {ErrAmbiguous, []string{"/" + strings.Repeat("/a;b.%3fc%23d%40", 400)}},
+		"too much beyond ASCII":         {ErrTooLong, []string{"/" + strings.Repeat("\ufdfa", 700)}},
 	} {
 		for _, path := range c.paths {
-			if got, reason := readPath(path, nil); reason != c.reason {
-				t.Errorf("%s: %q reads %.80q (%q), want %s", name, path, got, reason, c.reason)
+			if got, err := readPath(path, nil); !errors.Is(err, c.err) {
+				t.Errorf("%s: %q reads %.80q (%v), want %v", name, path, got, err, c.err)
 			}
 		}
 	}
@@ -145,13 +146,13 @@ func TestPathsThatAreRefused(t *testing.T) {
 func TestReadingTwiceEqualsReadingOnce(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/a", "/a//b;c", "//h/a%3fb", "/%61%40;x./y", "/index.php/a.", "/_next/data/b/a.json", "/(S(x))//a;b", "/ａ%E2%80%8B//b."} {
-		once, reason := readPath(path, nil)
-		if reason != "" {
-			t.Errorf("%q: %s", path, reason)
+		once, err := readPath(path, nil)
+		if err != nil {
+			t.Errorf("%q: %v", path, err)
 		}
 		for _, reading := range once {
-			for _, way := range waysOfReading {
-				again := way.read(nil, reading)
+			for _, transform := range transforms {
+				again := transform.apply(nil, reading)
 				if again == "" || again[0] != '/' {
 					again = "/" + again
 				}
@@ -176,12 +177,12 @@ func TestWaysDoNothingWithoutTheirMarks(t *testing.T) {
 			b.WriteString(pieces[random.IntN(len(pieces))])
 		}
 		path := b.String()
-		has := marksOf(path)
-		for i, way := range waysOfReading {
-			if has&way.where != 0 {
+		has := classesOf(path)
+		for i, transform := range transforms {
+			if has&transform.where != 0 {
 				continue
 			}
-			if got := way.read(nil, path); got != path {
+			if got := transform.apply(nil, path); got != path {
 				t.Fatalf("way %d makes %q of %q, which has not its marks", i, got, path)
 			}
 		}

@@ -1,4 +1,4 @@
-package policy
+package target
 
 import (
 	"regexp"
@@ -9,12 +9,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// waysOfReading are what upstreams do to a path before they route it, and which
-// marks it has where they do anything at all. What comes out as a known reading is
-// that.
-var waysOfReading = []struct {
-	where marks
-	read  func(known readings, path string) string
+// transforms are what upstreams do to a path before they route it, and which
+// classes of characters it has where they do anything at all. What comes out as a
+// known reading is that.
+var transforms = []struct {
+	where classes
+	apply func(known Readings, path string) string
 }{
 	{percent, decodeReserved},
 	{percent | semicolon, dropParameters},
@@ -27,7 +27,7 @@ var waysOfReading = []struct {
 	{dot, cutAfterProgram},
 	{parenthesis, dropCookieless},
 	{dot, pageOfData},
-	{wide, foldUnicode},
+	{wide, func(_ Readings, path string) string { return FoldUnicode(path) }},
 }
 
 // reserved are the characters whose escapes decodeURI leaves as written
@@ -35,12 +35,12 @@ var waysOfReading = []struct {
 const reserved = ";/?:@&=+$,#"
 
 // decodeUnreserved decodes as JavaScript's decodeURI does: all but reserved.
-func decodeUnreserved(known readings, path string) string { return decodeIf(known, path, false) }
+func decodeUnreserved(known Readings, path string) string { return decodeIf(known, path, false) }
 
 // decodeReserved decodes what decodeUnreserved left.
-func decodeReserved(known readings, path string) string { return decodeIf(known, path, true) }
+func decodeReserved(known Readings, path string) string { return decodeIf(known, path, true) }
 
-func decodeIf(known readings, path string, reservedToo bool) string {
+func decodeIf(known Readings, path string, reservedToo bool) string {
 	if !strings.Contains(path, "%") {
 		return path
 	}
@@ -61,7 +61,7 @@ func decodeIf(known readings, path string, reservedToo bool) string {
 
 // dropParameters reads ";parameters" of segments away, as servlet containers
 // do, also where the ";" is encoded.
-func dropParameters(known readings, path string) string {
+func dropParameters(known Readings, path string) string {
 	if !strings.Contains(path, ";") && !strings.Contains(path, "%3") {
 		return path
 	}
@@ -75,7 +75,7 @@ func dropParameters(known readings, path string) string {
 }
 
 // cutAtEncodedEnd ends the path at an encoded "?" or "#".
-func cutAtEncodedEnd(_ readings, path string) string {
+func cutAtEncodedEnd(_ Readings, path string) string {
 	if i := strings.IndexAny(path, "?#"); i >= 0 {
 		path = path[:i]
 	}
@@ -88,7 +88,7 @@ func cutAtEncodedEnd(_ readings, path string) string {
 }
 
 // mergeSlashes makes one slash of many.
-func mergeSlashes(known readings, path string) string {
+func mergeSlashes(known Readings, path string) string {
 	if !strings.Contains(path, "//") {
 		return path
 	}
@@ -104,7 +104,7 @@ func mergeSlashes(known readings, path string) string {
 
 // dropAuthority reads "//host/path" as an authority and a path. Further slashes
 // before the host make no difference to URL parsers of the WHATWG kind.
-func dropAuthority(_ readings, path string) string {
+func dropAuthority(_ Readings, path string) string {
 	if !strings.HasPrefix(path, "//") {
 		return path
 	}
@@ -117,7 +117,7 @@ func dropAuthority(_ readings, path string) string {
 
 // trimSegments drops dots and spaces from the ends of segments, and the streams
 // of files (name::$DATA), as Windows file systems do.
-func trimSegments(known readings, path string) string {
+func trimSegments(known Readings, path string) string {
 	if !strings.ContainsAny(path, ". $") {
 		return path
 	}
@@ -135,7 +135,7 @@ func trimSegments(known readings, path string) string {
 var cookieless = regexp.MustCompile(`/\((?:[A-Za-z]\([^()/]*\))+\)`)
 
 // dropCookieless reads such segments away.
-func dropCookieless(_ readings, path string) string {
+func dropCookieless(_ Readings, path string) string {
 	if !strings.Contains(path, "/(") {
 		return path
 	}
@@ -144,7 +144,7 @@ func dropCookieless(_ readings, path string) string {
 
 // pageOfData reads the address of a page's data as the page. Frameworks that
 // render a page also serve what it is rendered from, at an address of its own.
-func pageOfData(_ readings, path string) string {
+func pageOfData(_ Readings, path string) string {
 	if !strings.HasSuffix(path, ".json") {
 		return path
 	}
@@ -178,10 +178,10 @@ func indexPage(page string) string {
 // folding may make eleven times as much of it.
 const maxUnicodePath = 2 << 10
 
-// foldUnicode drops invisible characters and maps compatibility forms (full
+// FoldUnicode drops invisible characters and maps compatibility forms (full
 // width letters, dots and slashes) to the plain ones, as NFKC does; and what
 // Windows takes for slashes, and the letters whose other case is an i.
-func foldUnicode(_ readings, path string) string {
+func FoldUnicode(path string) string {
 	if isASCII(path) {
 		return path
 	}
@@ -207,7 +207,7 @@ func foldUnicode(_ readings, path string) string {
 }
 
 // mapSegments applies f, which only shortens, to every segment.
-func mapSegments(known readings, path string, f func(string) string) string {
+func mapSegments(known Readings, path string, f func(string) string) string {
 	var room [ordinaryPath]byte
 	b := room[:0]
 	for rest, more := path, true; more; {
@@ -227,7 +227,7 @@ const ordinaryPath = 256
 
 // text returns b as text: the path it was made from, or a reading that is known,
 // where it is no other.
-func (known readings) text(b []byte, path string) string {
+func (known Readings) text(b []byte, path string) string {
 	if string(b) == path {
 		return path
 	}
