@@ -6,7 +6,7 @@ import (
 )
 
 // Attribute is one fact about a principal, under the one name that it has wherever
-// principals are told of: as a source of identity_headers, as a field of
+// principals are described: as a source of identity_headers, as a field of
 // expressions, as a placeholder of Caddy and in the metadata of Envoy.
 type Attribute struct {
 	Name string

@@ -32,7 +32,7 @@ const AnyToken TokenType = "any"
 // that says nothing accepts session tokens.
 type TokenTypes []TokenType
 
-// Has reports whether the set takes a token of type t.
+// Has reports whether the set accepts a token of type t.
 func (ts TokenTypes) Has(t TokenType) bool {
 	return slices.Contains(ts, t) || slices.Contains(ts, AnyToken)
 }
@@ -59,15 +59,15 @@ type AuthStatus uint8
 
 // The authentication outcomes.
 const (
-	// SignedOut: there is no credential, or not one that holds.
+	// SignedOut: there is no valid credential.
 	SignedOut AuthStatus = iota
-	// SignedIn: AuthState.Principal says who.
+	// SignedIn: AuthState.Principal is set.
 	SignedIn
 	// Handshake: the browser must be sent to Clerk's Frontend API to have its
-	// session renewed; AuthState.Headers holds the Location.
+	// session renewed; AuthState.Headers has the Location.
 	Handshake
-	// Unavailable: it could not be told, for lack of keys or of an answer from
-	// Clerk.
+	// Unavailable: the credential could not be checked, for lack of keys or of an
+	// answer from Clerk.
 	Unavailable
 )
 
@@ -104,25 +104,25 @@ type Forward struct {
 // Authenticator establishes who is asking. Implementations are safe for
 // concurrent use, never look at a rule, and report every failure as a state.
 type Authenticator interface {
-	// Authenticate reads the credentials of r, as of now. The scheme, the target
-	// and the address of r are the client's, also where a proxy changed them. It makes no network
-	// call for a token of a type that accept does not hold.
+	// Authenticate reads the credentials of r, as of now. The scheme, the target and
+	// the address of r are the client's, also where a proxy changed them. It makes no
+	// network call for a token of a type that is not in accept.
 	Authenticate(ctx context.Context, r *Request, accept TokenTypes, now time.Time) AuthState
 }
 
-// Renewer is an Authenticator that can have a browser fetch a new token, where
-// the one it sent holds but what it says has changed since.
+// Renewer is an Authenticator that can have a browser fetch a new token, where the
+// one it sent is valid but its claims are stale.
 type Renewer interface {
-	// Renew answers a handshake where the request is one that a browser can be
-	// sent away from, and otherwise nobody signed in, for that reason.
+	// Renew returns a handshake where a browser can be redirected for the request, and
+	// otherwise SignedOut with that reason.
 	Renew(ctx context.Context, r *Request, reason Reason, now time.Time) AuthState
 }
 
 // Revocations knows which sessions and grants have ended before their tokens
 // did. Implementations are safe for concurrent use and answer from memory.
 type Revocations interface {
-	// Revoked returns the reason the principal no longer counts, or "". With
-	// [ReasonClaimsStale] it still does, but not by this token.
+	// Revoked returns the reason why the principal is no longer valid, or "". With
+	// [ReasonClaimsStale] it is, but this token is not.
 	Revoked(p *Principal, now time.Time) Reason
 }
 

@@ -24,7 +24,7 @@ func (c ClientAddr) Network() netip.Prefix {
 }
 
 // trustedProxies are the peers whose X-Forwarded-For and X-Forwarded-Proto
-// count. The zero value trusts nobody.
+// count. The zero value trusts no peer.
 type trustedProxies []netip.Prefix
 
 func compileTrustedProxies(list StringList) (trustedProxies, []error) {

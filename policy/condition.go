@@ -7,7 +7,8 @@ import (
 )
 
 // Condition is a compiled [Requirement] that stands alone, without a rule. It is
-// immutable and safe for concurrent use. The zero Condition is met by nobody.
+// immutable and safe for concurrent use. No principal satisfies the zero
+// Condition.
 type Condition struct {
 	requirement conjunction
 	// reader reads requests, where the requirement is about them; nil otherwise.
@@ -36,8 +37,8 @@ func CompileRequirement(r Requirement) (*Condition, error) {
 func (c *Condition) ReadsRequest() bool { return c.reader != nil }
 
 // IsMet reports whether p meets the requirement at that time. The request may be nil
-// unless [Condition.ReadsRequest]; one that is not well formed meets nothing. What
-// cannot be told is not met.
+// unless [Condition.ReadsRequest]; with a malformed one no principal does. A
+// requirement that cannot be decided is not met.
 func (c *Condition) IsMet(ctx context.Context, p *Principal, r *Request, now time.Time) (ok bool) {
 	defer func() {
 		if recover() != nil {

@@ -11,19 +11,19 @@ import (
 // Config is the policy part of the configuration document: what users write.
 type Config struct {
 	// TrustedProxies are the addresses and CIDR ranges whose X-Forwarded-For
-	// and X-Forwarded-Proto are believed. Default: nobody.
+	// and X-Forwarded-Proto are believed. Default: none.
 	TrustedProxies StringList `json:"trusted_proxies,omitempty"`
-	// Mode is "enforce" or "shadow": decide, log and count, but let everything
-	// pass. Default: enforce.
+	// Mode is "enforce" or "shadow": decide, log and count, but allow everything.
+	// Default: enforce.
 	Mode Mode `json:"mode,omitempty"`
-	// Preflight is "pass" or "judge": whether a CORS preflight, which can carry
-	// no credentials, passes a rule that wants some. Default: pass.
+	// Preflight is "pass" or "judge": whether a CORS preflight, which can carry no
+	// credentials, is allowed where a rule requires some. Default: pass.
 	Preflight string `json:"preflight,omitempty"`
-	// BasePath is the path that the application is mounted at, where it takes it off
+	// BasePath is the path that the application is mounted at, where it removes that
 	// before it routes: basePath of Next.js. Patterns are written without it.
 	// Default: none.
 	BasePath string `json:"base_path,omitempty" document:"nonempty"`
-	// Locales are the locales that the application takes off the front of a path:
+	// Locales are the locales that the application removes from the front of a path:
 	// i18n.locales of the pages router of Next.js. Patterns are written without
 	// them. Default: none.
 	Locales StringList `json:"locales,omitempty" document:"nonempty"`
@@ -44,11 +44,11 @@ type Config struct {
 	Assertion *Assertion `json:"assertion,omitempty"`
 	// Limits are the rate limits that rules may name.
 	Limits map[string]Limit `json:"limits,omitempty"`
-	// Rules are tried in order; the first that meets the request decides.
+	// Rules are tried in order; the first that matches the request decides.
 	Rules []Rule `json:"rules,omitempty"`
-	// Default decides what no rule meets. Default: protected.
+	// Default decides requests that match no rule. Default: protected.
 	Default Default `json:"default,omitzero"`
-	// IgnoreWarnings are the IDs of warnings that are not to be given:
+	// IgnoreWarnings are the IDs of warnings that are not reported:
 	// default-public.
 	IgnoreWarnings StringList `json:"ignore_warnings,omitempty" document:"nonempty"`
 }
@@ -62,32 +62,32 @@ const (
 	Shadow  Mode = "shadow"
 )
 
-// Access says what a rule wants of the requests it meets.
+// Access says what a rule requires of the requests that it matches.
 type Access string
 
 // The kinds of access.
 const (
-	// Protected wants a principal. It is the default.
+	// Protected requires a principal. It is the default.
 	Protected Access = "protected"
-	// Public passes everybody, with an identity if there is one.
+	// Public allows anonymous requests; a valid credential still sets the identity.
 	Public Access = "public"
-	// Bypass passes without judging; owned headers are still removed.
+	// Bypass allows without judging; owned headers are still removed.
 	Bypass Access = "bypass"
-	// DenyAccess refuses everybody.
+	// DenyAccess denies every request.
 	DenyAccess Access = "deny"
 )
 
-// Rule says what one kind of request needs.
+// Rule says what one kind of request requires.
 type Rule struct {
 	// Name appears in logs, metrics and answers. It must be unique.
 	Name string `json:"name"`
-	// Match says which requests the rule meets.
+	// Match says which requests the rule is for.
 	Match Match `json:"match"`
 	// Access is protected, public, bypass or deny. Default: protected.
 	Access Access `json:"access,omitempty" document:"nonempty"`
-	// Accept lists the token types the rule takes. Default: session_token.
+	// Accept lists the token types that the rule accepts. Default: session_token.
 	Accept TokenTypes `json:"accept,omitempty" document:"nonempty"`
-	// Require is what the principal must meet.
+	// Require is what is required of the principal.
 	Require *Requirement `json:"require,omitempty"`
 	// Freshness is how recent the token, the session or the verification of
 	// the user must be.
@@ -100,35 +100,35 @@ type Rule struct {
 	UpstreamToken *UpstreamToken `json:"upstream_token,omitempty" document:"nonempty"`
 	// StripCredentials replaces the policy's.
 	StripCredentials *bool `json:"strip_credentials,omitempty"`
-	// Mode is "shadow" to let requests pass that the rule would refuse.
+	// Mode is "shadow" to allow requests that the rule would deny.
 	Mode Mode `json:"mode,omitempty"`
-	// EncodedSlashes is "allow" for upstreams that take %2F in a path for a
+	// EncodedSlashes is "allow" for upstreams that read %2F in a path as a
 	// character, such as /projects/group%2Fproject. The path is then judged in both
-	// readings, and every rule that either meets has to allow it. Default: refuse.
+	// readings, and every rule that matches either must allow it. Default: refuse.
 	EncodedSlashes string `json:"encoded_slashes,omitempty" document:"nonempty"`
 }
 
-// Match is met when every key of it is. A rule that guards is met if any
-// plausible reading of the target meets it; one that opens only if every
-// reading does.
+// Match is a conjunction of its keys. A rule that protects (access protected or deny)
+// matches if any plausible reading of the target does; one that opens (public or
+// bypass) only if every reading does.
 type Match struct {
 	// Path are patterns in Clerk's route-matcher dialect, any of which may
 	// match: /admin(.*), /users/:id, /docs/:path*. The parameter of
-	// /orgs/:slug(.*) is the first segment of what it meets.
+	// /orgs/:slug(.*) is the first segment of what it matches.
 	Path StringList `json:"path,omitempty" document:"nonempty"`
 	// StaticFiles adds the usual static assets to Path: a path whose last
 	// segment ends in a known extension, outside /api, /trpc and /__clerk and
-	// outside what guarding rules name.
+	// outside what rules that protect name.
 	StaticFiles bool `json:"static_files,omitempty" document:"nonempty"`
 	// Host are host names; *.example.com stands for any name below it. A name
-	// without a port opens only the default port and guards every port.
+	// without a port opens only the default port and protects every port.
 	Host StringList `json:"host,omitempty" document:"nonempty"`
 	// Method are request methods, in capitals where they are registered ones. A
-	// rule that guards GET guards HEAD as well.
+	// rule that guards GET protects HEAD as well.
 	Method StringList `json:"method,omitempty" document:"nonempty"`
 }
 
-// Requirement is the conjunction of its keys. Missing data is false.
+// Requirement is the conjunction of its keys. Missing data does not satisfy it.
 type Requirement struct {
 	// Role is a role, or a list any of which will do: org:admin.
 	Role StringList `json:"role,omitempty" document:"nonempty"`
@@ -148,18 +148,18 @@ type Requirement struct {
 	// Claims maps claim paths (a.b.c) to the value, or the list of values any
 	// of which will do.
 	Claims map[string]any `json:"claims,omitempty" document:"nonempty"`
-	// Actor is "forbidden" to refuse impersonated sessions, "required" to
-	// refuse all others.
+	// Actor is "forbidden" to deny impersonated sessions (claim act), "required" to
+	// deny all others.
 	Actor string `json:"actor,omitempty" document:"nonempty"`
 	// Expression is a CEL expression over principal, claims, request and
 	// params that must be true.
 	Expression string `json:"expression,omitempty" document:"nonempty"`
-	// Any is met when one of its requirements is.
+	// Any is satisfied when one of its requirements is.
 	Any []Requirement `json:"any,omitempty" document:"nonempty"`
-	// All is met when each of its requirements is.
+	// All is satisfied when each of its requirements is.
 	All []Requirement `json:"all,omitempty" document:"nonempty"`
-	// Not is met when its requirement is not. What cannot be told is not met
-	// either way.
+	// Not is satisfied when its requirement is not. What cannot be decided satisfies
+	// neither.
 	Not *Requirement `json:"not,omitempty" document:"nonempty"`
 }
 
@@ -170,7 +170,7 @@ type Organization struct {
 	Slug StringList `json:"slug,omitempty" document:"nonempty"`
 }
 
-// Freshness says how recent things must be.
+// Freshness says how recent a token, a session or a verification must be.
 type Freshness struct {
 	// MaxTokenAge is the longest time since the token was issued (claim iat).
 	MaxTokenAge Duration `json:"max_token_age,omitempty" document:"nonempty"`
@@ -199,7 +199,7 @@ type Limit struct {
 	// Algorithm is sliding_window, fixed_window or token_bucket. Default:
 	// sliding_window.
 	Algorithm Algorithm `json:"algorithm,omitempty" document:"nonempty"`
-	// Limit is how many requests may pass per Window.
+	// Limit is how many requests are allowed per Window.
 	Limit int `json:"limit"`
 	// Window is the time Limit counts for.
 	Window Duration `json:"window"`
@@ -217,17 +217,18 @@ type Limit struct {
 	// Stage is before_auth, for limits whose key needs no identity, or
 	// after_auth. Default: before_auth where that can be.
 	Stage Stage `json:"stage,omitempty" document:"nonempty"`
-	// Allow are the client addresses and CIDR ranges that are not counted.
+	// Allow are the client addresses and CIDR ranges that are not limited.
 	Allow StringList `json:"allow,omitempty" document:"nonempty"`
 	// Consistency is exact, or leased: each instance takes a slice of the quota
 	// from Redis and spends it alone. Default: exact.
 	Consistency Consistency `json:"consistency,omitempty" document:"nonempty"`
-	// OnStoreError is local, allow or deny: who answers while Redis does not.
+	// OnStoreError is local, allow or deny: what decides while Redis does not answer.
 	// Default: local.
 	OnStoreError StoreErrorPolicy `json:"on_store_error,omitempty" document:"nonempty"`
-	// Shadow counts, logs and measures, but refuses nobody.
+	// Shadow counts, logs and measures, but denies nothing.
 	Shadow bool `json:"shadow,omitempty"`
-	// Headers puts RateLimit and RateLimit-Policy on answers that pass as well.
+	// Headers puts RateLimit and RateLimit-Policy on the responses of allowed requests
+	// as well.
 	Headers bool `json:"headers,omitempty"`
 }
 
@@ -245,11 +246,11 @@ const (
 	AfterAuth  Stage = "after_auth"
 )
 
-// Default decides what no rule meets.
+// Default decides requests that match no rule.
 type Default struct {
 	// Access is protected, public or deny. Default: protected.
 	Access Access `json:"access,omitempty" document:"nonempty"`
-	// Limits names the rate limits to apply to what no rule meets, in order.
+	// Limits names the rate limits to apply to requests that match no rule, in order.
 	Limits StringList `json:"limits,omitempty" document:"nonempty"`
 }
 
@@ -281,7 +282,8 @@ func (e *ConfigError) ConfigPath() string       { return e.Path }
 func (e *ConfigError) ConfigMessage() string    { return redact.Text(e.Msg) }
 func (e *ConfigError) ConfigSuggestion() string { return e.Suggestion }
 
-// Reverification asks how recently factors were verified, in Clerk's terms.
+// Reverification requires that factors were verified recently, in Clerk's terms
+// (claim fva).
 type Reverification struct {
 	// Preset is strict_mfa, strict, moderate or lax; empty where Level is set.
 	Preset string `json:"preset,omitempty"`

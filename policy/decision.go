@@ -16,7 +16,7 @@ const (
 	Allow
 	// Redirect: answer the client with a Location.
 	Redirect
-	// Error: answer the client; what failed is ours or the operator's to mend.
+	// Error: answer the client; what failed is ours or the operator's to fix.
 	Error
 )
 
@@ -37,7 +37,7 @@ func (o Outcome) String() string {
 // Decision is the answer to one request. The zero Decision denies.
 type Decision struct {
 	Outcome Outcome
-	// Status is the HTTP status of the answer; 200 where the request may pass.
+	// Status is the HTTP status of the answer; 200 where the request is allowed.
 	Status int
 	Reason Reason
 	// Rule is the name of the rule that decided, "default" for the default, and
@@ -45,9 +45,10 @@ type Decision struct {
 	Rule string
 
 	// RemoveHeaders and SetHeaders edit the request on its way upstream, or to
-	// whatever answers a refusal in our place. The two never name the same
-	// header. RemoveHeaders holds every owned name that is not set, and every name in the request that folds to an owned one; names
-	// compare without case. Both are shared and must not be changed.
+	// whatever answers a denial in our place. The two never name the same header.
+	// RemoveHeaders has every owned name that is not set, and every name in the
+	// request that folds to an owned one; names compare without case. Both are shared
+	// and must not be changed.
 	RemoveHeaders []string
 	SetHeaders    []Header
 	// RemoveQuery are the parameters of the query that the upstream does not
@@ -68,17 +69,17 @@ type Decision struct {
 	Principal *Principal
 	// Client is the client address used for limits and logs.
 	Client ClientAddr
-	// Limits holds what the limits of the rule answered, in the rule's order.
+	// Limits are the results of the rule's limits, in the rule's order.
 	Limits []LimitResult
 
 	// Shadow is the decision that would have been enforced, where shadow mode
-	// let the request pass in spite of it.
+	// allowed the request in spite of it.
 	Shadow *Decision
 	// Cause is private: it is for the log and never reaches the client.
 	Cause error
 }
 
-// Allowed reports whether the request may pass.
+// Allowed reports whether the request is to be forwarded.
 func (d *Decision) Allowed() bool { return d.Outcome == Allow }
 
 // Header returns the first response header of that name, or "".
@@ -98,7 +99,7 @@ type GRPCStatus struct {
 	Message string
 }
 
-// grpcCodes maps the statuses of refusals to gRPC status codes.
+// grpcCodes maps the statuses of denials to gRPC status codes.
 var grpcCodes = map[int]uint32{
 	http.StatusBadRequest:                  3,  // INVALID_ARGUMENT
 	http.StatusRequestURITooLong:           3,  // INVALID_ARGUMENT
@@ -111,7 +112,7 @@ var grpcCodes = map[int]uint32{
 	http.StatusServiceUnavailable:          14, // UNAVAILABLE
 }
 
-// grpcCode is the gRPC status code of a refusal. It is never OK.
+// grpcCode is the gRPC status code of a denial. It is never OK.
 func grpcCode(status int) uint32 {
 	if code, ok := grpcCodes[status]; ok {
 		return code
@@ -119,26 +120,26 @@ func grpcCode(status int) uint32 {
 	return 13 // INTERNAL
 }
 
-// LimitResult is what one limit answered to one request.
+// LimitResult is the result of one limit for one request.
 type LimitResult struct {
 	// Name is the limit's name in the policy.
 	Name string
 	// Allowed reports whether the request is inside the limit. The zero value
-	// refuses.
+	// denies.
 	Allowed bool
 	// Limit is the quota in force, in requests per Window.
 	Limit  int
 	Window time.Duration
-	// Remaining is how many more requests would pass now.
+	// Remaining is how many more requests would be allowed now.
 	Remaining int
 	// Reset is the time until the quota is whole again.
 	Reset time.Duration
-	// RetryAfter is the time until the next request could pass; zero when one
-	// would pass now.
+	// RetryAfter is the time until the next request could be allowed; zero when one
+	// would be now.
 	RetryAfter time.Duration
-	// Shadow: the limit only watches, so that a refusal lets the request pass.
+	// Shadow: the limit is in shadow mode, so that the request is allowed all the same.
 	Shadow bool
 
-	// told: answers that pass tell of the limit as well.
-	told bool
+	// advertised: the responses of allowed requests have the RateLimit fields as well.
+	advertised bool
 }

@@ -15,36 +15,67 @@ type evaluation struct {
 	facts  facts
 	// readTarget is where subject.target points.
 	readTarget target.Target
-	// sent is the target that redirects lead back to: the one that the client sent.
-	sent   *target.Target
-	scheme string
-	state  AuthState
-	// also are the other guarding rules that a reading of the target meets, and
+	// returnTarget is what redirects lead back to: the target that the client sent.
+	returnTarget *target.Target
+	scheme       string
+	state        AuthState
+	// also are the other protecting rules that a reading of the target matches, and
 	// alsoParams the path parameters of each where some rule uses them.
 	also       []*rule
 	alsoParams []pathpattern.Params
 	// counted are rules whose limits count as well.
 	counted []counted
 	limits  []LimitResult
-	// minted are the headers made for this request.
-	minted []Header
-	// refusedLimit is the limit that refused.
-	refusedLimit string
-	cause        error
-	trace        *Trace
+	// issued are the headers made for this request.
+	issued []Header
+	// exceeded is the limit that refused.
+	exceeded string
+	cause    error
+	trace    *Trace
 	// judged says which paths are to be judged; nil for all.
 	judged func(path string) bool
 }
 
-// verdict is the outcome of judging. The zero verdict refuses.
+// verdict is the outcome of judging. The zero verdict denies.
 type verdict struct {
-	passes bool
+	allows bool
 	reason Reason
 }
 
-func pass(reason Reason) verdict { return verdict{true, reason} }
+func allow(reason Reason) verdict { return verdict{true, reason} }
 
-func refuse(reason Reason) verdict { return verdict{false, reason} }
+func deny(reason Reason) verdict { return verdict{false, reason} }
+
+// decision turns the verdict into what the proxy is to do.
+func (e *evaluation) decision(v verdict) Decision {
+	watches := e.policy.shadow || e.rule != nil && e.rule.shadow
+	switch {
+	case (v.allows || watches) && e.leavesTunnel():
+		return e.deny(ReasonUpgradeRefused)
+	case v.allows:
+		return e.allow(v.reason)
+	case !watches:
+		return e.deny(v.reason)
+	}
+	refused := e.deny(v.reason)
+	d := e.allow(ReasonShadow)
+	d.Shadow = &refused
+	return d
+}
+
+// common fills in what every decision has.
+func (e *evaluation) common(reason Reason) Decision {
+	d := Decision{Status: reason.Status(), Reason: reason, Principal: e.principal, Client: e.client, Limits: e.limits, Cause: e.cause}
+	if e.rule != nil {
+		d.Rule = e.rule.name
+	}
+	return d
+}
+
+// add appends a response header.
+func (d *Decision) add(name, value string) {
+	d.ResponseHeaders = append(d.ResponseHeaders, Header{name, value})
+}
 
 // readRequest computes the canonical target and the client address, and gathers
 // what the fields say.
@@ -67,7 +98,7 @@ func (e *evaluation) readRequest() Reason {
 	if e.readTarget, reason = p.parseTarget(r.Target, r.Host, e.scheme); reason != "" {
 		return reason
 	}
-	e.target, e.sent = &e.readTarget, &e.readTarget
+	e.target, e.returnTarget = &e.readTarget, &e.readTarget
 	if reason := e.readSent(); reason != "" {
 		e.target = nil
 		return reason
@@ -87,7 +118,7 @@ func (e *evaluation) readSent() Reason {
 	if reason != "" {
 		return reason
 	}
-	e.sent, e.target.SentQuery = &sent, &sent.Query
+	e.returnTarget, e.target.SentQuery = &sent, &sent.Query
 	e.target.EscapedSlashes = e.target.EscapedSlashes || sent.EscapedSlashes
 	e.target.Readings = e.target.Readings.With(sent.Readings)
 	e.target.Whole = e.target.Whole.With(sent.Whole)
@@ -112,7 +143,7 @@ func (e *evaluation) selectRule() Reason {
 		}
 		selected.add(named)
 	}
-	if e.target.EscapedSlashes && !selected.takesSlashes() {
+	if e.target.EscapedSlashes && !selected.acceptsSlashes() {
 		return ReasonTargetAmbiguous
 	}
 	e.rule, e.also, e.counted = selected.rule, selected.also, selected.counted
@@ -147,8 +178,8 @@ func (e *evaluation) readParams() Reason {
 	return ""
 }
 
-// everyRule takes a step for every rule that was selected, with its path
-// parameters. The one that refuses is the one reported.
+// everyRule runs a step for every rule that was selected, with its path
+// parameters. The rule that denies is the one reported.
 func (e *evaluation) everyRule(step func(*rule) Reason) Reason {
 	if reason := step(e.rule); reason != "" {
 		return reason
@@ -167,16 +198,16 @@ func (e *evaluation) everyRule(step func(*rule) Reason) Reason {
 	return ""
 }
 
-// bypass lets a request pass unjudged, but for the limits of what else it may be
-// taken for.
+// bypass allows a request without judging it, but for the limits of the other rules
+// that a reading matches.
 func (e *evaluation) bypass() verdict {
 	if reason := e.takeLimits(func(r *rule) []*limit { return r.late }); reason != "" {
-		return refuse(reason)
+		return deny(reason)
 	}
-	return pass(ReasonBypass)
+	return allow(ReasonBypass)
 }
 
-// accepts reports whether every rule takes tokens of a type.
+// accepts reports whether every rule accepts tokens of a type.
 func (e *evaluation) accepts(t TokenType) bool {
 	return e.everyRule(func(r *rule) Reason {
 		if !r.accept.Has(t) {
@@ -186,10 +217,10 @@ func (e *evaluation) accepts(t TokenType) bool {
 	}) == ""
 }
 
-// authenticate establishes the principal. A public rule takes whoever comes,
-// with an identity if there is one that holds.
+// authenticate establishes the principal. A public rule allows anonymous requests; a
+// valid credential still sets the identity.
 func (e *evaluation) authenticate() Reason {
-	e.state = e.policy.deps.Authenticator.Authenticate(e.ctx, e.asMade(), e.rule.accept, e.now)
+	e.state = e.policy.deps.Authenticator.Authenticate(e.ctx, e.clientRequest(), e.rule.accept, e.now)
 	e.cause = e.state.Cause
 	reason := e.signedOut()
 	if reason == "" {
@@ -203,39 +234,39 @@ func (e *evaluation) authenticate() Reason {
 	return reason
 }
 
-// asMade is the request as the client made it: by its scheme, its target and its
+// clientRequest is the request as the client made it: by its scheme, its target and its
 // address.
-func (e *evaluation) asMade() *Request {
+func (e *evaluation) clientRequest() *Request {
 	address := e.request.Client
 	if !address.IsValid() {
 		address = e.request.Peer
 	}
-	if e.scheme == e.request.Scheme && e.sent == e.target && e.client.Addr == address.Unmap().WithZone("") {
+	if e.scheme == e.request.Scheme && e.returnTarget == e.target && e.client.Addr == address.Unmap().WithZone("") {
 		return e.request
 	}
 	made := *e.request
-	made.Scheme, made.Target, made.Client = e.scheme, e.sent.Raw, e.client.Addr
+	made.Scheme, made.Target, made.Client = e.scheme, e.returnTarget.Raw, e.client.Addr
 	return &made
 }
 
-// signedOut returns why nobody is signed in, or "".
+// signedOut returns why the request is anonymous, or "".
 func (e *evaluation) signedOut() Reason {
 	switch state := &e.state; {
 	case locationOf(state.Headers) != "":
-		return refusal(state.Reason, ReasonSessionMissing)
+		return denialReason(state.Reason, ReasonSessionMissing)
 	case state.Status == Unavailable:
-		return refusal(state.Reason, ReasonKeysUnavailable)
+		return denialReason(state.Reason, ReasonKeysUnavailable)
 	case state.Status != SignedIn || state.Principal == nil:
-		return refusal(state.Reason, ReasonSessionMissing)
+		return denialReason(state.Reason, ReasonSessionMissing)
 	case !e.accepts(state.Principal.TokenType):
 		return ReasonTokenType
 	}
 	return ""
 }
 
-// refusal guards against a reason from outside that stands for a pass, or for
-// nothing.
-func refusal(reason, otherwise Reason) Reason {
+// denialReason is a reason from outside, unless that is of a request that is allowed,
+// or none.
+func denialReason(reason, otherwise Reason) Reason {
 	if reason == "" || reason.Status() == http.StatusOK {
 		return otherwise
 	}
@@ -255,19 +286,19 @@ func (e *evaluation) revoked() Reason {
 	if reason == ReasonClaimsStale {
 		e.renew(reason)
 	}
-	return refusal(reason, ReasonSessionRevoked)
+	return denialReason(reason, ReasonSessionRevoked)
 }
 
 // renew has a browser fetch a new token, where the authenticator can do that.
 func (e *evaluation) renew(reason Reason) {
 	presented := e.state.Presented
 	if renewer, ok := e.policy.deps.Authenticator.(Renewer); ok {
-		e.state = renewer.Renew(e.ctx, e.asMade(), reason, e.now)
+		e.state = renewer.Renew(e.ctx, e.clientRequest(), reason, e.now)
 		e.state.Principal, e.state.Presented = nil, presented
 	}
 }
 
-func (e *evaluation) meetRequirement(r *rule) Reason {
+func (e *evaluation) checkRequirement(r *rule) Reason {
 	if r.requirement == nil {
 		return ""
 	}
@@ -278,10 +309,10 @@ func (e *evaluation) meetRequirement(r *rule) Reason {
 		return ""
 	}
 	e.trace.add("require", string(reason), "not met")
-	return refusal(reason, ReasonClaimsUndecidable)
+	return denialReason(reason, ReasonClaimsUndecidable)
 }
 
-func (e *evaluation) beFresh(r *rule) Reason {
+func (e *evaluation) checkFreshness(r *rule) Reason {
 	if e.principal == nil {
 		return ""
 	}

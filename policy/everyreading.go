@@ -17,7 +17,7 @@ var errManyReadings = errors.New("the target can be read in too many ways for an
 // onEveryReading has a condition that looks at the target be true of all its
 // readings, as they are and in lower case: what an upstream may serve. It is untrue
 // if it is true of none, so that below "not" it is the same; of some alone, it
-// cannot be told.
+// cannot be decided.
 func onEveryReading(c condition) condition {
 	return func(s *subject) (truth, Reason, error) {
 		result, reason, cause := undecided, ReasonExpressionFailed, errManyReadings

@@ -22,7 +22,7 @@ const expressionInterrupt = 64
 
 // expression compiles a CEL expression over principal, claims, request and
 // params. One that fails at run time, costs too much or gives no boolean cannot
-// be told, and so refuses.
+// be decided, and so denies.
 func (c *requirementCompiler) expression(path, text string) condition {
 	failed := func(*subject) (truth, Reason, error) { return undecided, ReasonExpressionFailed, nil }
 	program, err := c.compileExpression(text)
@@ -96,7 +96,7 @@ func celSuggestion(msg string) string {
 	}
 }
 
-// checkNames refuses fields that do not exist, and reads comparisons with the empty
+// checkNames reports fields that do not exist, and reads comparisons with the empty
 // string as the question whether there is anything.
 func (c *requirementCompiler) checkNames(root ast.Expr) error {
 	var errs []error
@@ -117,7 +117,7 @@ func (c *requirementCompiler) checkNames(root ast.Expr) error {
 }
 
 // selected returns which variable and which of its fields, or entries, an
-// expression reads; test where it only asks whether it is there.
+// expression reads; test where it only checks for presence.
 func selected(e ast.Expr) (of, name string, test bool) {
 	var operand ast.Expr
 	switch {
@@ -135,7 +135,7 @@ func selected(e ast.Expr) (of, name string, test bool) {
 
 // comparedWithNothing turns principal.org_id != ” into has(principal.org_id), and
 // == into its opposite. Whatever else is done with a thing that is not there fails,
-// and so refuses: no comparison is true of it.
+// and so denies: no comparison is true of it.
 func comparedWithNothing(e ast.Expr) {
 	if e.Kind() != ast.CallKind {
 		return

@@ -35,8 +35,8 @@ type facts struct {
 	upgrades int
 }
 
-// readHeaders gathers the facts and refuses fields that are ambiguous or that
-// reach for ours. trusted says that a proxy that is believed sent them.
+// readHeaders gathers the facts and rejects fields that are ambiguous or that name
+// ours. trusted says that a proxy that is believed sent them.
 func (f *facts) readHeaders(headers []Header, rules *headerRules, trusted bool) Reason {
 	f.forwardedFor = f.forwardedOnce[:0]
 	if len(headers) > maxHeaders {
@@ -59,7 +59,7 @@ func (f *facts) readHeaders(headers []Header, rules *headerRules, trusted bool) 
 }
 
 // namesForwardedHost reports whether a field, in any spelling, tells of the host
-// that a proxy before this one was asked for. Rack, and others where told to, go by
+// that a proxy before this one was asked for. Rack, and others where configured, go by
 // it in place of Host.
 func namesForwardedHost(name string) bool {
 	switch len(name) {
@@ -124,7 +124,7 @@ func (f *facts) read(name, value string, rules *headerRules) Reason {
 	return ""
 }
 
-// oneToken reports whether an Authorization field of scheme Bearer holds one
+// oneToken reports whether an Authorization field of scheme Bearer has one
 // token (RFC 6750 § 2.1). More is a mistake, or a folded line that hides another
 // field.
 func oneToken(authorization string) bool {
@@ -139,7 +139,7 @@ func setIf(fact *string, name, want, value string) {
 	}
 }
 
-// namesSettable reports whether a Connection field asks proxies to drop a header
+// namesSettable reports whether a Connection field tells proxies to drop a header
 // that we may set (RFC 9110 § 7.6.1).
 func namesSettable(connection string, rules *headerRules) bool {
 	for token := range strings.SplitSeq(connection, ",") {
@@ -160,9 +160,10 @@ func (f *facts) isGRPC(r *Request) bool {
 	return ok && (kind == "" || kind[0] == '+' || kind[0] == ';') // not grpc-web, which browsers speak over plain HTTP
 }
 
-// isWebSocket reports whether the request opens a WebSocket (RFC 6455 § 4.1), and
-// nothing else besides, and has no body that could be read as something else. No other change of protocol goes on: what a client sends
-// over a connection that speaks another one is judged by nobody.
+// isWebSocket reports whether the request opens a WebSocket (RFC 6455 § 4.1) and
+// nothing else, and has no body that could be read as something else. No other change
+// of protocol is forwarded: what a client then sends over the connection is not
+// judged.
 func (f *facts) isWebSocket(method string) bool {
 	return method == "GET" && f.upgrades == 1 && !f.body && strings.EqualFold(f.upgrade, "websocket")
 }
@@ -173,9 +174,11 @@ func (f *facts) isPreflight(method string) bool {
 	return method == "OPTIONS" && f.origin != "" && f.requestMethod != "" && !f.credentials && !f.body
 }
 
-// isNavigation reports whether a browser is loading the request as a page of
-// its own, so that a redirect to sign-in makes sense. What clients say here
-// chooses between a redirect and a status, never between passing and not.
+// isNavigation reports whether a browser is loading the request as a page of its
+// own, so that a redirect to sign-in makes sense. What clients say here chooses
+// between a redirect and a status, never between allowing and denying. Clerk's own
+// rule for a page load, by which a handshake is made, is another: that must decide as
+// Clerk's library does, and stands with the authentication of browsers in session.
 func (f *facts) isNavigation(method string) bool {
 	if method != "GET" && method != "HEAD" || f.authorization != "" || f.upgrades > 0 || f.requestedWith != "" {
 		return false

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// freshness is a compiled Freshness. The zero value asks for nothing.
+// freshness is a compiled Freshness. The zero value requires nothing.
 type freshness struct {
 	maxTokenAge   time.Duration
 	maxSessionAge time.Duration

@@ -27,7 +27,7 @@ var defaultIdentityHeaders = map[string]string{
 
 // NeverForwarded reports whether a field, in any spelling, names another path,
 // method, host or identity to somebody who reads it: those that are dropped from
-// every request, and what upstreams take for an identity by default.
+// every request, and what upstreams read as an identity by default.
 func NeverForwarded(name string) bool {
 	folded := foldName(name)
 	if isOverride(folded) || slices.ContainsFunc(identities, func(o override) bool { return o.name == folded }) {
@@ -58,11 +58,11 @@ type headerRules struct {
 	// settable are the folded names of what a decision may set.
 	settable map[string]bool
 	// first are the lengths of dropped names, a bit for each, by their folded first
-	// byte: most fields of a request are told apart by it.
+	// byte: most fields of a request differ in it.
 	first [256]uint64
-	// minted are the headers, in wire form, that some requests receive beside
+	// issued are the headers, in wire form, that some requests receive beside
 	// those of the identity.
-	minted []string
+	issued []string
 	// names are all of both: what is removed where there is no principal.
 	names []string
 	// unseen is what is removed besides where the proxy may keep fields from us.
@@ -168,7 +168,7 @@ func (rules *headerRules) prepare(p *Principal) *identityHeaders {
 			prepared.remove = append(prepared.remove, h.name)
 		}
 	}
-	prepared.remove = append(prepared.remove, rules.minted...)
+	prepared.remove = append(prepared.remove, rules.issued...)
 	prepared.set, prepared.remove = slices.Clip(prepared.set), slices.Clip(prepared.remove)
 	return prepared
 }
@@ -198,7 +198,7 @@ func (rules *headerRules) maySet(name string) bool {
 const ordinaryName = 64
 
 // editsUnseen is edits for a request of which the proxy may have kept fields from
-// us: all that nobody may send is removed by its name.
+// us: all that clients may not send is removed by its name.
 func (rules *headerRules) editsUnseen(p *Principal, sent []string, webSocket bool) (set []Header, remove []string) {
 	set, remove = rules.edits(p, sent)
 	remove = slices.Clone(remove)

@@ -16,7 +16,7 @@ const (
 	SlidingWindow Algorithm = "sliding_window"
 	// FixedWindow counts in windows of length Window, each apart.
 	FixedWindow Algorithm = "fixed_window"
-	// TokenBucket refills continuously at Limit per Window and holds Burst.
+	// TokenBucket refills continuously at Limit per Window and has room for Burst.
 	TokenBucket Algorithm = "token_bucket"
 )
 
@@ -28,20 +28,20 @@ const (
 	// Exact asks the shared store for every request. It is the default.
 	Exact Consistency = "exact"
 	// Leased lets an instance take a slice of the quota from the store and spend
-	// it alone. Never more passes than with Exact, and at times less.
+	// it alone. Never more is allowed than with Exact, and at times less.
 	Leased Consistency = "leased"
 )
 
-// StoreErrorPolicy says who answers while the shared store does not.
+// StoreErrorPolicy says what decides while the shared store does not answer.
 type StoreErrorPolicy string
 
 // The policies.
 const (
 	// StoreErrorLocal has each instance count for itself. It is the default.
 	StoreErrorLocal StoreErrorPolicy = "local"
-	// StoreErrorAllow lets requests pass uncounted.
+	// StoreErrorAllow allows requests uncounted.
 	StoreErrorAllow StoreErrorPolicy = "allow"
-	// StoreErrorDeny refuses, with an error of the limiter.
+	// StoreErrorDeny denies, with an error of the limiter.
 	StoreErrorDeny StoreErrorPolicy = "deny"
 )
 
@@ -57,8 +57,8 @@ type Quota struct {
 
 // LimitCheck asks a limiter to count one request against one key.
 type LimitCheck struct {
-	// Name is the limit's name in the policy. Keys of different names never
-	// meet.
+	// Name is the limit's name in the policy. Keys of different names are counted
+	// apart.
 	Name string
 	// Definition tells limits of one name apart that say different things: what
 	// they count is counted apart. It is a hash, the same for each limit that says
@@ -85,6 +85,6 @@ type LimitCheck struct {
 type Limiter interface {
 	// Take counts each check as of now and writes its answer to the result of
 	// the same index; len(results) equals len(checks). A refused check is not
-	// counted. A limiter that cannot tell returns an error, which refuses.
+	// counted. A limiter that cannot decide returns an error, which denies.
 	Take(ctx context.Context, now time.Time, checks []LimitCheck, results []LimitResult) error
 }

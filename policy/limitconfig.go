@@ -43,7 +43,7 @@ func compileLimit(name string, config Limit) (*limit, []error) {
 	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) || name == "" {
 		c.fail("", "write letters, digits and dashes, such as per-user", "%q is not a name that a header field can carry", name)
 	}
-	l := &limit{name: name, plans: config.Plans, shadow: config.Shadow, told: config.Headers, quota: c.quota(&config),
+	l := &limit{name: name, plans: config.Plans, shadow: config.Shadow, advertised: config.Headers, quota: c.quota(&config),
 		consistency: config.Consistency, onStoreError: config.OnStoreError}
 	c.oneOf(".consistency", string(config.Consistency), string(Exact), string(Leased))
 	c.oneOf(".on_store_error", string(config.OnStoreError), string(StoreErrorLocal), string(StoreErrorAllow), string(StoreErrorDeny))
@@ -65,7 +65,7 @@ func define(key StringList, l *limit) uint64 {
 	return binary.LittleEndian.Uint64(h.Sum(nil))
 }
 
-// oneOf refuses a word that is not empty and none of the known.
+// oneOf reports a word that is not empty and none of the known.
 func (c *limitCompiler) oneOf(key, word string, known ...string) {
 	if word != "" && !slices.Contains(known, word) {
 		c.fail(key, didYouMean(word, known...), "unknown value %q", word)

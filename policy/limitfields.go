@@ -8,12 +8,12 @@ import (
 
 // limitFields writes the RateLimit and RateLimit-Policy fields
 // (draft-ietf-httpapi-ratelimit-headers-10), and Retry-After for the limit that
-// refused. Where nothing refused, only limits that are told of come in.
+// exceeded. Where none was, only limits that are advertised come in.
 func limitFields(results []LimitResult, refused bool) []Header {
 	var state, policies strings.Builder
 	var retry time.Duration
 	for _, r := range results {
-		if r.Shadow || !refused && !r.told {
+		if r.Shadow || !refused && !r.advertised {
 			continue
 		}
 		if state.Len() > 0 {

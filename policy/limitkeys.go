@@ -121,7 +121,7 @@ func writtenParamPart(value string) string {
 }
 
 // headerValue is what is counted by a header. Of two that differ an upstream takes
-// either, and in either spelling of the name, so it cannot be told.
+// either, and in either spelling of the name, so it cannot be known.
 func headerValue(headers []Header, name string) (value string, same bool) {
 	for i := range headers {
 		if !sameFolded(headers[i].Name, name) {
@@ -168,8 +168,8 @@ func (l *limit) named(s *subject) bool {
 type keyText []byte
 
 // add adds a part. One the request does not have is replaced by its address, so
-// that nobody escapes a limit by leaving something out. Every part carries its
-// kind and length, so that no two different requests meet in one key whatever
+// that no client escapes a limit by leaving something out. Every part carries its
+// kind and length, so that no two different requests share one key whatever
 // text they hold.
 func (k keyText) add(kind byte, text string, client ClientAddr) keyText {
 	if text == "" {

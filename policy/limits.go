@@ -20,10 +20,10 @@ type limit struct {
 	onStoreError StoreErrorPolicy
 	// exempt are the clients that are not counted.
 	exempt []netip.Prefix
-	// shadow: the limit counts, but refuses nobody.
+	// shadow: the limit counts, but denies nothing.
 	shadow bool
-	// told: answers that pass carry the limit's state as well.
-	told bool
+	// advertised: the responses of allowed requests have the limit's state as well.
+	advertised bool
 }
 
 // takeLimits counts the request against the limits of one stage, all in one call:
@@ -125,7 +125,7 @@ func (t *taking) take() Reason {
 	}
 	for i := range results {
 		r, c, l := &results[i], &t.checks[i], t.taken[i].limit
-		r.Name, r.Limit, r.Window, r.Shadow, r.told = c.Name, c.Quota.Limit, c.Quota.Window, l.shadow, l.told
+		r.Name, r.Limit, r.Window, r.Shadow, r.advertised = c.Name, c.Quota.Limit, c.Quota.Window, l.shadow, l.advertised
 	}
 	if t.limits == nil {
 		t.limits = results
@@ -133,8 +133,8 @@ func (t *taking) take() Reason {
 		t.limits = append(t.limits, results...)
 	}
 	if i := slices.IndexFunc(results, func(r LimitResult) bool { return !r.Allowed && !r.Shadow }); i >= 0 {
-		t.refusedLimit, t.rule = results[i].Name, t.taken[i].rule
-		t.trace.add("limit", t.refusedLimit, "refused")
+		t.exceeded, t.rule = results[i].Name, t.taken[i].rule
+		t.trace.add("limit", t.exceeded, "refused")
 		return ReasonRateLimited
 	}
 	return ""
@@ -145,7 +145,7 @@ func (l *limit) counts(s *subject) bool {
 	return l.cost.of(s.request.Method) > 0 && !containsAddr(l.exempt, s.client.Addr)
 }
 
-// check asks for one request to be counted. A principal with a plan or a role
+// check is one request to be counted. A principal with a plan or a role
 // that has a quota of its own gets the most generous of them.
 func (l *limit) check(s *subject) (LimitCheck, Reason) {
 	key, reason := l.key(s)
@@ -159,7 +159,7 @@ func (l *limit) check(s *subject) (LimitCheck, Reason) {
 // everywhere is the network of clients whose address is not known.
 var everywhere = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 
-// networkOf is the client's network, by which strangers are told apart.
+// networkOf is the client's network, by which strangers are counted apart.
 func networkOf(client ClientAddr) netip.Prefix {
 	if network := client.Network(); network.IsValid() {
 		return network
@@ -167,7 +167,7 @@ func networkOf(client ClientAddr) netip.Prefix {
 	return everywhere
 }
 
-// checkOf asks for a cost to be counted against a key, by the quota of a
+// checkOf is a cost to be counted against a key, by the quota of a
 // principal.
 func (l *limit) checkOf(key string, p *Principal, cost int) LimitCheck {
 	quota := l.quota

@@ -34,7 +34,7 @@ type WrittenKey struct {
 }
 
 // Checks returns what a limiter is asked about the key, by limit and quota, exactly
-// as for a request. The configuration is one that [New] takes.
+// as for a request. The configuration is one that [New] accepts.
 func (c *Config) Checks(w WrittenKey) ([]LimitCheck, error) {
 	limits, errs := compileLimits(c.Limits)
 	if len(errs) > 0 {
@@ -92,7 +92,7 @@ func (l *limit) others(check LimitCheck) []LimitCheck {
 	return others
 }
 
-// quotas refuses a plan or a role that none of the limits has a quota for: what
+// quotas reports a plan or a role that none of the limits has a quota for: what
 // is shown would not be theirs.
 func (w *WrittenKey) quotas(limits []*limit, who *Principal) error {
 	plans, roles := map[string]bool{}, map[string]bool{}

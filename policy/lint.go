@@ -16,10 +16,10 @@ func (p *Policy) Warnings() []Warning {
 	for _, r := range p.rules {
 		for i, pattern := range r.matcher.paths {
 			path := fmt.Sprintf("%s.match.path[%d]", r.path(), i)
-			l.pattern(path, pattern, r.guards())
+			l.pattern(path, pattern, r.protects())
 			l.prefix(path, pattern.String(), p.mount)
 		}
-		if r.forbidden != nil && p.guardsItself(r) {
+		if r.forbidden != nil && p.protectsItself(r) {
 			l.warn(WarnForbiddenCircle, r.path()+".on_forbidden.redirect", "redirect to a page that the rule does not protect", "rule %q redirects forbidden users to %s, which it protects as well: a redirect loop", r.name, r.forbidden.Redirect)
 		}
 		l.found = append(l.found, r.suspicious...)
@@ -27,7 +27,7 @@ func (p *Policy) Warnings() []Warning {
 	}
 	l.limits(p.fallback, "default")
 	for _, u := range p.unreached {
-		if !u.guardsNothing() { // else it is an error, or silenced
+		if !u.protectsNothing() { // else it is an error, or silenced
 			msg, suggestion := u.message()
 			l.warn(WarnRuleUnreachable, u.path(), suggestion, "%s", msg)
 		}
@@ -78,25 +78,25 @@ var lintIDs = map[pathpattern.LintKind]string{
 }
 
 // pattern warns of what a pattern says beside what it seems to. That Clerk's own
-// idiom (.*) takes the rest of a name, or leaves out what is above, is but a note
-// where it can open nothing that has a name: what a guard takes beside is closed
-// as well, and guards cover what is above.
-func (l *linter) pattern(path string, pattern *pathpattern.Pattern, guards bool) {
+// idiom (.*) matches the rest of a name, or leaves out what is above, is but a note
+// where it can open nothing that has a name: what a rule that protects matches beside
+// is closed as well, and such rules cover what is above.
+func (l *linter) pattern(path string, pattern *pathpattern.Pattern, protects bool) {
 	for _, found := range pattern.Lint() {
 		w := Warning{ID: lintIDs[found.Kind], Path: path, Msg: found.Msg, Suggestion: found.Suggestion}
 		switch found.Kind {
 		case pathpattern.LintSibling:
-			w.Note = guards || !opensSibling(pattern)
+			w.Note = protects || !opensSibling(pattern)
 		case pathpattern.LintParent:
 			w.Note = true
 		case pathpattern.LintNotation:
-			w.Note = !guards // it stays closed
+			w.Note = !protects // it stays closed
 		}
 		l.found = append(l.found, w)
 	}
 }
 
-// prefix warns of a pattern that is written with what the application takes off: it
+// prefix warns of a pattern that is written with what the application removes: it
 // is met by no path as that reads it, so that it opens nothing.
 func (l *linter) prefix(path, pattern string, m *target.Mount) {
 	if prefix, setting := mountPrefix(m, pattern); prefix != "" {
@@ -118,7 +118,7 @@ var siblings = []string{
 	"/users", "/user-admin", "/organizations", "/orgs", "/settings", "/internals", "/billing-admin", "/dashboards", "/teams",
 }
 
-// opensSibling reports whether an opening pattern meets one of siblings beside
+// opensSibling reports whether an opening pattern matches one of siblings beside
 // what it names.
 func opensSibling(pattern *pathpattern.Pattern) bool {
 	return slices.ContainsFunc(siblings, func(path string) bool {
@@ -130,9 +130,9 @@ func opensSibling(pattern *pathpattern.Pattern) bool {
 // path is where the rule is written.
 func (r *rule) path() string { return fmt.Sprintf("rules[%d]", r.order) }
 
-// guardsItself reports whether the page that a rule sends the forbidden to is a
-// path of the site that the same rule guards.
-func (p *Policy) guardsItself(r *rule) bool {
+// protectsItself reports whether the page that a rule sends the forbidden to is a
+// path of the site that the same rule protects.
+func (p *Policy) protectsItself(r *rule) bool {
 	host := "localhost"
 	if len(r.matcher.hosts) > 0 {
 		host = "a." + r.matcher.hosts[0].name

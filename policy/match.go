@@ -12,113 +12,113 @@ import (
 
 // matcher is a compiled Match.
 type matcher struct {
-	// guards: the rule closes something. Then host patterns without a port mean
-	// every port, and what upstreams serve the same is met as well.
-	guards  bool
-	methods []string
-	hosts   []hostPattern
-	paths   []*pathpattern.Pattern
-	// asWritten are the same patterns in the letter case they were written in,
-	// where the rule opens something: see [matcher.meetsPath].
-	asWritten []*pathpattern.Pattern
-	// twins are the patterns as upstreams may also mean them: see twinOf. Only what
-	// guards looks at them.
-	twins  []*pathpattern.Pattern
-	static *staticFiles
+	// protects: the rule closes something. Then host patterns without a port mean
+	// every port, and what upstreams serve the same matches as well.
+	protects bool
+	methods  []string
+	hosts    []hostPattern
+	paths    []*pathpattern.Pattern
+	// caseSensitive are the same patterns in the letter case they were written in,
+	// where the rule opens something: see [matcher.matchesPath].
+	caseSensitive []*pathpattern.Pattern
+	// slashless are the patterns as upstreams may also mean them: see withoutLastSlash. Only what
+	// protects uses them.
+	slashless []*pathpattern.Pattern
+	static    *staticFiles
 }
 
-// guarding is the matcher as it would be if it guarded.
-func (m *matcher) guarding() *matcher {
-	if m.guards {
+// protecting is the matcher as it would be of a rule that protects.
+func (m *matcher) protecting() *matcher {
+	if m.protects {
 		return m
 	}
-	guarding := *m
-	guarding.guards, guarding.asWritten, guarding.methods = true, nil, guardedMethods(m.methods)
-	return &guarding
+	protecting := *m
+	protecting.protects, protecting.caseSensitive, protecting.methods = true, nil, protectedMethods(m.methods)
+	return &protecting
 }
 
-// takes reports whether the rule is for requests of this method and host.
-func (m *matcher) takes(method string, t *target.Target) bool {
-	if !m.takesMethod(method) {
+// matchesRequest reports whether the rule is for requests of this method and host.
+func (m *matcher) matchesRequest(method string, t *target.Target) bool {
+	if !m.matchesMethod(method) {
 		return false
 	}
-	return len(m.hosts) == 0 || slices.ContainsFunc(m.hosts, func(h hostPattern) bool { return h.meets(t, m.guards) })
+	return len(m.hosts) == 0 || slices.ContainsFunc(m.hosts, func(h hostPattern) bool { return h.matches(t, m.protects) })
 }
 
-// meets reports whether the rule names the path as it is read. An error means
-// that it could not be told in time.
-func (m *matcher) meets(reading string) (bool, error) {
+// matches reports whether the rule names the path as it is read. An error means
+// that it could not be decided in time.
+func (m *matcher) matches(reading string) (bool, error) {
 	if len(m.paths) == 0 && m.static == nil {
 		return true, nil
 	}
-	if met, err := m.meetsPath(reading); met || err != nil {
-		return met, err
+	if matched, err := m.matchesPath(reading); matched || err != nil {
+		return matched, err
 	}
 	if m.static != nil {
-		return m.static.meets(reading)
+		return m.static.matches(reading)
 	}
 	return false, nil
 }
 
-// meetsPath matches the patterns. A rule that guards ignores case. One that opens
-// does not: to many upstreams /Public is another page than /public, which nobody
-// said was open. It has to match either way, since an expression may also say
+// matchesPath matches the patterns. A rule that protects ignores case. One that opens
+// does not: to many upstreams /Public is another page than /public, which the
+// policy does not open. It has to match either way, since an expression may also say
 // what it is not.
-func (m *matcher) meetsPath(reading string) (bool, error) {
+func (m *matcher) matchesPath(reading string) (bool, error) {
 	for i, pattern := range m.paths {
-		met, err := pattern.Match(reading)
-		if met && err == nil && i < len(m.asWritten) {
-			met, err = m.asWritten[i].Match(reading)
+		matched, err := pattern.Match(reading)
+		if matched && err == nil && i < len(m.caseSensitive) {
+			matched, err = m.caseSensitive[i].Match(reading)
 		}
-		if met || err != nil {
-			return met, err
+		if matched || err != nil {
+			return matched, err
 		}
 	}
 	return false, nil
 }
 
-// meetsVariant reports whether the rule names a path that upstreams may serve
+// matchesVariant reports whether the rule names a path that upstreams may serve
 // the same: without the slash at its end, or without file extensions.
-func (m *matcher) meetsVariant(reading string) (bool, error) {
+func (m *matcher) matchesVariant(reading string) (bool, error) {
 	bare := strings.TrimRight(reading, "/")
-	if met, err := meetsAny(m.twins, bare); met || err != nil {
-		return met, err
+	if matched, err := matchesAny(m.slashless, bare); matched || err != nil {
+		return matched, err
 	}
 	for name := range withoutExtensions(bare) {
-		for _, patterns := range [][]*pathpattern.Pattern{m.paths, m.twins} {
-			if met, err := meetsBare(patterns, name); met || err != nil {
-				return met, err
+		for _, patterns := range [][]*pathpattern.Pattern{m.paths, m.slashless} {
+			if matched, err := matchesBare(patterns, name); matched || err != nil {
+				return matched, err
 			}
 		}
 	}
 	return false, nil
 }
 
-// meetsBare reports whether a pattern names a file without its extension. One
-// that takes files with extensions by itself does not: those that it leaves out
+// matchesBare reports whether a pattern names a file without its extension. One
+// that matches files with extensions by itself does not: those that it leaves out
 // it leaves out on purpose, as the matcher of Clerk's quickstart does.
-func meetsBare(patterns []*pathpattern.Pattern, name string) (bool, error) {
+func matchesBare(patterns []*pathpattern.Pattern, name string) (bool, error) {
 	for _, pattern := range patterns {
-		met, err := pattern.Match(name)
-		if met && err == nil {
-			var takes bool
-			takes, err = pattern.Match(name + someExtension)
-			met = !takes
+		matched, err := pattern.Match(name)
+		if matched && err == nil {
+			var withExtension bool
+			withExtension, err = pattern.Match(name + someExtension)
+			matched = !withExtension
 		}
-		if met || err != nil {
-			return met, err
+		if matched || err != nil {
+			return matched, err
 		}
 	}
 	return false, nil
 }
 
-// someExtension is one that nobody lists.
+// someExtension is one that no pattern lists.
 const someExtension = ".-"
 
-func meetsAny(patterns []*pathpattern.Pattern, path string) (bool, error) {
+func matchesAny(patterns []*pathpattern.Pattern, path string) (bool, error) {
 	for _, pattern := range patterns {
-		if met, err := pattern.Match(path); met || err != nil {
-			return met, err
+		if matched, err := pattern.Match(path); matched || err != nil {
+			return matched, err
 		}
 	}
 	return false, nil
@@ -150,7 +150,7 @@ func withoutExtensions(path string) iter.Seq[string] {
 
 // directoriesOf yields the directory, slash at its end, that an index document is
 // served for, and so on, where that is called like one. The names are those that
-// servers look for unless told otherwise: Apache, nginx, Caddy, Tomcat and PHP
+// servers look for by default: Apache, nginx, Caddy, Tomcat and PHP
 // (index), IIS (default, iisstart), hosting panels (home, welcome).
 func directoriesOf(reading string) iter.Seq[string] {
 	return func(yield func(string) bool) {
@@ -197,9 +197,9 @@ func variantsOf(reading string) iter.Seq[string] {
 	}
 }
 
-// twinOf is a pattern without the slash at its end that upstreams may do
+// withoutLastSlash is a pattern without the slash at its end that upstreams may do
 // without, as in /docs/ and /docs/(.*), and in the form that paths are folded to.
-func twinOf(pattern string) string {
+func withoutLastSlash(pattern string) string {
 	below := strings.TrimSuffix(pattern, "(.*)")
 	if bare := strings.TrimSuffix(below, "/"); bare != "" && bare != below {
 		pattern = bare
@@ -220,16 +220,16 @@ func (m *matcher) params(t *target.Target) (pathpattern.Params, bool) {
 func (m *matcher) paramsIn(all target.Readings) (pathpattern.Params, bool) {
 	var found pathpattern.Params
 	for _, reading := range all {
-		params, met, err := m.paramsOf(reading)
+		params, matched, err := m.paramsOf(reading)
 		for directory := range directoriesOf(reading) {
-			if !met && err == nil {
-				params, met, err = m.paramsOf(directory)
+			if !matched && err == nil {
+				params, matched, err = m.paramsOf(directory)
 			}
 		}
-		if err != nil || met && found != nil && !slices.Equal(found, params) {
+		if err != nil || matched && found != nil && !slices.Equal(found, params) {
 			return nil, false
 		}
-		if met {
+		if matched {
 			found = params
 		}
 	}
@@ -239,12 +239,12 @@ func (m *matcher) paramsIn(all target.Readings) (pathpattern.Params, bool) {
 // paramsOf returns the path parameters of one path.
 func (m *matcher) paramsOf(path string) (pathpattern.Params, bool, error) {
 	for _, pattern := range m.paths {
-		params, met, err := pattern.Params(path)
-		if met && err == nil {
+		params, matched, err := pattern.Params(path)
+		if matched && err == nil {
 			firstSegments(pattern, params)
 		}
-		if met || err != nil {
-			return params, met, err
+		if matched || err != nil {
+			return params, matched, err
 		}
 	}
 	return nil, false, nil
@@ -268,12 +268,12 @@ type hostPattern struct {
 	port string
 }
 
-// meets compares hosts. A pattern guards every port, since the port is what the
+// matches compares hosts. A pattern protects every port, since the port is what the
 // client says; it opens its own, and one without a port the default ones: that of
 // https and that of http, since the scheme that a proxy sees need not be the
 // browser's.
-func (h hostPattern) meets(t *target.Target, guards bool) bool {
-	if !guards && h.port != t.Port && !(h.port == "" && (t.Port == "443" || t.Port == "80")) {
+func (h hostPattern) matches(t *target.Target, protects bool) bool {
+	if !protects && h.port != t.Port && !(h.port == "" && (t.Port == "443" || t.Port == "80")) {
 		return false
 	}
 	if !h.wild {
@@ -295,10 +295,10 @@ func compileHost(text string) (hostPattern, error) {
 	return hostPattern{host, wild, port}, nil
 }
 
-// staticFiles meets the usual static assets. Paths of an API and paths that a
-// guarding rule names are never static, whatever they end in.
+// staticFiles matches the usual static assets. Paths of an API and paths that a rule
+// that protects names are never static, whatever they end in.
 type staticFiles struct {
-	// except are the patterns of guarding rules.
+	// except are the patterns of rules that protect.
 	except matcher
 }
 
@@ -314,7 +314,7 @@ var staticExtensions = map[string]bool{
 // neverStatic are the first segments under which nothing is static.
 var neverStatic = []string{"api", "trpc", "__clerk"}
 
-func (s *staticFiles) meets(reading string) (bool, error) {
+func (s *staticFiles) matches(reading string) (bool, error) {
 	last := reading[strings.LastIndexByte(reading, '/')+1:]
 	dot := strings.LastIndexByte(last, '.')
 	if dot <= 0 || !staticExtensions[strings.ToLower(last[dot+1:])] {
@@ -324,17 +324,17 @@ func (s *staticFiles) meets(reading string) (bool, error) {
 	if slices.ContainsFunc(neverStatic, func(name string) bool { return strings.EqualFold(first, name) }) {
 		return false, nil
 	}
-	guarded, err := meetsAny(s.except.paths, reading)
-	if !guarded && err == nil {
-		guarded, err = s.except.meetsVariant(reading)
+	protected, err := matchesAny(s.except.paths, reading)
+	if !protected && err == nil {
+		protected, err = s.except.matchesVariant(reading)
 	}
-	return !guarded && err == nil, err
+	return !protected && err == nil, err
 }
 
-// meetsAllFiles reports whether a pattern means all paths, at every depth, rather
-// than certain ones: what also asks for a segment by name, as /:tenant/:path* does,
+// matchesAllFiles reports whether a pattern means all paths, at every depth, rather
+// than certain ones: what also names a segment, as /:tenant/:path* does,
 // is about those of a tenant.
-func meetsAllFiles(pattern *pathpattern.Pattern) bool {
+func matchesAllFiles(pattern *pathpattern.Pattern) bool {
 	for dir := "/"; len(dir) < len("/-/-/-/-"); dir += "-/" {
 		css, err := pattern.Match(dir + "-.css")
 		wasm, err2 := pattern.Match(dir + "-.wasm")

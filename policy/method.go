@@ -37,12 +37,12 @@ func suggestMethod(text string) string {
 	return didYouMean(strings.ToUpper(text), "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 }
 
-// checkMethod refuses methods that cannot be judged as what upstreams take them
+// checkMethod rejects methods that cannot be judged as what upstreams take them
 // for. Methods are case-sensitive (RFC 9110 § 9.1), but many upstreams read "post"
 // as POST: what only letter case tells from a registered one is refused, so that
-// the others have one spelling. A CONNECT asks for a tunnel, in which nothing is
+// the others have one spelling. A CONNECT opens a tunnel, in which nothing is
 // judged. A TRACE is answered with what was received (RFC 9110 § 9.3.8), and so
-// would show the client what upstreams are told of it: identity, tokens,
+// would show the client what upstreams receive about it: identity, tokens,
 // assertions. TRACK is an old name for it.
 func checkMethod(method string) Reason {
 	switch method {
@@ -59,20 +59,20 @@ func checkMethod(method string) Reason {
 	return ""
 }
 
-// guardedMethods are the methods for which a guard that names some holds: a HEAD
+// protectedMethods are the methods that a rule protects that names some: a HEAD
 // is answered as a GET would be (RFC 9110 § 9.3.2).
-func guardedMethods(named []string) []string {
+func protectedMethods(named []string) []string {
 	if slices.Contains(named, "GET") && !slices.Contains(named, "HEAD") {
 		return append(slices.Clone(named), "HEAD")
 	}
 	return named
 }
 
-// takesMethod reports whether a rule for certain methods is for this one. An
-// unknown method, too, is guarded in every letter case.
-func (m *matcher) takesMethod(method string) bool {
+// matchesMethod reports whether a rule for certain methods is for this one. An
+// unknown method, too, is protected in every letter case.
+func (m *matcher) matchesMethod(method string) bool {
 	if len(m.methods) == 0 || slices.Contains(m.methods, method) {
 		return true
 	}
-	return m.guards && !registeredMethods[method] && slices.ContainsFunc(m.methods, func(named string) bool { return strings.EqualFold(named, method) })
+	return m.protects && !registeredMethods[method] && slices.ContainsFunc(m.methods, func(named string) bool { return strings.EqualFold(named, method) })
 }

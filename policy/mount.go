@@ -70,7 +70,7 @@ func wrongBasePath(base string) (wrong, suggestion string) {
 }
 
 // mountPrefix returns the prefix that a pattern begins with and the setting that
-// takes it off; "" for none.
+// removes it; "" for none.
 func mountPrefix(m *target.Mount, pattern string) (prefix, setting string) {
 	if m == nil {
 		return "", ""

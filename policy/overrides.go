@@ -15,7 +15,7 @@ type override struct {
 	reader string
 }
 
-// overrides are the fields that nobody may send, and that nobody sets: they are
+// overrides are the fields that clients may not send, and that we never set: they are
 // never forwarded. The reader is one of several, where many do.
 var overrides = []override{
 	// The path, in place of the one requested.
@@ -102,7 +102,7 @@ var overrides = []override{
 	{"x-envoy-auth-failure-mode-allowed", "what is behind Envoy's ext_authz"},
 }
 
-// identities are the fields by which gateways tell applications who asks. Nobody
+// identities are the fields by which gateways tell applications who the user is. No client
 // may send them, but the policy may set them.
 var identities = []override{
 	{"x-forwarded-tls-client-cert", "applications behind Traefik"},
@@ -168,8 +168,8 @@ func hasOverridePrefix(folded string) bool {
 }
 
 // namesUnseen are the names to remove where the proxy may keep fields from us: all that
-// nobody may send, of families the known members, in the spellings that servers
-// take for one another.
+// clients may not send, of families the known members, in the spellings that servers
+// treat as one another.
 func (rules *headerRules) namesUnseen() []string {
 	names := []string{upgradeHeader, connectionHeader}
 	for name := range rules.dropped {

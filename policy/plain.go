@@ -1,7 +1,7 @@
 package policy
 
-// plainField reports whether a field can be one field only, to whoever reads it
-// next: its name visible ASCII, its value without line breaks and NUL (RFC 9110
+// plainField reports whether a field can be one field only, for every reader
+// after us: its name visible ASCII, its value without line breaks and NUL (RFC 9110
 // § 5.5).
 func plainField(name, value string) bool {
 	return name != "" && isVisible(name) && isOneLine(value)

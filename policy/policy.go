@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/target"
+	"github.com/clerkgate/clerkgate/policy/internal/answer"
 )
 
-// defaultRule is the name of what no rule meets.
+// defaultRule is the name under which requests are decided that match no rule.
 const defaultRule = "default"
 
 // Policy is a compiled policy. It is immutable and safe for concurrent use.
@@ -23,8 +24,8 @@ type Policy struct {
 	trusted        trustedProxies
 	mount          *target.Mount
 	signIn         *signIn
-	bodies         map[Reason]*bodies
-	limitBodies    map[string]*bodies
+	bodies         map[Reason]*answer.Bodies
+	limitBodies    map[string]*answer.Bodies
 	shadow         bool
 	judgePreflight bool
 	// limited: some rule, or the default, has limits.
@@ -33,28 +34,28 @@ type Policy struct {
 	strip bool
 	// assertionHeader carries the assertion; "" for none.
 	assertionHeader string
-	// unreached is what rules leave nothing for.
+	// unreached are the rules and patterns that no request can match.
 	unreached []unreached
-	// ignored are the warnings that are not given.
+	// ignored are the warnings that are not reported.
 	ignored StringList
 	deps    Deps
 }
 
 // Deps are what a policy needs from outside.
 type Deps struct {
-	// Authenticator establishes who is asking. Required where a rule, or the
-	// default, wants to know.
+	// Authenticator establishes the principal. Required where a rule, or the default,
+	// requires one or sets an identity.
 	Authenticator Authenticator
 	// Limiter counts. Required where there are limits.
 	Limiter Limiter
-	// Revocations is asked about every principal; nil knows of none.
+	// Revocations is asked about every principal. Default: none is revoked.
 	Revocations Revocations
 	// Sessions is asked when a session began, where the token does not say.
 	Sessions Sessions
 	// Tokens is asked for the tokens that upstreams receive. Required where the
-	// configuration wants some.
+	// configuration has an upstream token.
 	Tokens Tokens
-	// Assertions signs who asks. Required where the configuration wants it.
+	// Assertions signs identity assertions. Required where the configuration has one.
 	Assertions Assertions
 	// Instance is where to send browsers to sign in.
 	Instance Instance
@@ -72,7 +73,7 @@ func (c *ruleCompiler) fallback(config Default) *rule {
 		c.errorf("default.access", didYouMean(string(r.access), string(Protected), string(Public), string(DenyAccess)), "unknown access %q", r.access)
 	}
 	c.limitsOf("default", config.Limits, r)
-	r.counting = r.matcher.guarding()
+	r.counting = r.matcher.protecting()
 	r.setStrictness()
 	return r
 }
@@ -88,8 +89,7 @@ func (c *ruleCompiler) preflight(text string) bool {
 	return true
 }
 
-// checkSignIn refuses a sign-in page that nobody can reach without being
-// signed in.
+// checkSignIn reports a sign-in page that cannot be reached without being signed in.
 func (p *Policy) checkSignIn() []error {
 	fail := func(suggestion, format string, args ...any) []error {
 		return []error{&ConfigError{Path: "clerk.sign_in_url", Msg: fmt.Sprintf(format, args...), Suggestion: suggestion}}
@@ -103,8 +103,8 @@ func (p *Policy) checkSignIn() []error {
 		switch met, err := p.match("GET", &t); {
 		case err != nil:
 			return fail("", "the sign-in page %s: %v", path, err)
-		case met.rule.guards():
-			return fail("add "+t.Readings[0]+"(.*) to a public rule", "the sign-in page %s is itself guarded, by %s, so nobody could sign in", path, met.rule.name)
+		case met.rule.protects():
+			return fail("add "+t.Readings[0]+"(.*) to a public rule", "the sign-in page %s is itself protected, by %s, so nobody could sign in", path, met.rule.name)
 		}
 	}
 	return nil
@@ -126,7 +126,7 @@ func (p *Policy) parseTarget(rawTarget, rawHost, scheme string) (target.Target, 
 	return t, ReasonTargetMalformed
 }
 
-// Decide judges one request. It never fails: whatever goes wrong refuses.
+// Decide judges one request. It never fails: whatever goes wrong denies.
 func (p *Policy) Decide(ctx context.Context, r *Request) Decision {
 	return p.decide(ctx, r, nil, nil)
 }
@@ -141,8 +141,8 @@ func (p *Policy) decide(ctx context.Context, r *Request, trace *Trace, judged fu
 	defer func() {
 		if v := recover(); v != nil {
 			e.cause = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-			d = e.refused(ReasonPanic)
-			return // whatever broke, nobody else gets what is left of it
+			d = e.deny(ReasonPanic)
+			return // whatever broke, no other request gets what is left of it
 		}
 		*e = evaluation{}
 		evaluations.Put(e)
@@ -151,54 +151,54 @@ func (p *Policy) decide(ctx context.Context, r *Request, trace *Trace, judged fu
 	return e.decision(e.judge())
 }
 
-// judge takes the steps of a decision, in order. Each returns the reason to
-// stop, or "" to go on.
+// judge runs the steps of a decision, in order. Each returns the reason to deny, or
+// "" to go on.
 func (e *evaluation) judge() verdict {
 	if reason := e.readRequest(); reason != "" {
-		return refuse(reason)
+		return deny(reason)
 	}
 	if e.leftOut() {
 		e.rule = unjudged
-		return pass(ReasonBypass)
+		return allow(ReasonBypass)
 	}
 	if reason := e.selectRule(); reason != "" {
-		return refuse(reason)
+		return deny(reason)
 	}
 	if e.rule.access == DenyAccess {
-		return refuse(ReasonRuleDenies)
+		return deny(ReasonRuleDenies)
 	}
 	if reason := e.takeLimits(func(r *rule) []*limit { return r.early }); reason != "" {
-		return refuse(reason)
+		return deny(reason)
 	}
 	if !e.policy.judgePreflight && e.facts.isPreflight(e.request.Method) && e.rule.access != Bypass {
-		return pass(ReasonPreflight)
+		return allow(ReasonPreflight)
 	}
 	if e.rule.access == Bypass {
 		return e.bypass()
 	}
 	if reason := e.authenticate(); reason != "" {
-		return refuse(reason)
+		return deny(reason)
 	}
-	if reason := e.everyRule(e.meetRequirement); reason != "" {
-		return refuse(reason)
+	if reason := e.everyRule(e.checkRequirement); reason != "" {
+		return deny(reason)
 	}
-	if reason := e.everyRule(e.beFresh); reason != "" {
-		return refuse(reason)
+	if reason := e.everyRule(e.checkFreshness); reason != "" {
+		return deny(reason)
 	}
 	if reason := e.takeLimits(func(r *rule) []*limit { return r.late }); reason != "" {
-		return refuse(reason)
+		return deny(reason)
 	}
-	if reason := e.mint(); reason != "" {
-		return refuse(reason)
+	if reason := e.obtainCredentials(); reason != "" {
+		return deny(reason)
 	}
 	if e.cause = e.ctx.Err(); e.cause != nil {
-		return refuse(ReasonCanceled)
+		return deny(ReasonCanceled)
 	}
 	if e.rule.access == Public {
-		return pass(ReasonPublic)
+		return allow(ReasonPublic)
 	}
 	if e.principal == nil {
-		return refuse(ReasonNoDecision)
+		return deny(ReasonNoDecision)
 	}
-	return pass(ReasonAllowed)
+	return allow(ReasonAllowed)
 }

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Principal is who is asking, as established from a verified credential. It is
-// immutable once made, because verified tokens share it between requests.
+// Principal is a user or a machine, as established from a verified credential. It is
+// immutable once made, but for what it caches, because requests with the same token
+// share it.
 type Principal struct {
 	TokenType TokenType
 
@@ -63,11 +64,11 @@ type Principal struct {
 	cleared atomic.Uint64
 }
 
-// Cleared returns the last number that [Principal.Clear] kept: [Revocations] that
-// number their states remember by it that nothing was known of the principal.
+// Cleared returns the last number given to [Principal.Clear]: [Revocations] that
+// number their states keep there in which of them the principal was not revoked.
 func (p *Principal) Cleared() uint64 { return p.cleared.Load() }
 
-// Clear keeps the number of a state. Numbers are unique in a process, and not 0.
+// Clear stores the number of a state. Numbers are unique in a process, and not 0.
 func (p *Principal) Clear(state uint64) { p.cleared.Store(state) }
 
 // LogValue is the attributes that p has, but for lists. It keeps claims out of logs.
@@ -87,7 +88,7 @@ func (p *Principal) LogValue() slog.Value {
 // Entitlements are the features or plans of a session: the comma separated
 // scope:slug elements of claim fea or pla. The zero value grants nothing.
 type Entitlements struct {
-	// Org and User hold the slugs granted to the active organization and to
+	// Org and User are the slugs granted to the active organization and to
 	// the user.
 	Org  []string
 	User []string

@@ -8,8 +8,8 @@ import (
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
 )
 
-// unreached is a rule, or one of its patterns, that rules before it leave nothing
-// for: no ordinary request gets there.
+// unreached is a rule, or one of its patterns, that can decide nothing: rules before
+// it match every ordinary request that it could match.
 type unreached struct {
 	rule    *rule
 	pattern int // its index, or wholeRule
@@ -26,11 +26,11 @@ func (u unreached) path() string {
 	return fmt.Sprintf("%s.match.path[%d]", u.rule.path(), u.pattern)
 }
 
-// guardsNothing reports whether something was to be closed and is open, or is
-// closed by less: then it is an error. A pattern that other guards take first is
-// merely written in vain.
-func (u unreached) guardsNothing() bool {
-	return u.rule.guards() && (u.pattern == wholeRule || slices.ContainsFunc(u.by, func(r *rule) bool { return !r.guards() }))
+// protectsNothing reports whether something was to be closed and is open, or is
+// closed by less: then it is an error. A pattern that others that protect match first
+// merely has no effect.
+func (u unreached) protectsNothing() bool {
+	return u.rule.protects() && (u.pattern == wholeRule || slices.ContainsFunc(u.by, func(r *rule) bool { return !r.protects() }))
 }
 
 func (u unreached) message() (msg, suggestion string) {
@@ -46,14 +46,14 @@ func (u unreached) message() (msg, suggestion string) {
 	if u.pattern != wholeRule {
 		what = u.rule.matcher.paths[u.pattern].String()
 	}
-	if u.guardsNothing() {
+	if u.protectsNothing() {
 		does = "protects"
 	}
 	return fmt.Sprintf("%s %s nothing: %s before it %s every ordinary request that it could match", what, does, before, verb),
 		"put the rule before " + names[0] + ", or remove it"
 }
 
-// checkReach refuses guards that no request reaches, unless the configuration says
+// checkReach reports rules that protect nothing, unless the configuration says
 // that this is meant: a rule may be there for proxies to name.
 func (p *Policy) checkReach() []error {
 	p.unreached = p.findUnreached()
@@ -62,7 +62,7 @@ func (p *Policy) checkReach() []error {
 	}
 	var errs []error
 	for _, u := range p.unreached {
-		if u.guardsNothing() {
+		if u.protectsNothing() {
 			msg, suggestion := u.message()
 			errs = append(errs, &ConfigError{Path: u.path(), Msg: msg, Suggestion: suggestion})
 		}
@@ -81,12 +81,12 @@ func (p *Policy) findUnreached() []unreached {
 	return all
 }
 
-// reach is what a rule takes of the requests that come to it.
+// reach is what a rule matches of the requests that come to it.
 type reach struct {
 	rule *rule
-	// takes are the paths that the rule takes, one for each pattern; nil for a
+	// matched are the paths that the rule matches, one for each pattern; nil for a
 	// pattern that cannot be compared.
-	takes []*pathpattern.Language
+	matched []*pathpattern.Language
 	// meant are the paths that its patterns are about, in the letter case they are
 	// written in: that of ordinary requests.
 	meant []*pathpattern.Language
@@ -97,17 +97,17 @@ func newReach(r *rule) reach {
 	m := &r.matcher
 	for i, pattern := range m.paths {
 		written := pattern
-		if m.guards {
+		if m.protects {
 			written, _ = pathpattern.Compile(pattern.String(), pathpattern.Options{MatchCase: true})
 		} else {
-			written, pattern = m.asWritten[i], m.asWritten[i]
+			written, pattern = m.caseSensitive[i], m.caseSensitive[i]
 		}
-		takes, _ := pattern.Language()
+		matched, _ := pattern.Language()
 		meant, _ := written.Language()
-		own.takes, own.meant = append(own.takes, takes), append(own.meant, meant)
+		own.matched, own.meant = append(own.matched, matched), append(own.meant, meant)
 	}
 	if len(m.paths) == 0 && m.static == nil {
-		own.takes, own.meant = append(own.takes, pathpattern.AllPaths()), append(own.meant, pathpattern.AllPaths())
+		own.matched, own.meant = append(own.matched, pathpattern.AllPaths()), append(own.meant, pathpattern.AllPaths())
 	}
 	return own
 }
@@ -138,7 +138,7 @@ func (own *reach) unreached(before []reach) []unreached {
 }
 
 // cases are the kinds of requests that the rule is for, by method and host, each as
-// the rules before it that take requests of that kind.
+// the rules before it that match requests of that kind.
 func (own *reach) cases(before []reach) [][]reach {
 	methods, hosts := []string{""}, []hostPattern{{}} // some method, some host that no rule names
 	if m := own.rule.matcher.methods; len(m) > 0 {
@@ -155,7 +155,7 @@ func (own *reach) cases(before []reach) [][]reach {
 		for _, host := range hosts {
 			var takers []reach
 			for _, earlier := range before {
-				if earlier.rule.matcher.takesCase(method, host) {
+				if earlier.rule.matcher.matchesCase(method, host) {
 					takers = append(takers, earlier)
 				}
 			}
@@ -165,22 +165,22 @@ func (own *reach) cases(before []reach) [][]reach {
 	return all
 }
 
-// takesCase reports whether the rule takes every request of a method and a host
+// matchesCase reports whether the rule matches every request of a method and a host
 // pattern.
-func (m *matcher) takesCase(method string, host hostPattern) bool {
-	return (len(m.methods) == 0 || method != "" && m.takesMethod(method)) &&
-		(len(m.hosts) == 0 || slices.ContainsFunc(m.hosts, func(h hostPattern) bool { return h.covers(host, m.guards) }))
+func (m *matcher) matchesCase(method string, host hostPattern) bool {
+	return (len(m.methods) == 0 || method != "" && m.matchesMethod(method)) &&
+		(len(m.hosts) == 0 || slices.ContainsFunc(m.hosts, func(h hostPattern) bool { return h.covers(host, m.protects) }))
 }
 
-// covers reports whether h meets every host that other does.
-func (h hostPattern) covers(other hostPattern, guards bool) bool {
-	if h.port != other.port && !(h.port == "" && guards) || other.name == "" {
+// covers reports whether h matches every host that other does.
+func (h hostPattern) covers(other hostPattern, protects bool) bool {
+	if h.port != other.port && !(h.port == "" && protects) || other.name == "" {
 		return false
 	}
 	return h.name == other.name && (h.wild == other.wild) || h.wild && strings.HasSuffix(other.name, "."+h.name)
 }
 
-// coveredIn reports whether in every case the rules there take all of some paths,
+// coveredIn reports whether in every case the rules there match all of some paths,
 // and which of them do so first.
 func coveredIn(cases [][]reach, meant *pathpattern.Language, text string) (by []*rule, all bool) {
 	for _, takers := range cases {
@@ -195,42 +195,42 @@ func coveredIn(cases [][]reach, meant *pathpattern.Language, text string) (by []
 }
 
 func covered(takers []reach, meant *pathpattern.Language, text string) (by []*rule, all bool) {
-	var takes []*pathpattern.Language
+	var taken []*pathpattern.Language
 	for _, taker := range takers {
 		if taker.rule.matcher.hasPattern(text) || taker.takesAll(meant) {
 			return []*rule{taker.rule}, true
 		}
-		if taker.meets(meant) {
-			by, takes = append(by, taker.rule), append(takes, taker.known()...)
+		if taker.overlaps(meant) {
+			by, taken = append(by, taker.rule), append(taken, taker.known()...)
 		}
 	}
-	return by, leavesNothing(meant, takes)
+	return by, leavesNothing(meant, taken)
 }
 
 // hasPattern reports whether the rule has the same pattern, which counts also where
-// no language can be told of it.
+// it has no known language.
 func (m *matcher) hasPattern(text string) bool {
 	return slices.ContainsFunc(m.paths, func(p *pathpattern.Pattern) bool { return p.String() == text })
 }
 
-// known are the languages that can be told.
+// known are the languages that are known.
 func (own *reach) known() []*pathpattern.Language {
-	return slices.DeleteFunc(slices.Clone(own.takes), func(l *pathpattern.Language) bool { return l == nil })
+	return slices.DeleteFunc(slices.Clone(own.matched), func(l *pathpattern.Language) bool { return l == nil })
 }
 
 func (own *reach) takesAll(meant *pathpattern.Language) bool {
 	return leavesNothing(meant, own.known())
 }
 
-// meets reports whether the rule takes some of what is meant.
-func (own *reach) meets(meant *pathpattern.Language) bool {
+// overlaps reports whether the rule matches some of what is meant.
+func (own *reach) overlaps(meant *pathpattern.Language) bool {
 	return meant != nil && slices.ContainsFunc(own.known(), meant.Meets)
 }
 
-func leavesNothing(meant *pathpattern.Language, takes []*pathpattern.Language) bool {
-	if meant == nil || len(takes) == 0 {
+func leavesNothing(meant *pathpattern.Language, taken []*pathpattern.Language) bool {
+	if meant == nil || len(taken) == 0 {
 		return false
 	}
-	_, some, known := meant.Example(takes...)
+	_, some, known := meant.Example(taken...)
 	return known && !some
 }

@@ -41,7 +41,7 @@ const (
 	ReasonProxyMisconfigured  Reason = "proxy-misconfigured"
 )
 
-// Reasons why nobody is signed in, in Clerk's words.
+// Reasons why a request is anonymous, in Clerk's words.
 const (
 	ReasonSessionMissing       Reason = "session-token-and-uat-missing"
 	ReasonSessionNoUAT         Reason = "session-token-but-no-client-uat"
@@ -89,7 +89,7 @@ const (
 	ReasonExpiredRefreshRefused   = ReasonRefreshPrefix + "unexpected-bapi-error"
 )
 
-// Reasons why nobody is signed in, in our words.
+// Reasons why a request is anonymous, in our words.
 const (
 	ReasonIssuer          Reason = "token-invalid-issuer"
 	ReasonSessionPending  Reason = "session-pending"
@@ -134,7 +134,7 @@ const (
 	ReasonClerkUnavailable   Reason = "clerk-unavailable"
 	ReasonSecretKeyInvalid   Reason = "secret-key-invalid"
 	ReasonLimiterUnavailable Reason = "limiter-unavailable"
-	// ReasonRevocationsUnavailable: it cannot be told whether a session goes on.
+	// ReasonRevocationsUnavailable: it is not known whether the session has ended.
 	ReasonRevocationsUnavailable Reason = "revocations-unavailable"
 	ReasonAssertionFailed        Reason = "assertion-failed"
 	ReasonMatchTimeout           Reason = "match-timeout"

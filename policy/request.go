@@ -7,7 +7,7 @@ import "net/netip"
 type Request struct {
 	// Method is the request method as received, which for a WebSocket opened by
 	// an extended CONNECT (RFC 8441) is the GET that the proxy makes of it. One that
-	// only letter case tells from a registered method is refused, and so is CONNECT.
+	// only letter case tells from a registered method is denied, and so is CONNECT.
 	Method string
 	// Version is the major version of HTTP by which the client speaks; 0 where that
 	// is not known.
@@ -17,21 +17,21 @@ type Request struct {
 	// Host is the Host field or :authority as received, port included.
 	Host string
 	// Target is the request target as received: path and query, undecoded.
-	// Absolute-form is understood; everything else is refused.
+	// Absolute-form is understood; every other form is denied.
 	Target string
-	// Sent is the target that the client sent, where the proxy has rewritten it
-	// to Target since. Both are judged, since there are upstreams that go by either,
+	// Sent is the target that the client sent, where the proxy has rewritten it to
+	// Target since. Both are judged, since there are upstreams that go by either,
 	// and the stricter decides. Redirects lead back to Sent. Default: Target.
 	Sent string
 	// Headers are the request's fields. Repeated fields are repeated entries,
 	// in the order they came; names are in any case.
 	Headers []Header
 	// Unseen reports that the proxy may keep fields of the request from us. Then all
-	// that nobody may send is removed by its name, as far as names can be listed.
+	// that clients may not send is removed by its name, as far as names can be listed.
 	Unseen bool
-	// UpgradeStands reports that the proxy takes the request for a change of protocol
+	// UpgradeStands reports that the proxy treats the request as a change of protocol
 	// by its Upgrade, and will, whatever fields are removed: what follows on the
-	// connection then goes on unread. Such a request opens a WebSocket or is refused.
+	// connection then goes on unread. Such a request opens a WebSocket or is denied.
 	UpgradeStands bool
 	// Peer is the address of the connection the request came in on.
 	Peer netip.Addr
@@ -40,7 +40,7 @@ type Request struct {
 	// trusted proxies.
 	Client netip.Addr
 	// RuleName names the rule to apply where the proxy's own route
-	// configuration says so. It is judged beside those that the request meets, and
+	// configuration says so. It is judged beside those that match the request, and
 	// opens nothing.
 	RuleName string
 }

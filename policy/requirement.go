@@ -11,9 +11,9 @@ import (
 	"github.com/clerkgate/clerkgate/internal/target"
 )
 
-// truth is the outcome of a condition. What cannot be told is neither met nor
+// truth is the outcome of a condition. What cannot be decided is neither met nor
 // unmet, so that "not" does not turn a failure into a pass. The zero value
-// refuses.
+// denies.
 type truth uint8
 
 const (
@@ -42,13 +42,13 @@ type subject struct {
 }
 
 // condition is one compiled requirement. It returns the reason that stands for
-// it where it is not met, and the cause where it cannot be told.
+// it where it is not met, and the cause where it cannot be decided.
 type condition func(s *subject) (truth, Reason, error)
 
 // conjunction is a compiled Requirement: all of its conditions must be met.
 type conjunction []condition
 
-// check judges every condition, so that one that cannot be told is never hidden
+// check judges every condition, so that one that cannot be decided is never hidden
 // by another that is unmet. The reason is that of the first that is not met.
 func (c conjunction) check(s *subject) (truth, Reason, error) {
 	result, reason, cause := met, Reason(""), error(nil)
@@ -257,7 +257,7 @@ func (c *requirementCompiler) claim(path, claim string, want any) condition {
 }
 
 // claimHolds reports whether a claim is one of the accepted values, or a list
-// that holds one of them.
+// that has one of them.
 func claimHolds(held any, accepted []any) bool {
 	if list, ok := held.([]any); ok {
 		return slices.ContainsFunc(list, func(item any) bool { return plainValue(item) && claimHolds(item, accepted) })

@@ -3,10 +3,13 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
 	"github.com/clerkgate/clerkgate/internal/redact"
+	"github.com/clerkgate/clerkgate/policy/internal/answer"
 )
 
 // rule is a compiled Rule.
@@ -24,7 +27,7 @@ type rule struct {
 	suspicious []Warning
 	// early are the limits taken before authentication, late those after.
 	early, late []*limit
-	// counting is the matcher for its limits, which are guards whatever the rule
+	// counting is the matcher for its limits, which protect whatever the rule
 	// itself is.
 	counting  *matcher
 	forbidden *OnForbidden
@@ -36,17 +39,17 @@ type rule struct {
 	// slashes: escaped slashes are taken, as separators and as characters.
 	slashes bool
 	// stale is the answer to a verification that is too old.
-	stale *bodies
+	stale *answer.Bodies
 	// order is the place in the configuration, strictness what the rule yields
 	// to where readings of a target fall under several.
 	order, strictness int
 }
 
-// asks reports whether the rule wants to know who is asking.
+// asks reports whether the rule needs the principal.
 func (r *rule) asks() bool { return r.access == Protected || r.access == Public }
 
-// guards reports whether the rule closes something.
-func (r *rule) guards() bool { return r.access == Protected || r.access == DenyAccess }
+// protects reports whether the rule closes something.
+func (r *rule) protects() bool { return r.access == Protected || r.access == DenyAccess }
 
 // ruleCompiler compiles the rules of one policy.
 type ruleCompiler struct {
@@ -97,10 +100,10 @@ func (c *ruleCompiler) rule(path string, config *Rule) *rule {
 	if len(r.accept) == 0 {
 		r.accept = TokenTypes{SessionToken}
 	}
-	r.matcher = c.matcher(path+".match", &config.Match, r.guards())
+	r.matcher = c.matcher(path+".match", &config.Match, r.protects())
 	c.conditions(path, config, r)
 	c.limitsOf(path, config.Limits, r)
-	r.counting = r.matcher.guarding()
+	r.counting = r.matcher.protecting()
 	r.slashes = c.slashes(path+".encoded_slashes", config.EncodedSlashes)
 	c.forbidden(path+".on_forbidden", config, r)
 	r.setStrictness()
@@ -129,8 +132,8 @@ func (c *ruleCompiler) slashes(path, word string) bool {
 	return false
 }
 
-func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher {
-	m := matcher{guards: guards, methods: c.methods(path+".method", config.Method)}
+func (c *ruleCompiler) matcher(path string, config *Match, protects bool) matcher {
+	m := matcher{protects: protects, methods: c.methods(path+".method", config.Method)}
 	for i, text := range config.Path {
 		if wrong := pathpattern.Mistake(text); wrong != nil {
 			c.errs = append(c.errs, patternError(fmt.Sprintf("%s.path[%d]", path, i), wrong))
@@ -142,15 +145,15 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 			continue
 		}
 		m.paths = append(m.paths, pattern)
-		if !guards {
+		if !protects {
 			if pattern, err = pathpattern.Compile(text, pathpattern.Options{MatchCase: true}); err != nil {
 				c.errs = append(c.errs, patternError(fmt.Sprintf("%s.path[%d]", path, i), err))
 			}
-			m.asWritten = append(m.asWritten, pattern)
+			m.caseSensitive = append(m.caseSensitive, pattern)
 		}
-		if twin := twinOf(text); twin != text {
+		if twin := withoutLastSlash(text); twin != text {
 			if pattern, err := pathpattern.Compile(twin, pathpattern.Options{}); err == nil { // else it was no twin
-				m.twins = append(m.twins, pattern)
+				m.slashless = append(m.slashless, pattern)
 			}
 		}
 	}
@@ -161,8 +164,8 @@ func (c *ruleCompiler) matcher(path string, config *Match, guards bool) matcher 
 		}
 		m.hosts = append(m.hosts, host)
 	}
-	if guards {
-		m.methods = guardedMethods(m.methods)
+	if protects {
+		m.methods = protectedMethods(m.methods)
 	}
 	if config.StaticFiles {
 		m.static = &staticFiles{}
@@ -186,22 +189,22 @@ func (c *ruleCompiler) methods(path string, list StringList) []string {
 	return methods
 }
 
-// exceptStatic keeps what guarding rules name from passing as static files. A
+// exceptStatic keeps what rules that protect name from matching as static files. A
 // pattern for every path names nothing, unless the rule asks for its parameters:
 // /:tenant(.*) with a requirement on :tenant is about files as well.
 func (c *ruleCompiler) exceptStatic(rules []*rule) {
-	var guarded matcher
+	var protected matcher
 	for _, r := range rules {
-		if !r.guards() {
+		if !r.protects() {
 			continue
 		}
-		unnamed := func(pattern *pathpattern.Pattern) bool { return !r.usesParams && meetsAllFiles(pattern) }
-		guarded.paths = append(guarded.paths, slices.DeleteFunc(slices.Clone(r.matcher.paths), unnamed)...)
-		guarded.twins = append(guarded.twins, slices.DeleteFunc(slices.Clone(r.matcher.twins), unnamed)...)
+		unnamed := func(pattern *pathpattern.Pattern) bool { return !r.usesParams && matchesAllFiles(pattern) }
+		protected.paths = append(protected.paths, slices.DeleteFunc(slices.Clone(r.matcher.paths), unnamed)...)
+		protected.slashless = append(protected.slashless, slices.DeleteFunc(slices.Clone(r.matcher.slashless), unnamed)...)
 	}
 	for _, r := range rules {
-		if r.matcher.static != nil && !r.guards() {
-			r.matcher.static.except = guarded
+		if r.matcher.static != nil && !r.protects() {
+			r.matcher.static.except = protected
 		}
 	}
 }
@@ -271,7 +274,7 @@ func (c *ruleCompiler) limitsOf(path string, names StringList, r *rule) {
 	}
 }
 
-// unnamedLimits refuses limits that nothing is counted by.
+// unnamedLimits reports limits that nothing is counted by.
 func (c *ruleCompiler) unnamedLimits(config *Config) {
 	if len(c.errs) > 0 {
 		return // one of them may be why
@@ -324,4 +327,19 @@ func atPath(path string, err error) error {
 		return &ConfigError{Path: path + config.Path, Msg: config.Msg, Suggestion: config.Suggestion}
 	}
 	return &ConfigError{Path: path, Msg: err.Error()}
+}
+
+// compileRedirect checks the redirect of an on_forbidden.
+func compileRedirect(path, text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || strings.ContainsAny(text, "\\ \t\r\n"):
+		return &ConfigError{Path: path, Msg: fmt.Sprintf("%q is not a URL", text)}
+	case u.Host == "" && strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
+		return nil
+	case u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil:
+		return nil
+	default:
+		return &ConfigError{Path: path, Msg: fmt.Sprintf("%q is neither a path of the site nor an absolute URL", text), Suggestion: "write /unauthorized"}
+	}
 }

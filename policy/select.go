@@ -10,7 +10,7 @@ import (
 )
 
 // selection is what a request is judged by: the rule that decides, and the
-// other guarding rules that it has to satisfy as well. A path with one reading
+// other rules that protect, and that have to allow it as well. A path with one reading
 // seldom has others.
 type selection struct {
 	rule *rule
@@ -19,13 +19,13 @@ type selection struct {
 	counted []counted
 }
 
-// counted is a rule and the path at which it is met.
+// counted is a rule and the path that it matches.
 type counted struct {
 	rule *rule
 	path string
 }
 
-// match judges every reading of the target by the first rule it meets, and
+// match judges every reading of the target by the first rule that matches it, and
 // keeps the strictest: whichever of the readings an upstream serves, its rule
 // was satisfied. So a request is open only if all of its readings are.
 func (p *Policy) match(method string, t *target.Target) (selection, error) {
@@ -47,7 +47,7 @@ func (p *Policy) match(method string, t *target.Target) (selection, error) {
 }
 
 // judgeReading adds the rules of one reading. An index document is also judged as
-// the directory it is served for: a rule that guards the one guards the other, and
+// the directory it is served for: a rule that protects the one protects the other, and
 // one that no rule names is opened by what opens its directory.
 func (p *Policy) judgeReading(s *selection, method string, t *target.Target, reading string) error {
 	first, named, err := p.matchReading(s, method, t, reading)
@@ -55,14 +55,14 @@ func (p *Policy) judgeReading(s *selection, method string, t *target.Target, rea
 		return err
 	}
 	for directory := range directoriesOf(reading) {
-		guard, opens, err := p.matchReading(s, method, t, directory)
+		closing, opening, err := p.matchReading(s, method, t, directory)
 		switch {
 		case err != nil:
 			return err
-		case guard.guards() && guard != p.fallback:
-			s.add(guard)
-		case first == p.fallback && !opens.guards() && reading == directory+"index.html":
-			first, named = opens, opens
+		case closing.protects() && closing != p.fallback:
+			s.add(closing)
+		case first == p.fallback && !opening.protects() && reading == directory+"index.html":
+			first, named = opening, opening
 		}
 	}
 	s.add(first)
@@ -73,27 +73,27 @@ func (p *Policy) judgeReading(s *selection, method string, t *target.Target, rea
 	return nil
 }
 
-// matchReading returns the first rule that meets one reading, and the first
-// that does so as it is written. They differ where a guarding rule also covers
+// matchReading returns the first rule that matches one reading, and the first that
+// does so as it is written. They differ where a rule that protects also covers
 // what upstreams serve the same, such as /report.csv beside /report, and a later
-// rule names just that. The default gives way to either. Limits are guards, too:
-// those of a rule that opens count wherever it would be met if it guarded.
+// rule names just that. The default gives way to either. Limits protect, too: those of
+// a rule that opens count wherever it would match if it protected.
 func (p *Policy) matchReading(s *selection, method string, t *target.Target, reading string) (first, named *rule, err error) {
 	for _, r := range p.rules {
-		met, err := r.meets(method, t, reading)
-		if met && err == nil {
+		matched, err := r.matches(method, t, reading)
+		if matched && err == nil {
 			return cmp.Or(first, r), r, nil
 		}
 		switch {
 		case err != nil:
-		case r.guards():
-			if first == nil && r.matcher.takes(method, t) {
-				if met, err = r.matcher.meetsVariant(reading); met {
+		case r.protects():
+			if first == nil && r.matcher.matchesRequest(method, t) {
+				if matched, err = r.matcher.matchesVariant(reading); matched {
 					first = r
 				}
 			}
 		case r.limited():
-			if met, err = r.counts(method, t, reading); met {
+			if matched, err = r.counts(method, t, reading); matched {
 				s.count(r, reading)
 			}
 		}
@@ -106,17 +106,17 @@ func (p *Policy) matchReading(s *selection, method string, t *target.Target, rea
 }
 
 // countVariants adds the rules whose limits count for what upstreams may serve
-// the same as a reading, each by the first rule that meets it as it is written.
+// the same as a reading, each by the first rule that matches it as it is written.
 func (p *Policy) countVariants(s *selection, method string, t *target.Target, reading string) error {
 	if !p.limited {
 		return nil
 	}
 	for variant := range variantsOf(reading) {
 		for _, r := range p.rules {
-			decides, err := r.meets(method, t, variant)
+			decides, err := r.matches(method, t, variant)
 			if err == nil && r.limited() {
-				var met bool
-				if met, err = r.countsVariant(method, t, variant); met {
+				var matched bool
+				if matched, err = r.countsVariant(method, t, variant); matched {
 					s.count(r, variant)
 				}
 			}
@@ -131,41 +131,41 @@ func (p *Policy) countVariants(s *selection, method string, t *target.Target, re
 	return nil
 }
 
-// meets reports whether the rule meets a path as it is written.
-func (r *rule) meets(method string, t *target.Target, path string) (bool, error) {
-	if !r.matcher.takes(method, t) {
+// matches reports whether the rule matches a path as it is written.
+func (r *rule) matches(method string, t *target.Target, path string) (bool, error) {
+	if !r.matcher.matchesRequest(method, t) {
 		return false, nil
 	}
-	return r.matcher.meets(path)
+	return r.matcher.matches(path)
 }
 
 // counts reports whether the limits of a rule count for a path: in any letter
 // case, for HEAD as for GET, and at every port.
 func (r *rule) counts(method string, t *target.Target, path string) (bool, error) {
-	if !r.counting.takes(method, t) {
+	if !r.counting.matchesRequest(method, t) {
 		return false, nil
 	}
-	if met, err := r.counting.meets(path); met || err != nil {
-		return met, err
+	if matched, err := r.counting.matches(path); matched || err != nil {
+		return matched, err
 	}
-	return meetsAny(r.counting.twins, path)
+	return matchesAny(r.counting.slashless, path)
 }
 
-// countsVariant is counts for a variant. What takes files with extensions by itself
-// leaves out on purpose those that it does not: see meetsBare.
+// countsVariant is counts for a variant. What matches files with extensions by itself
+// leaves out on purpose those that it does not: see matchesBare.
 func (r *rule) countsVariant(method string, t *target.Target, variant string) (bool, error) {
-	met, err := r.counts(method, t, variant)
-	if !met || err != nil || strings.HasSuffix(variant, "/") {
-		return met, err
+	matched, err := r.counts(method, t, variant)
+	if !matched || err != nil || strings.HasSuffix(variant, "/") {
+		return matched, err
 	}
-	takes, err := r.counts(method, t, variant+someExtension)
-	return !takes, err
+	withExtension, err := r.counts(method, t, variant+someExtension)
+	return !withExtension, err
 }
 
 // limited reports whether the rule has limits.
 func (r *rule) limited() bool { return len(r.early)+len(r.late) > 0 }
 
-// add takes one more rule into account. Of rules that are equally strict the
+// add adds one more rule. Of rules that are equally strict the
 // first in the configuration decides.
 func (s *selection) add(r *rule) {
 	switch {
@@ -179,8 +179,8 @@ func (s *selection) add(r *rule) {
 	}
 }
 
-// takesSlashes reports whether every rule that was selected takes escaped slashes.
-func (s *selection) takesSlashes() bool {
+// acceptsSlashes reports whether every rule that was selected accepts escaped slashes.
+func (s *selection) acceptsSlashes() bool {
 	return s.rule.slashes && !slices.ContainsFunc(s.also, func(r *rule) bool { return !r.slashes })
 }
 
@@ -191,8 +191,8 @@ func (s *selection) count(r *rule, path string) {
 	}
 }
 
-// The strictness of rules, as far as it can be told without judging. A rule in
-// shadow mode lets everything pass.
+// The strictness of rules, as far as it is known without judging. A rule in
+// shadow mode allows everything.
 const (
 	strictBypass = iota
 	strictPublic

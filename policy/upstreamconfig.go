@@ -10,7 +10,7 @@ import (
 )
 
 // UpstreamToken is a token of another kind that the upstream receives for the
-// user, made by Clerk from a JWT template for the session that asks.
+// user, made by Clerk from a JWT template for the session of the request.
 type UpstreamToken struct {
 	// Template is the name of the JWT template.
 	Template string `json:"template"`
@@ -18,7 +18,7 @@ type UpstreamToken struct {
 	Header string `json:"header,omitempty" document:"nonempty"`
 }
 
-// Assertion is a short-lived JSON Web Token about who asks, signed by this
+// Assertion is a short-lived JSON Web Token about the principal, signed by this
 // process: an upstream that verifies it need not trust the network in between.
 type Assertion struct {
 	// Header carries the assertion. Default: X-Clerkgate-Assertion.
@@ -167,11 +167,11 @@ func (c *upstreamCompiler) own(path, name string) {
 func (rules *headerRules) own(name, folded string) {
 	rules.dropped[folded], rules.settable[folded] = true, true
 	rules.first[folded[0]] |= lengthBit(folded)
-	rules.minted = append(rules.minted, name)
+	rules.issued = append(rules.issued, name)
 	rules.names = slices.Clip(append(rules.names, name))
 }
 
-// bearer is a token as its header holds it.
+// bearer is a token as its header has it.
 func (t *UpstreamToken) bearer(text string) Header {
 	if t.Header == authorizationHeader {
 		text = "Bearer " + text

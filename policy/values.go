@@ -13,9 +13,8 @@ var (
 	words = strings.Fields("is are eq equals equal in not and or")
 )
 
-// checkValues refuses values that are no values: whoever writes "role = admin", as
-// in other languages, would otherwise ask for any of two roles, the first of which
-// nobody has.
+// checkValues reports values that are mistakes: "role = admin", as other languages
+// have it, would otherwise require either of two roles, one of which cannot exist.
 func (c *requirementCompiler) checkValues(path string, list StringList) {
 	for i, value := range list {
 		at := path
@@ -43,7 +42,7 @@ func misread(value string, oneOfSeveral bool) string {
 	return ""
 }
 
-// checkClaimValues refuses the same in the values of claims, which may be texts with
+// checkClaimValues reports the same in the values of claims, which may be texts with
 // commas.
 func (c *requirementCompiler) checkClaimValues(path, claim string, accepted []any) {
 	for _, value := range accepted {

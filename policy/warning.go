@@ -68,7 +68,7 @@ func heeded(warnings []Warning, ignored StringList) []Warning {
 	return slices.DeleteFunc(warnings, func(w Warning) bool { return slices.Contains(ignored, w.ID) })
 }
 
-// checkIgnored refuses to silence what is never said.
+// checkIgnored reports IDs of warnings that do not exist.
 func checkIgnored(ids StringList) []error {
 	var errs []error
 	for i, id := range ids {

@@ -2,9 +2,9 @@ package policy
 
 import "github.com/clerkgate/clerkgate/internal/target"
 
-// judgeWhole adds what guards a path as it stands, with the prefix that the
-// application takes off: a rule that was written with it is not lost. Rules that the
-// path meets as the application reads it have been judged by that reading, by their
+// judgeWhole adds what protects a path as it stands, with the prefix that the
+// application removes: a rule that was written with it is not lost. Rules that match
+// the path as the application reads it have been judged by that reading, by their
 // order there; and as it stands a path opens nothing, nor is it left to the default.
 func (p *Policy) judgeWhole(s *selection, method string, t *target.Target, reading string) error {
 	if err := p.judgeWholePath(s, method, t, reading); err != nil {
@@ -31,12 +31,12 @@ func (p *Policy) judgeWholePath(s *selection, method string, t *target.Target, p
 		found.count(r, path)
 	}
 	for _, c := range found.counted {
-		known, err := c.rule.meetsReading(method, t)
+		known, err := c.rule.matchesReading(method, t)
 		switch {
 		case err != nil:
 			return err
 		case known || c.rule == p.fallback:
-		case c.rule.guards() && (c.rule == first || c.rule == named):
+		case c.rule.protects() && (c.rule == first || c.rule == named):
 			s.add(c.rule)
 		case c.rule.limited():
 			s.count(c.rule, c.path)
@@ -45,29 +45,29 @@ func (p *Policy) judgeWholePath(s *selection, method string, t *target.Target, p
 	return nil
 }
 
-// meetsReading reports whether a path meets the rule, or would if that guarded, as
+// matchesReading reports whether the rule matches a path, or would if it protected, as
 // the application reads it.
-func (r *rule) meetsReading(method string, t *target.Target) (bool, error) {
-	if !r.counting.takes(method, t) {
+func (r *rule) matchesReading(method string, t *target.Target) (bool, error) {
+	if !r.counting.matchesRequest(method, t) {
 		return false, nil
 	}
 	for _, reading := range t.Readings {
-		if met, err := r.counting.covers(reading); met || err != nil {
-			return met, err
+		if matched, err := r.counting.covers(reading); matched || err != nil {
+			return matched, err
 		}
 		for directory := range directoriesOf(reading) {
-			if met, err := r.counting.covers(directory); met || err != nil {
-				return met, err
+			if matched, err := r.counting.covers(directory); matched || err != nil {
+				return matched, err
 			}
 		}
 	}
 	return false, nil
 }
 
-// covers reports whether a guard names a path, or what upstreams serve the same.
+// covers reports whether a rule names a path, or what upstreams serve the same.
 func (m *matcher) covers(path string) (bool, error) {
-	if met, err := m.meets(path); met || err != nil {
-		return met, err
+	if matched, err := m.matches(path); matched || err != nil {
+		return matched, err
 	}
-	return m.meetsVariant(path)
+	return m.matchesVariant(path)
 }

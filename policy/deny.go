@@ -4,84 +4,26 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
+
+	"github.com/clerkgate/clerkgate/policy/internal/answer"
 )
 
-// decision turns the verdict into what the proxy is to do.
-func (e *evaluation) decision(v verdict) Decision {
-	watches := e.policy.shadow || e.rule != nil && e.rule.shadow
-	switch {
-	case (v.passes || watches) && e.leavesTunnel():
-		return e.refused(ReasonUpgradeRefused)
-	case v.passes:
-		return e.passed(v.reason)
-	case !watches:
-		return e.refused(v.reason)
-	}
-	refused := e.refused(v.reason)
-	d := e.passed(ReasonShadow)
-	d.Shadow = &refused
-	return d
+// pageHeaders keep an answer's page from being framed, sniffed or scripted.
+var pageHeaders = []Header{
+	{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+	{"X-Content-Type-Options", "nosniff"},
 }
 
-// passed forwards the request with the identity that was established.
-func (e *evaluation) passed(reason Reason) Decision {
-	d := e.common(reason)
-	d.Outcome = Allow
-	if e.request.Unseen {
-		d.SetHeaders, d.RemoveHeaders = e.policy.headers.editsUnseen(e.principal, e.notForwarded(true), e.facts.isWebSocket(e.request.Method))
-	} else {
-		d.SetHeaders, d.RemoveHeaders = e.policy.headers.edits(e.principal, e.notForwarded(true))
-	}
-	if reason != ReasonShadow {
-		d.ResponseHeaders = e.state.Headers
-		e.forward(&d)
-	}
-	e.substitute(&d)
-	if told := limitFields(e.limits, false); len(told) > 0 {
-		d.ResponseHeaders = append(slices.Clip(d.ResponseHeaders), told...)
-	}
-	return d
+// answerHeaders go on everything we answer ourselves: an answer to one caller
+// is never an answer to another.
+var answerHeaders = []Header{
+	{"Cache-Control", "no-store"},
+	{"Vary", "Accept, Authorization, Cookie"},
 }
 
-// notForwarded lists the fields of the request that do not go on: those that
-// clients may not send, and an Upgrade, unless it passes and is to a WebSocket.
-// Where the request was refused before its fields were all read, they are read
-// again.
-func (e *evaluation) notForwarded(passes bool) []string {
-	switch {
-	case e.target == nil:
-		return e.policy.headers.droppedOf(e.request.Headers)
-	case e.facts.upgrades == 0, passes && e.facts.isWebSocket(e.request.Method):
-		return e.facts.dropped
-	}
-	return append(slices.Clip(e.facts.dropped), upgradeHeader, connectionHeader) // which says that there is an Upgrade
-}
-
-// leavesTunnel reports whether the proxy would go on with a change of protocol
-// although its fields are removed.
-func (e *evaluation) leavesTunnel() bool {
-	if !e.request.UpgradeStands {
-		return false
-	}
-	if e.target == nil { // the request was refused before all fields were read
-		return slices.ContainsFunc(e.request.Headers, func(h Header) bool { return strings.EqualFold(h.Name, upgradeHeader) })
-	}
-	return e.facts.upgrades > 0 && !e.facts.isWebSocket(e.request.Method)
-}
-
-// common fills in what every decision has.
-func (e *evaluation) common(reason Reason) Decision {
-	d := Decision{Status: reason.Status(), Reason: reason, Principal: e.principal, Client: e.client, Limits: e.limits, Cause: e.cause}
-	if e.rule != nil {
-		d.Rule = e.rule.name
-	}
-	return d
-}
-
-// refused answers the client.
-func (e *evaluation) refused(reason Reason) Decision {
-	reason = refusal(reason, ReasonNoDecision)
+// deny answers the client.
+func (e *evaluation) deny(reason Reason) Decision {
+	reason = denialReason(reason, ReasonNoDecision)
 	d := e.common(reason)
 	_, d.RemoveHeaders = e.policy.headers.edits(nil, e.notForwarded(false))
 	if d.Status >= http.StatusInternalServerError {
@@ -126,8 +68,8 @@ func (e *evaluation) answer(d *Decision, reason Reason) {
 		b = e.rule.stale
 	case d.Status == http.StatusForbidden && e.rule != nil && e.rule.forbidden != nil && e.rule.forbidden.Status == http.StatusNotFound:
 		d.Status, b = http.StatusNotFound, e.policy.bodies[ReasonNotFound]
-	case reason == ReasonRateLimited && e.refusedLimit != "":
-		b = e.policy.limitBodies[e.refusedLimit]
+	case reason == ReasonRateLimited && e.exceeded != "":
+		b = e.policy.limitBodies[e.exceeded]
 	case b == nil:
 		b = e.policy.bodies[ReasonPanic]
 	}
@@ -136,7 +78,7 @@ func (e *evaluation) answer(d *Decision, reason Reason) {
 		return
 	}
 	var contentType string
-	d.Body, contentType = b.negotiate(e.facts.accept)
+	d.Body, contentType = b.Negotiate(e.facts.accept)
 	d.add("Content-Type", contentType)
 	d.ResponseHeaders = append(d.ResponseHeaders, pageHeaders...)
 }
@@ -151,10 +93,10 @@ func (e *evaluation) redirect(reason Reason) string {
 	}
 	switch reason.Status() {
 	case http.StatusUnauthorized:
-		if e.policy.signIn.isPage(e.sent) {
+		if e.policy.signIn.isPage(e.returnTarget) {
 			return "" // or the browser would be sent from there to there
 		}
-		if to, ok := e.policy.signIn.location(e.sent, e.scheme, reason == ReasonSessionPending); ok && e.rule.accept.Has(SessionToken) {
+		if to, ok := e.policy.signIn.location(e.returnTarget, e.scheme, reason == ReasonSessionPending); ok && e.rule.accept.Has(SessionToken) {
 			return to
 		}
 	case http.StatusForbidden:
@@ -171,7 +113,7 @@ func (e *evaluation) strangeHost() error {
 	if e.rule == nil || e.target == nil || !e.rule.accept.Has(SessionToken) || e.facts.isGRPC(e.request) || !e.facts.isNavigation(e.request.Method) {
 		return nil
 	}
-	if _, ok := e.policy.signIn.originOf(e.sent, e.scheme); ok {
+	if _, ok := e.policy.signIn.originOf(e.returnTarget, e.scheme); ok {
 		return nil
 	}
 	return StrangeHost{Host: e.request.Host}
@@ -193,7 +135,31 @@ func (e *evaluation) authStatus() string {
 	return "signed-out"
 }
 
-// add appends a response header.
-func (d *Decision) add(name, value string) {
-	d.ResponseHeaders = append(d.ResponseHeaders, Header{name, value})
+// compileBodies makes the answers for all reasons.
+func compileBodies() map[Reason]*answer.Bodies {
+	all := make(map[Reason]*answer.Bodies, len(reasons))
+	for reason := range reasons {
+		all[reason] = answer.New(reason.Status(), reason.Detail(), string(reason))
+	}
+	return all
+}
+
+// reverificationBodies is the answer that Clerk's front end understands.
+func reverificationBodies(v verification) *answer.Bodies {
+	r := ReasonReverification
+	return answer.NewReverification(r.Status(), r.Detail(), string(r), v.preset, v.level, v.minutes)
+}
+
+func limitBodies(name string) *answer.Bodies {
+	r := ReasonRateLimited
+	return answer.NewQuotaExceeded(r.Status(), r.Detail(), string(r), name)
+}
+
+// challenge is the WWW-Authenticate field of a 401 (RFC 6750 § 3).
+func challenge(reason Reason, presented bool) Header {
+	value := `Bearer realm="clerk"`
+	if presented {
+		value += `, error="invalid_token", error_description="` + string(reason) + `"`
+	}
+	return Header{"WWW-Authenticate", value}
 }

@@ -18,7 +18,7 @@ const maxRedirect = 4096
 // to it and back.
 type Instance struct {
 	// SignInURL is where browsers are sent to sign in: absolute, or a path of
-	// the site itself. Empty: nobody is redirected.
+	// the site itself. Empty: no redirects.
 	SignInURL string
 	// Origins are the origins of the site (scheme://host[:port]; "*." at the start
 	// of the host stands for one label or more). Browsers are only ever sent back
@@ -140,7 +140,7 @@ func (s *signIn) ownPage() (path string, hosts []string) {
 			hosts = append(hosts, o.authority())
 		}
 	case s.anywhere:
-		hosts = []string{"localhost"} // no origin is known; rules for certain hosts cannot be told
+		hosts = []string{"localhost"} // no origin is known; rules for certain hosts cannot be found
 	}
 	return cmp.Or(s.target.EscapedPath(), "/"), hosts
 }
@@ -206,19 +206,4 @@ func (s *signIn) location(t *target.Target, scheme string, pending bool) (string
 	query.Set("redirect_url", back)
 	to.RawQuery = query.Encode()
 	return to.String(), true
-}
-
-// compileRedirect checks the redirect of an on_forbidden.
-func compileRedirect(path, text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || strings.ContainsAny(text, "\\ \t\r\n"):
-		return &ConfigError{Path: path, Msg: fmt.Sprintf("%q is not a URL", text)}
-	case u.Host == "" && strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
-		return nil
-	case u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil:
-		return nil
-	default:
-		return &ConfigError{Path: path, Msg: fmt.Sprintf("%q is neither a path of the site nor an absolute URL", text), Suggestion: "write /unauthorized"}
-	}
 }
