@@ -87,7 +87,7 @@ func TestADecisionIsDueBeforeEnvoyGivesUp(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var left time.Duration
-				s := newServer(t, deciderFunc(func(ctx context.Context, _ *policy.Request) policy.Decision {
+				s, err := New(deciderFunc(func(ctx context.Context, _ *policy.Request) policy.Decision {
 					deadline, ok := ctx.Deadline()
 					if !ok {
 						t.Error("no deadline")
@@ -96,6 +96,9 @@ func TestADecisionIsDueBeforeEnvoyGivesUp(t *testing.T) {
 					<-ctx.Done()
 					return policy.Decision{}
 				}), Options{Timeout: test.own})
+				if err != nil {
+					t.Fatal(err)
+				}
 				ctx := t.Context()
 				if test.incoming > 0 {
 					var cancel context.CancelFunc
