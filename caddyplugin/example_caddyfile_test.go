@@ -28,26 +28,36 @@ func TestExamplesWork(t *testing.T) {
 			if formatted := caddyfile.Format(text); string(formatted) != string(text) {
 				t.Errorf("`caddy fmt` would write it otherwise:\n%s", formatted)
 			}
-			var written any
-			if err := json.Unmarshal([]byte(adapted(t, string(text))), &written); err != nil {
-				t.Fatal(err)
-			}
-			if setAPI(written, clerk.URL()) == 0 {
-				t.Fatal("nothing in it has a secret_key, so nothing asks the Clerk that runs here")
-			}
-			local, err := json.Marshal(written)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var config caddy.Config
-			if err := json.Unmarshal(local, &config); err != nil {
-				t.Fatal(err)
-			}
-			if err := caddy.Validate(&config); err != nil {
-				t.Error(err)
+			if validate(t, string(text), clerk.URL()) == 0 {
+				t.Error("nothing in it has a secret_key, so nothing asks the Clerk that runs here")
 			}
 		})
 	}
+}
+
+// validate has Caddy make all that a Caddyfile configures, with Clerk's API at a URL, and
+// returns how many pieces of it ask there.
+func validate(t *testing.T, text, api string) (asking int) {
+	t.Helper()
+	var written any
+	got := adapted(t, text)
+	if err := json.Unmarshal([]byte(got), &written); err != nil {
+		t.Errorf("%s, in\n%s", got, text)
+		return 0
+	}
+	asking = setAPI(written, api)
+	local, err := json.Marshal(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config caddy.Config
+	if err := json.Unmarshal(local, &config); err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Validate(&config); err != nil {
+		t.Errorf("%v, in\n%s", err, text)
+	}
+	return asking
 }
 
 // setAPI has whatever has a secret key ask at a URL, and returns how many do.
