@@ -3,6 +3,7 @@ package caddyplugin
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,9 @@ func lines() []string {
 	for name := range clerkWords(new(session.Config)) {
 		all = append(all, name+" %s", name+" %s more")
 	}
-	return append(all, secretLines...)
+	all = append(all, secretLines...)
+	slices.Sort(all) // some stand in two of the lists
+	return slices.Compact(all)
 }
 
 // No secret is in what Caddy says of a configuration that it refuses, wherever the
@@ -64,8 +67,9 @@ func TestNoSecretIsInWhatCaddyRefuses(t *testing.T) {
 		}
 	}
 	for _, line := range secretLines {
-		for _, secret := range []string{leaktest.Canary, "pk_test_" + leaktest.Canary, "0x" + leaktest.Canary, leaktest.Canary + " " + leaktest.Canary} {
-			t.Run(line, func(t *testing.T) { check(t, line, secret) })
+		for what, secret := range map[string]string{"a word": leaktest.Canary, "a publishable key": "pk_test_" + leaktest.Canary, "a number": "0x" + leaktest.Canary,
+			"two words": leaktest.Canary + " " + leaktest.Canary} {
+			t.Run(line+" no form: "+what, func(t *testing.T) { check(t, line, secret) })
 		}
 	}
 	if refused < 3_000 {

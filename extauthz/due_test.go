@@ -29,8 +29,8 @@ func TestADueContextIsOneWithADeadline(t *testing.T) {
 		{"the parent ends after the time", func(parent, _ context.CancelFunc) { time.Sleep(time.Minute); parent() }, context.DeadlineExceeded},
 	}
 	for _, test := range tests {
-		for _, waits := range []bool{false, true} {
-			t.Run(test.name, func(t *testing.T) {
+		for who, waits := range map[string]bool{"nobody waits": false, "somebody waits": true} {
+			t.Run(test.name+"/"+who, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					parent, cancelParent := context.WithCancel(context.WithValue(t.Context(), key{}, "v"))

@@ -3,6 +3,8 @@ package policy_test
 import (
 	"context"
 	"net/netip"
+	"runtime/debug"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,48 +54,88 @@ func browserHeaders() []policy.Header {
 	}
 }
 
-func BenchmarkDecide(b *testing.B) {
-	admin := func() *policy.Principal {
-		return &policy.Principal{TokenType: policy.SessionToken, UserID: "user_1", SessionID: "sess_1", OrgID: "org_1", OrgSlug: "acme", OrgRole: "org:admin",
-			OrgPermissions: []string{"org:reports:read", "org:reports:manage"}, IssuedAt: time.Now(), Factors: policy.FactorAges{First: 1, Second: 1, Known: true}}
+// kind is a kind of decision.
+type kind struct {
+	target    string
+	anonymous bool
+	spoof     bool
+	status    int
+	// allocs is how often a warm decision allocates. Lower it where that is fewer.
+	allocs float64
+}
+
+var kinds = map[string]kind{
+	"bypass":   {target: "/_next/static/chunks/main.js", status: 200, allocs: 1},
+	"public":   {target: "/api/public/items", anonymous: true, status: 200, allocs: 1},
+	"role":     {target: "/admin/users", status: 200, allocs: 1},
+	"fresh":    {target: "/billing/invoices", status: 200, allocs: 1},
+	"limited":  {target: "/api/items?page=2", status: 200, allocs: 4},
+	"tenant":   {target: "/orgs/acme/settings", status: 200, allocs: 4},
+	"default":  {target: "/dashboard", status: 200, allocs: 1},
+	"spoofed":  {target: "/dashboard", spoof: true, status: 200, allocs: 3},
+	"redirect": {target: "/dashboard", anonymous: true, status: 307, allocs: 11},
+	"odd-path": {target: "/admin/caf%C3%A9;v=1//x.", status: 200, allocs: 13},
+}
+
+// decider makes a function that decides once.
+func (k kind) decider(tb testing.TB) func() {
+	tb.Helper()
+	who := known{&policy.Principal{TokenType: policy.SessionToken, UserID: "user_1", SessionID: "sess_1", OrgID: "org_1", OrgSlug: "acme", OrgRole: "org:admin",
+		OrgPermissions: []string{"org:reports:read", "org:reports:manage"}, IssuedAt: time.Now(), Factors: policy.FactorAges{First: 1, Second: 1, Known: true}}}
+	if k.anonymous {
+		who.principal = nil
 	}
-	for name, c := range map[string]struct {
-		target    string
-		anonymous bool
-		spoof     bool
-		status    int
-	}{
-		"bypass":   {target: "/_next/static/chunks/main.js", status: 200},
-		"public":   {target: "/api/public/items", anonymous: true, status: 200},
-		"role":     {target: "/admin/users", status: 200},
-		"fresh":    {target: "/billing/invoices", status: 200},
-		"limited":  {target: "/api/items?page=2", status: 200},
-		"tenant":   {target: "/orgs/acme/settings", status: 200},
-		"default":  {target: "/dashboard", status: 200},
-		"spoofed":  {target: "/dashboard", spoof: true, status: 200},
-		"redirect": {target: "/dashboard", anonymous: true, status: 307},
-		"odd-path": {target: "/admin/caf%C3%A9;v=1//x.", status: 200},
-	} {
+	p, err := policy.New(benchConfig(), policy.Deps{Authenticator: who, Limiter: ratelimit.NewMemory(ratelimit.Options{}), Now: time.Now,
+		Instance: policy.Instance{SignInURL: "https://accounts.example.com/sign-in", Origins: []string{"https://app.example.com"}}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: k.target, Headers: browserHeaders(), Peer: netip.MustParseAddr("203.0.113.5")}
+	if k.spoof {
+		r.Headers = append(r.Headers, policy.Header{Name: "X_User_Id", Value: "user_victim"})
+	}
+	ctx := tb.Context()
+	return func() {
+		if d := p.Decide(ctx, r); d.Status != k.status {
+			tb.Fatalf("status %d, reason %s", d.Status, d.Reason)
+		}
+	}
+}
+
+// checkAllocations is for tests and for benchmarks: CI runs the tests with the race
+// detector only.
+func (k kind) checkAllocations(tb testing.TB, decide func()) {
+	tb.Helper()
+	if got := testing.AllocsPerRun(1000, decide); got > k.allocs {
+		tb.Errorf("%v allocations, want %v at most", got, k.allocs)
+	}
+}
+
+func TestWarmDecisionsAllocateNoMoreThanTheyDid(t *testing.T) {
+	if underRace() {
+		t.Skip("the race detector takes pooled memory away; the benchmarks check it without")
+	}
+	for name, k := range kinds {
+		t.Run(name, func(t *testing.T) { k.checkAllocations(t, k.decider(t)) })
+	}
+}
+
+// underRace tells whether the race detector was compiled in.
+func underRace() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+func BenchmarkDecide(b *testing.B) {
+	for name, k := range kinds {
 		b.Run(name, func(b *testing.B) {
-			who := known{admin()}
-			if c.anonymous {
-				who.principal = nil
+			decide := k.decider(b)
+			if !underRace() {
+				k.checkAllocations(b, decide)
 			}
-			p, err := policy.New(benchConfig(), policy.Deps{Authenticator: who, Limiter: ratelimit.NewMemory(ratelimit.Options{}), Now: time.Now,
-				Instance: policy.Instance{SignInURL: "https://accounts.example.com/sign-in", Origins: []string{"https://app.example.com"}}})
-			if err != nil {
-				b.Fatal(err)
-			}
-			r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: c.target, Headers: browserHeaders(), Peer: netip.MustParseAddr("203.0.113.5")}
-			if c.spoof {
-				r.Headers = append(r.Headers, policy.Header{Name: "X_User_Id", Value: "user_victim"})
-			}
-			ctx := b.Context()
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := p.Decide(ctx, r); d.Status != c.status {
-					b.Fatalf("status %d, reason %s", d.Status, d.Reason)
-				}
+				decide()
 			}
 		})
 	}

@@ -96,8 +96,9 @@ func TestNoSecretIsInWhatCommandsSay(t *testing.T) {
 		}
 	}
 	for _, field := range secretFields {
-		for _, secret := range []string{leaktest.Canary, leaktest.Canary + "\n", `"` + leaktest.Canary, "pk_test_" + leaktest.Canary, "\x01" + leaktest.Canary, "0x" + leaktest.Canary} {
-			t.Run(field+", no form", func(t *testing.T) { check(t, field, secret, shapes) })
+		for what, secret := range map[string]string{"a word": leaktest.Canary, "a line": leaktest.Canary + "\n", "a quote before it": `"` + leaktest.Canary,
+			"a publishable key": "pk_test_" + leaktest.Canary, "a control character before it": "\x01" + leaktest.Canary, "a number": "0x" + leaktest.Canary} {
+			t.Run(field+", no form: "+what, func(t *testing.T) { check(t, field, secret, shapes) })
 		}
 	}
 	if said < 2_000 {

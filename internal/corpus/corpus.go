@@ -1,20 +1,25 @@
 // Package corpus loads the corpus of policy decisions: requests with the
 // decision expected, one file for each behaviour. The policy itself, the Caddy
 // handler and the ext_authz server all run it, and must all agree.
+//
+// A case names its policy, a file in the folder policies beside that of the cases. A
+// short policy that no other case has may be written into the case, as config.
 package corpus
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/clerkgate/clerkgate/internal/document"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/ratelimit"
 )
@@ -25,8 +30,11 @@ type Case struct {
 	Name string `json:"-"`
 	// Why says what the case is about, in one sentence.
 	Why string `json:"why"`
-	// Config is the policy.
-	Config policy.Config `json:"config"`
+	// PolicyName names the policy; without one, Inline holds it.
+	PolicyName string         `json:"policy"`
+	Inline     *policy.Config `json:"config"`
+	// Config is the policy, wherever it is written.
+	Config policy.Config `json:"-"`
 	// Instance is where to sign in. Default:
 	// https://accounts.example.com/sign-in for the origin
 	// https://app.example.com.
@@ -95,36 +103,81 @@ type Want struct {
 // Now is the instant of every case.
 var Now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// Load reads the corpus in dir, and fails without any case.
+// Load reads the corpus in dir.
 func Load(tb testing.TB, dir string) []Case {
 	tb.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil || len(files) == 0 {
-		tb.Fatalf("no cases in %s: %v", dir, err)
-	}
-	cases := make([]Case, len(files))
-	for i, file := range files {
-		if err := cases[i].read(file); err != nil {
-			tb.Fatalf("%s: %v", file, err)
-		}
+	cases, err := readAll(dir)
+	if err != nil {
+		tb.Fatal(err)
 	}
 	return cases
 }
 
-func (c *Case) read(file string) error {
-	data, err := os.ReadFile(file)
+// readAll reads a folder of cases and that of their policies. It is an error where there
+// are none, and where a policy has no case.
+func readAll(dir string) ([]Case, error) {
+	files, err := yamlFiles(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
+	policies, err := yamlFiles(filepath.Join(filepath.Dir(dir), "policies"))
+	if err != nil {
+		return nil, err
+	}
+	cases, unused := make([]Case, len(files)), maps.Clone(policies)
+	for i, name := range slices.Sorted(maps.Keys(files)) {
+		if err := cases[i].read(name, files[name], policies); err != nil {
+			return nil, fmt.Errorf("%s: %w", files[name], err)
+		}
+		delete(unused, cases[i].PolicyName)
+	}
+	if len(unused) > 0 {
+		return nil, fmt.Errorf("no case has the policies %q", slices.Sorted(maps.Keys(unused)))
+	}
+	return cases, nil
+}
+
+// yamlFiles are the files of a folder by their names without ending. It holds YAML only.
+func yamlFiles(dir string) (map[string]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for _, entry := range entries {
+		name, ok := strings.CutSuffix(entry.Name(), ".yaml")
+		if !ok {
+			return nil, fmt.Errorf("%s/%s: not a file of YAML", dir, entry.Name())
+		}
+		files[name] = filepath.Join(dir, entry.Name())
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%s: no files", dir)
+	}
+	return files, nil
+}
+
+// read reads a case, and its policy anew: no two cases share one.
+func (c *Case) read(name, file string, policies map[string]string) error {
+	if err := load(file, c); err != nil {
 		return err
 	}
 	if c.Why == "" || c.Want.Status == 0 || c.Want.Reason == "" {
 		return errors.New("why, want.status and want.reason must be there")
 	}
-	c.Name = strings.TrimSuffix(filepath.Base(file), ".json")
+	switch named, known := policies[c.PolicyName]; {
+	case (c.PolicyName == "") == (c.Inline == nil):
+		return errors.New("exactly one of policy and config must be there")
+	case c.Inline != nil:
+		c.Config = *c.Inline
+	case !known:
+		return fmt.Errorf("no policy is named %q", c.PolicyName)
+	default:
+		if err := load(named, &c.Config); err != nil {
+			return err
+		}
+	}
+	c.Name = name
 	c.Times = max(1, c.Times)
 	if c.Instance == nil {
 		c.Instance = &policy.Instance{SignInURL: "https://accounts.example.com/sign-in", Origins: []string{"https://app.example.com"}}
@@ -136,6 +189,15 @@ func (c *Case) read(file string) error {
 	c.Request.Version = max(1, c.Request.Version)
 	setDefault(&c.Request.Peer, "198.51.100.7")
 	return nil
+}
+
+func load(file string, v any) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	_, err = document.Load(file, data, v, document.Options{})
+	return err
 }
 
 func setDefault(s *string, value string) {
