@@ -22,49 +22,51 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("clerk", parseGlobalOption)
 }
 
-// App holds what all clerk_auth handlers share. A handler that names an
-// instance of its own (`publishable_key`) takes nothing of `clerk` from here;
-// every other one takes what it does not say itself.
+// App holds the settings that all clerk_auth handlers share. A handler with its own
+// `publishable_key` uses nothing of `clerk` from here; every other handler inherits
+// the settings that it does not set itself.
 type App struct {
-	// The instance: keys, parties, sign-in.
+	// The Clerk instance: its keys, authorized parties and sign-in URL.
 	Clerk session.Config `json:"clerk"`
 
-	// The store in which instances share their counts and what has ended.
-	// Default: each process counts for itself, and knows only the webhooks that
-	// reach it.
+	// The Redis store in which instances of clerkgate share rate limit counts and
+	// revocations. Default: none; each process counts by itself, and knows only the
+	// revocations of the webhooks that it receives.
 	Redis setup.Redis `json:"redis,omitzero"`
 
-	// About sessions that end before their tokens do.
+	// Revocation of sessions that end before their tokens expire. Default: the
+	// defaults of its settings.
 	Revocation setup.Revocation `json:"revocation,omitzero"`
 
-	// Where the option stands in the Caddyfile, and what can be wrong there only
-	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	// The Caddyfile positions that errors and warnings of the start report. Set by
+	// the Caddyfile adapter. Default: none.
 	Places places `json:"places,omitempty"`
 
-	// checked are the servers whose layout has been looked at.
+	// checked are the servers whose routes have been checked (checkLayout).
 	checked map[*caddyhttp.Server]bool
-	// starts is what begins when the configuration goes into service.
-	starts []starter
-	// begun is closed once all of that has; up says so without a lock.
-	begun chan struct{}
-	up    atomic.Bool
+	// tasks are started when the configuration goes into service.
+	tasks []backgroundTask
+	// started is closed once all tasks are ready; running says so without a lock.
+	started chan struct{}
+	running atomic.Bool
 }
 
-// readFromTheRight has a server that trusts proxies take the last address that
-// none of them is for the client's: those before it are the client's to choose.
-func readFromTheRight(server *caddyhttp.Server) { server.TrustedProxiesStrict = 1 }
+// trustProxiesStrictly sets trusted_proxies_strict: Caddy then takes the rightmost
+// untrusted address of X-Forwarded-For for the client, since the client can forge
+// those to the left of it.
+func trustProxiesStrictly(server *caddyhttp.Server) { server.TrustedProxiesStrict = 1 }
 
-// starter is what outlives configurations and begins with the first that goes into
-// service.
-type starter interface {
-	// Start begins what runs in the background, once.
+// backgroundTask is work that outlives configurations. It starts with the first
+// configuration that goes into service.
+type backgroundTask interface {
+	// Start starts the work in the background, once.
 	Start()
-	// Await waits until requests can be judged by it, for some seconds at most.
+	// Await waits until requests can be decided, for some seconds at most.
 	Await()
 }
 
-// appOf is the app of the configuration that is being provisioned, which has one
-// whether it says so or not; nil outside of a server.
+// appOf returns the app of the configuration that is being provisioned, which Caddy
+// makes where the configuration has none, and the server; nil outside of a server.
 func appOf(ctx caddy.Context) (*App, *caddyhttp.Server, error) {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if server == nil {
@@ -77,16 +79,16 @@ func appOf(ctx caddy.Context) (*App, *caddyhttp.Server, error) {
 	return app.(*App), server, nil
 }
 
-// surround sees to the routes around a clerk_auth that is being provisioned, and
-// says what is probably not meant.
-func surround(ctx caddy.Context) (*App, []policy.Warning, error) {
+// inspectRoutes checks the routes around a clerk_auth that is being provisioned, and
+// adds error guards to their error routes. It returns the warnings.
+func inspectRoutes(ctx caddy.Context) (*App, []policy.Warning, error) {
 	app, server, err := appOf(ctx)
 	if app == nil {
 		return nil, nil, err
 	}
 	for _, module := range ctx.Modules() {
 		if sub, ok := module.(*caddyhttp.Subroute); ok {
-			guard(server, sub.Routes, sub.Errors)
+			addErrorGuard(server, sub.Routes, sub.Errors)
 		}
 	}
 	if app.checked[server] {
@@ -96,10 +98,10 @@ func surround(ctx caddy.Context) (*App, []policy.Warning, error) {
 		app.checked = map[*caddyhttp.Server]bool{}
 	}
 	app.checked[server] = true
-	readFromTheRight(server)
+	trustProxiesStrictly(server)
 	found := checkLayout(server)
-	guard(server, server.Routes, server.Errors)
-	if errors := server.Errors; errors != nil && guardOf(errors.Routes) == nil && doMore(routesOf(errors.Routes)) && !contains(routesOf(errors.Routes), isGate) {
+	addErrorGuard(server, server.Routes, server.Errors)
+	if errors := server.Errors; errors != nil && errorGuardOf(errors.Routes) == nil && serveOrForward(routesOf(errors.Routes)) && !contains(routesOf(errors.Routes), isGate) {
 		found.errorf("%s: clerk_auth in a named route cannot guard error routes that serve or forward: put it into the site", "this server"+gatePlace(nil, namedRoutes(server)))
 	}
 	if len(found.errors) > 0 {
@@ -112,46 +114,45 @@ func surround(ctx caddy.Context) (*App, []policy.Warning, error) {
 func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "clerk",
-		New: func() caddy.Module { return &App{begun: make(chan struct{})} },
+		New: func() caddy.Module { return &App{started: make(chan struct{})} },
 	}
 }
 
-// Start begins what the handlers need in the background: following what other
-// instances tell, and fetching keys. A configuration that is only validated calls
-// nobody.
+// Start starts the background work of the handlers: fetching Clerk's keys, and
+// following the revocations in Redis. Validating a configuration starts nothing.
 func (a *App) Start() error {
 	defer func() {
-		a.up.Store(true)
-		close(a.begun)
+		a.running.Store(true)
+		close(a.started)
 	}()
-	for _, s := range a.starts {
+	for _, s := range a.tasks {
 		s.Start()
 	}
-	for _, s := range a.starts {
-		s.Await() // a node lets nobody pass before it knows what has ended
+	for _, s := range a.tasks {
+		s.Await() // a node allows no request before it has read the revocations
 	}
 	return nil
 }
 
-// wait holds a request of a configuration whose start is under way: Caddy starts
-// its apps in no order.
-func (a *App) wait(ctx context.Context) {
-	if a == nil || a.up.Load() {
+// awaitStart delays a request until the app has started: Caddy starts its apps in no
+// order, so requests can come before that.
+func (a *App) awaitStart(ctx context.Context) {
+	if a == nil || a.running.Load() {
 		return
 	}
 	select {
-	case <-a.begun:
+	case <-a.started:
 	case <-ctx.Done():
 	}
 }
 
-// Stop does nothing.
+// Stop does nothing: Cleanup of the handlers stops what their leases started.
 func (*App) Stop() error { return nil }
 
 // parseGlobalOption sets up the app from the global option. Syntax:
 //
 //	clerk {
-//		<key> <values...>     # the words of the clerk section, as in clerk_auth
+//		<key> <values...>     # the settings of the clerk section, as in clerk_auth
 //		redis <url>           # or a block, as in clerk_auth
 //		revocation { ... }    # as in clerk_auth
 //	}
@@ -165,7 +166,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	}
 	app := new(App)
 	var err error
-	app.Places, err = instanceBlock(d, "clerk", instanceWords(&app.Clerk, &app.Redis, &app.Revocation), func() setup.Config {
+	app.Places, err = instanceBlock(d, "clerk", instanceSubdirectives(&app.Clerk, &app.Redis, &app.Revocation), func() setup.Config {
 		return setup.Config{Clerk: app.Clerk, Redis: app.Redis, Revocation: app.Revocation}
 	})
 	if err != nil {
@@ -174,11 +175,11 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	return httpcaddyfile.App{Name: "clerk", Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-// instanceWords are the subdirectives of the global option.
-func instanceWords(clerk *session.Config, redis *setup.Redis, revocation *setup.Revocation) words {
-	w := clerkWords(clerk)
-	w["redis"] = redisWord(redis)
-	w["revocation"] = revocationWord(revocation)
+// instanceSubdirectives are the subdirectives of the global option.
+func instanceSubdirectives(clerk *session.Config, redis *setup.Redis, revocation *setup.Revocation) subdirectives {
+	w := clerkSubdirectives(clerk)
+	w["redis"] = redisSubdirective(redis)
+	w["revocation"] = revocationSubdirective(revocation)
 	return w
 }
 

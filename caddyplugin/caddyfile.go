@@ -20,15 +20,16 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterDirective("clerk_auth", parseDirective)
-	// After rewrite, uri and try_files, so that what is judged is what is served;
-	// before everything that serves, and before request_header, so that its
+	// After rewrite, uri and try_files, so that the decision is about the path that is
+	// served; before everything that serves, and before request_header, so that its
 	// edits can use the identity.
 	httpcaddyfile.RegisterDirectiveOrder("clerk_auth", httpcaddyfile.Before, "basicauth")
 }
 
-// parseDirective sets up the handler, with its matcher if there is one. The
-// handler itself is for every request of the site, so that none keeps what no
-// client may send. A first argument that names a document is not a path matcher.
+// parseDirective sets up the handler, with its matcher if there is one. The route
+// has no matcher: the handler runs for every request of the site, so that identity
+// headers are removed from all of them. A first argument that names a document is
+// not a path matcher.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next()
 	isFile := h.NextArg() && namesDocument(h.Val())
@@ -62,7 +63,7 @@ func namesDocument(arg string) bool {
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
 //	clerk_auth [<matcher>] [<file.yaml|file.yml|file.json>] {
-//		file                <path>            # the same, whatever its ending
+//		file                <path>            # the same, whatever its extension
 //
 //		publishable_key     <key>
 //		secret_key          <key>
@@ -160,27 +161,27 @@ func namesDocument(arg string) bool {
 //		ignore_warnings <ids...>          # docs/warnings.md
 //	}
 //
-// Rules are tried in the order of their lines, the first that meets the request
-// decides. Where a word takes several values, any of them will do; all words of
-// a rule must be met.
+// Rules are evaluated in the order of their lines; the first that matches the
+// request decides. Where a subdirective has several values, one of them is enough;
+// all subdirectives of a rule must match.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
-	at := place(d)
+	at := position(d)
 	if args := d.RemainingArgs(); len(args) == 1 && args[0] != "" {
 		h.File = args[0]
 	} else if len(args) > 0 {
 		return d.ArgErr()
 	}
 	reader := &reader{Handler: h, places: places{"": {At: at}}}
-	if err := reader.words().block(d, "clerk_auth"); err != nil {
+	if err := reader.subdirectives().block(d, "clerk_auth"); err != nil {
 		return err
 	}
 	h.FileHash = hashOf(h.File)
 	return reader.check()
 }
 
-// hashOf tells one content of a document from another; "" where it cannot be read
-// here, and now.
+// hashOf returns the SHA-256 of a document, in hexadecimal; "" where it cannot be
+// read while the Caddyfile is adapted.
 func hashOf(file string) string {
 	if file == "" || hasPlaceholder(file) {
 		return ""
@@ -203,35 +204,35 @@ type reader struct {
 	places places
 }
 
-// words are the subdirectives of clerk_auth.
-func (r *reader) words() words {
-	w := clerkWords(&r.Clerk)
-	w["file"] = once(func(d *caddyfile.Dispenser) (err error) {
+// subdirectives returns the subdirectives of clerk_auth.
+func (r *reader) subdirectives() subdirectives {
+	w := clerkSubdirectives(&r.Clerk)
+	w["file"] = single(func(d *caddyfile.Dispenser) (err error) {
 		if r.File != "" {
 			return d.Err("the file is already specified")
 		}
 		r.File, err = argument(d)
 		return err
 	})
-	w["redis"] = redisWord(&r.Redis)
-	w["revocation"] = revocationWord(&r.Revocation)
-	w["trusted_proxies"] = list(&r.TrustedProxies)
-	w["mode"] = text(&r.Mode)
-	w["preflight"] = text(&r.Preflight)
-	w["base_path"] = text(&r.BasePath)
-	w["locales"] = list(&r.Locales)
-	w["default"] = once(r.fallback)
-	w["ignore_warnings"] = list(&r.IgnoreWarnings)
-	w["identity_header"] = often(r.identityHeader).as("identity_headers")
+	w["redis"] = redisSubdirective(&r.Redis)
+	w["revocation"] = revocationSubdirective(&r.Revocation)
+	w["trusted_proxies"] = valueList(&r.TrustedProxies)
+	w["mode"] = singleValue(&r.Mode)
+	w["preflight"] = singleValue(&r.Preflight)
+	w["base_path"] = singleValue(&r.BasePath)
+	w["locales"] = valueList(&r.Locales)
+	w["default"] = single(r.defaultRule)
+	w["ignore_warnings"] = valueList(&r.IgnoreWarnings)
+	w["identity_header"] = repeated(r.identityHeader).withKey("identity_headers")
 	w["upstream_token"] = upstreamToken(&r.UpstreamToken)
-	w["strip_credentials"] = bare(&r.StripCredentials)
-	w["assertion"] = once(r.assertion)
-	w["limit"] = often(r.limit).as(unnoted)
-	w["rule"] = often(r.rule).as(unnoted)
-	w["bypass"] = often(r.paths(policy.Bypass)).as(unnoted)
-	w["public"] = often(r.paths(policy.Public)).as(unnoted)
-	w["deny"] = often(r.paths(policy.DenyAccess)).as(unnoted)
-	return r.places.noting(w, "", "")
+	w["strip_credentials"] = boolFlag(&r.StripCredentials)
+	w["assertion"] = single(r.assertion)
+	w["limit"] = repeated(r.limit).withKey(unrecorded)
+	w["rule"] = repeated(r.rule).withKey(unrecorded)
+	w["bypass"] = repeated(r.paths(policy.Bypass)).withKey(unrecorded)
+	w["public"] = repeated(r.paths(policy.Public)).withKey(unrecorded)
+	w["deny"] = repeated(r.paths(policy.DenyAccess)).withKey(unrecorded)
+	return r.places.recordPositions(w, "", "")
 }
 
 // identityHeader reads: identity_header <name> <source>
@@ -253,8 +254,8 @@ func (r *reader) identityHeader(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// fallback reads: default protected|public|deny [limits <names...>]
-func (r *reader) fallback(d *caddyfile.Dispenser) error {
+// defaultRule reads: default protected|public|deny [limits <names...>]
+func (r *reader) defaultRule(d *caddyfile.Dispenser) error {
 	args, err := arguments(d)
 	if err != nil {
 		return err
@@ -269,7 +270,7 @@ func (r *reader) fallback(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// cutLimits cuts what follows the word limits off the values of a line.
+// cutLimits splits the values of a line at the keyword limits.
 func cutLimits(d *caddyfile.Dispenser, args []string) (before []string, limits policy.StringList, err error) {
 	i := slices.Index(args, "limits")
 	switch {
@@ -284,7 +285,7 @@ func cutLimits(d *caddyfile.Dispenser, args []string) (before []string, limits p
 // paths reads: bypass|public|deny [static_files] [<paths...>] [limits <names...>]
 func (r *reader) paths(access policy.Access) func(d *caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
-		at := place(d)
+		at := position(d)
 		args, err := arguments(d)
 		if err != nil {
 			return err
@@ -305,15 +306,15 @@ func (r *reader) paths(access policy.Access) func(d *caddyfile.Dispenser) error 
 	}
 }
 
-// addRule adds a rule that stands there.
+// addRule adds a rule, with its position.
 func (r *reader) addRule(rule policy.Rule, at string) {
-	r.noteRule(rule.Name, at)
+	r.recordRule(rule.Name, at)
 	r.Rules = append(r.Rules, rule)
 }
 
-// noteRule notes where the rule stands that is read next, with the sections that are
-// not written in a Caddyfile. It returns the rule's path in the document.
-func (r *reader) noteRule(name, at string) string {
+// recordRule records the position of the rule that is read next, also for the sections
+// that a Caddyfile does not write. It returns the rule's path in the document.
+func (r *reader) recordRule(name, at string) string {
 	path := fmt.Sprintf("rules[%d]", len(r.Rules))
 	for _, section := range []string{"", ".match", ".require", ".freshness"} {
 		r.places[path+section] = spot{At: at, Word: fmt.Sprintf("rule %q", name), Of: true}
@@ -321,7 +322,7 @@ func (r *reader) noteRule(name, at string) string {
 	return path
 }
 
-// freeName makes the name of a rule that was written without one.
+// freeName returns an unused name for a rule that was written without one.
 func (r *reader) freeName(base string) string {
 	name := base
 	for n := 2; slices.ContainsFunc(r.Rules, func(rule policy.Rule) bool { return rule.Name == name }); n++ {

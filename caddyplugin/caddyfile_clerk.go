@@ -9,30 +9,30 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// clerkWords are the words of the document's clerk section, which clerk_auth
+// clerkSubdirectives are those of the document's clerk section, which clerk_auth
 // and the global option clerk share.
-func clerkWords(c *session.Config) words {
-	w := words{
-		"publishable_key":     text(&c.PublishableKey),
-		"secret_key":          text(&c.SecretKey),
-		"jwt_key":             text(&c.JWTKey),
-		"authorized_parties":  list(&c.AuthorizedParties),
-		"audience":            list(&c.Audience),
-		"clock_skew":          once(func(d *caddyfile.Dispenser) error { return readSkew(d, c) }),
-		"sign_in_url":         text(&c.SignInURL),
-		"sign_up_url":         text(&c.SignUpURL),
-		"webhook_secret":      text(&c.WebhookSecret),
-		"proxy_url":           text(&c.ProxyURL),
-		"domain":              text(&c.Domain),
-		"satellite":           bare(&c.Satellite),
-		"satellite_auto_sync": bare(&c.SatelliteAutoSync),
-		"organization_sync":   often(func(d *caddyfile.Dispenser) error { return readOrganizationSync(d, c) }),
-		"machine_secret_key":  text(&c.MachineSecretKey),
-		"api_url":             text(&c.APIURL),
-		"issuer":              list(&c.Issuer),
-		"reference_compat":    bare(&c.ReferenceCompat),
+func clerkSubdirectives(c *session.Config) subdirectives {
+	w := subdirectives{
+		"publishable_key":     singleValue(&c.PublishableKey),
+		"secret_key":          singleValue(&c.SecretKey),
+		"jwt_key":             singleValue(&c.JWTKey),
+		"authorized_parties":  valueList(&c.AuthorizedParties),
+		"audience":            valueList(&c.Audience),
+		"clock_skew":          single(func(d *caddyfile.Dispenser) error { return readSkew(d, c) }),
+		"sign_in_url":         singleValue(&c.SignInURL),
+		"sign_up_url":         singleValue(&c.SignUpURL),
+		"webhook_secret":      singleValue(&c.WebhookSecret),
+		"proxy_url":           singleValue(&c.ProxyURL),
+		"domain":              singleValue(&c.Domain),
+		"satellite":           boolFlag(&c.Satellite),
+		"satellite_auto_sync": boolFlag(&c.SatelliteAutoSync),
+		"organization_sync":   repeated(func(d *caddyfile.Dispenser) error { return readOrganizationSync(d, c) }),
+		"machine_secret_key":  singleValue(&c.MachineSecretKey),
+		"api_url":             singleValue(&c.APIURL),
+		"issuer":              valueList(&c.Issuer),
+		"reference_compat":    boolFlag(&c.ReferenceCompat),
 	}
-	return w.below("clerk")
+	return w.under("clerk")
 }
 
 // readSkew reads: clock_skew <duration>
@@ -61,11 +61,11 @@ func readOrganizationSync(d *caddyfile.Dispenser, c *session.Config) error {
 	if c.OrganizationSync == nil {
 		c.OrganizationSync = new(session.OrganizationSync)
 	}
-	return oneOfTwo(d, args, "organization", &c.OrganizationSync.Organization, "personal", &c.OrganizationSync.Personal)
+	return readOneOfTwo(d, args, "organization", &c.OrganizationSync.Organization, "personal", &c.OrganizationSync.Personal)
 }
 
-// oneOfTwo files values under the first of args, which is one of two names.
-func oneOfTwo(d *caddyfile.Dispenser, args []string, name string, into *policy.StringList, otherName string, otherInto *policy.StringList) error {
+// readOneOfTwo reads: <name>|<otherName> <values...>, into the target of that name.
+func readOneOfTwo(d *caddyfile.Dispenser, args []string, name string, into *policy.StringList, otherName string, otherInto *policy.StringList) error {
 	switch args[0] {
 	case name:
 	case otherName:

@@ -11,7 +11,7 @@ import (
 
 // limit reads: limit <name> <n> per <window> by <keys...> { ... }
 func (r *reader) limit(d *caddyfile.Dispenser) error {
-	at := place(d)
+	at := position(d)
 	args, err := arguments(d)
 	if err != nil {
 		return err
@@ -25,14 +25,14 @@ func (r *reader) limit(d *caddyfile.Dispenser) error {
 		return d.Errf("%s is already specified (at %s)", of, r.places[path].At)
 	}
 	limit := policy.Limit{Key: args[5:]}
-	if limit.Limit, err = number(d, args[1]); err != nil {
+	if limit.Limit, err = positiveNumber(d, args[1]); err != nil {
 		return err
 	}
 	if limit.Window, err = policy.ParseDuration(args[3]); err != nil {
 		return d.WrapErr(err)
 	}
 	r.places[path] = spot{At: at, Word: of, Of: true}
-	if err := r.places.noting(limitWords(&limit), path+".", of+": ").block(d, of); err != nil {
+	if err := r.places.recordPositions(limitSubdirectives(&limit), path+".", of+": ").block(d, of); err != nil {
 		return err
 	}
 	if r.Limits == nil {
@@ -42,26 +42,26 @@ func (r *reader) limit(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// limitWords are the subdirectives of a limit.
-func limitWords(limit *policy.Limit) words {
-	return words{
-		"algorithm": text(&limit.Algorithm),
-		"burst": once(func(d *caddyfile.Dispenser) error {
+// limitSubdirectives are those of a limit.
+func limitSubdirectives(limit *policy.Limit) subdirectives {
+	return subdirectives{
+		"algorithm": singleValue(&limit.Algorithm),
+		"burst": single(func(d *caddyfile.Dispenser) error {
 			value, err := argument(d)
 			if err == nil {
-				limit.Burst, err = number(d, value)
+				limit.Burst, err = positiveNumber(d, value)
 			}
 			return err
 		}),
-		"plan":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Plans) }).as("plans"),
-		"role":           often(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Roles) }).as("roles"),
-		"cost":           often(func(d *caddyfile.Dispenser) error { return readCost(d, &limit.Cost) }),
-		"consistency":    text(&limit.Consistency),
-		"on_store_error": text(&limit.OnStoreError),
-		"stage":          text(&limit.Stage),
-		"allow":          list(&limit.Allow),
-		"shadow":         bare(&limit.Shadow),
-		"headers":        bare(&limit.Headers),
+		"plan":           repeated(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Plans) }).withKey("plans"),
+		"role":           repeated(func(d *caddyfile.Dispenser) error { return readQuota(d, &limit.Roles) }).withKey("roles"),
+		"cost":           repeated(func(d *caddyfile.Dispenser) error { return readCost(d, &limit.Cost) }),
+		"consistency":    singleValue(&limit.Consistency),
+		"on_store_error": singleValue(&limit.OnStoreError),
+		"stage":          singleValue(&limit.Stage),
+		"allow":          valueList(&limit.Allow),
+		"shadow":         boolFlag(&limit.Shadow),
+		"headers":        boolFlag(&limit.Headers),
 	}
 }
 
@@ -78,7 +78,7 @@ func readQuota(d *caddyfile.Dispenser, quotas *map[string]int) error {
 	if _, again := (*quotas)[args[0]]; again {
 		return d.Errf("%s %s is already specified", word, args[0])
 	}
-	n, err := number(d, args[1])
+	n, err := positiveNumber(d, args[1])
 	if err != nil {
 		return err
 	}

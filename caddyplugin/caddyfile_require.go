@@ -6,22 +6,22 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// requirementWords are the words of a requirement, in rules and matchers. All
-// that are written must be met.
-func requirementWords(r *policy.Requirement) words {
-	return words{
-		"role":         list(&r.Role),
-		"permission":   list(&r.Permission),
-		"feature":      list(&r.Feature),
-		"plan":         list(&r.Plan),
-		"user":         list(&r.User),
-		"organization": often(func(d *caddyfile.Dispenser) error { return readOrganization(d, r) }),
-		"claim":        often(func(d *caddyfile.Dispenser) error { return readClaim(d, r) }).as("claims"),
-		"actor":        text(&r.Actor),
-		"expression":   text(&r.Expression),
-		"any":          once(func(d *caddyfile.Dispenser) error { return readEach(d, "any", &r.Any) }),
-		"all":          once(func(d *caddyfile.Dispenser) error { return readEach(d, "all", &r.All) }),
-		"not":          once(func(d *caddyfile.Dispenser) error { return readNot(d, r) }),
+// requirementSubdirectives are those of a requirement, in rules and matchers. All that
+// are present must be met.
+func requirementSubdirectives(r *policy.Requirement) subdirectives {
+	return subdirectives{
+		"role":         valueList(&r.Role),
+		"permission":   valueList(&r.Permission),
+		"feature":      valueList(&r.Feature),
+		"plan":         valueList(&r.Plan),
+		"user":         valueList(&r.User),
+		"organization": repeated(func(d *caddyfile.Dispenser) error { return readOrganization(d, r) }),
+		"claim":        repeated(func(d *caddyfile.Dispenser) error { return readClaim(d, r) }).withKey("claims"),
+		"actor":        singleValue(&r.Actor),
+		"expression":   singleValue(&r.Expression),
+		"any":          single(func(d *caddyfile.Dispenser) error { return readEach(d, "any", &r.Any) }),
+		"all":          single(func(d *caddyfile.Dispenser) error { return readEach(d, "all", &r.All) }),
+		"not":          single(func(d *caddyfile.Dispenser) error { return readNot(d, r) }),
 	}
 }
 
@@ -34,11 +34,11 @@ func readOrganization(d *caddyfile.Dispenser, r *policy.Requirement) error {
 	if r.Organization == nil {
 		r.Organization = new(policy.Organization)
 	}
-	return oneOfTwo(d, args, "id", &r.Organization.ID, "slug", &r.Organization.Slug)
+	return readOneOfTwo(d, args, "id", &r.Organization.ID, "slug", &r.Organization.Slug)
 }
 
-// readClaim reads: claim <path> <values...>. Numbers and booleans without
-// quotes are such.
+// readClaim reads: claim <path> <values...>. Numbers and booleans without quotes are
+// read as numbers and booleans.
 func readClaim(d *caddyfile.Dispenser, r *policy.Requirement) error {
 	if !d.NextArg() || d.Val() == "" {
 		return d.ArgErr()
@@ -64,15 +64,14 @@ func readClaim(d *caddyfile.Dispenser, r *policy.Requirement) error {
 	return nil
 }
 
-// readEach reads: any|all { <requirement>... }, where each line is a requirement
-// of its own.
+// readEach reads: any|all { <requirement>... }, where each line is one requirement.
 func readEach(d *caddyfile.Dispenser, of string, into *[]policy.Requirement) error {
-	if err := noMore(d); err != nil {
+	if err := noMoreArguments(d); err != nil {
 		return err
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		var r policy.Requirement
-		if err := requirementWords(&r).line(d, of, map[string]bool{}); err != nil {
+		if err := requirementSubdirectives(&r).line(d, of, map[string]bool{}); err != nil {
 			return err
 		}
 		*into = append(*into, r)
@@ -87,7 +86,7 @@ func readEach(d *caddyfile.Dispenser, of string, into *[]policy.Requirement) err
 // when not all of them are.
 func readNot(d *caddyfile.Dispenser, r *policy.Requirement) error {
 	r.Not = new(policy.Requirement)
-	w := requirementWords(r.Not)
+	w := requirementSubdirectives(r.Not)
 	if d.NextArg() {
 		return w.line(d, "not", map[string]bool{})
 	}

@@ -14,7 +14,7 @@ import (
 
 // rule reads: rule <name> { ... }
 func (r *reader) rule(d *caddyfile.Dispenser) error {
-	at := place(d)
+	at := position(d)
 	name, err := argument(d)
 	if err != nil {
 		return err
@@ -23,11 +23,11 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 	if i := slices.IndexFunc(r.Rules, func(rule policy.Rule) bool { return rule.Name == name }); i >= 0 {
 		return d.Errf("%s is already specified (at %s)", of, r.places[fmt.Sprintf("rules[%d]", i)].At)
 	}
-	path := r.noteRule(name, at)
+	path := r.recordRule(name, at)
 	rule := policy.Rule{Name: name}
 	var require policy.Requirement
 	var fresh policy.Freshness
-	if err := r.places.noting(ruleWords(&rule, &require, &fresh), path+".", of+": ").block(d, of); err != nil {
+	if err := r.places.recordPositions(ruleSubdirectives(&rule, &require, &fresh), path+".", of+": ").block(d, of); err != nil {
 		return err
 	}
 	if !reflect.ValueOf(require).IsZero() {
@@ -40,26 +40,25 @@ func (r *reader) rule(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// ruleWords are the subdirectives of a rule, of which it requires some and wants
-// others to be fresh.
-func ruleWords(rule *policy.Rule, require *policy.Requirement, fresh *policy.Freshness) words {
-	w := requirementWords(require).below("require")
-	w["path"] = list(&rule.Match.Path).as("match.path")
-	w["host"] = list(&rule.Match.Host).as("match.host")
-	w["method"] = list(&rule.Match.Method).as("match.method")
-	w["static_files"] = bare(&rule.Match.StaticFiles).as("match.static_files")
-	w["access"] = text(&rule.Access)
-	w["accept"] = once(func(d *caddyfile.Dispenser) error { return readAccept(d, &rule.Accept) })
-	w["max_token_age"] = duration(&fresh.MaxTokenAge).as("freshness.max_token_age")
-	w["max_session_age"] = duration(&fresh.MaxSessionAge).as("freshness.max_session_age")
-	w["session_created_claim"] = text(&fresh.SessionCreatedClaim).as("freshness.session_created_claim")
-	w["reverification"] = once(func(d *caddyfile.Dispenser) error { return readReverification(d, fresh) }).as("freshness.reverification")
-	w["limits"] = list(&rule.Limits)
-	w["on_forbidden"] = once(func(d *caddyfile.Dispenser) error { return readOnForbidden(d, rule) })
+// ruleSubdirectives are those of a rule, of its requirement and of its freshness.
+func ruleSubdirectives(rule *policy.Rule, require *policy.Requirement, fresh *policy.Freshness) subdirectives {
+	w := requirementSubdirectives(require).under("require")
+	w["path"] = valueList(&rule.Match.Path).withKey("match.path")
+	w["host"] = valueList(&rule.Match.Host).withKey("match.host")
+	w["method"] = valueList(&rule.Match.Method).withKey("match.method")
+	w["static_files"] = boolFlag(&rule.Match.StaticFiles).withKey("match.static_files")
+	w["access"] = singleValue(&rule.Access)
+	w["accept"] = single(func(d *caddyfile.Dispenser) error { return readAccept(d, &rule.Accept) })
+	w["max_token_age"] = duration(&fresh.MaxTokenAge).withKey("freshness.max_token_age")
+	w["max_session_age"] = duration(&fresh.MaxSessionAge).withKey("freshness.max_session_age")
+	w["session_created_claim"] = singleValue(&fresh.SessionCreatedClaim).withKey("freshness.session_created_claim")
+	w["reverification"] = single(func(d *caddyfile.Dispenser) error { return readReverification(d, fresh) }).withKey("freshness.reverification")
+	w["limits"] = valueList(&rule.Limits)
+	w["on_forbidden"] = single(func(d *caddyfile.Dispenser) error { return readOnForbidden(d, rule) })
 	w["upstream_token"] = upstreamToken(&rule.UpstreamToken)
 	w["strip_credentials"] = onOrOff(&rule.StripCredentials)
-	w["mode"] = text(&rule.Mode)
-	w["encoded_slashes"] = text(&rule.EncodedSlashes)
+	w["mode"] = singleValue(&rule.Mode)
+	w["encoded_slashes"] = singleValue(&rule.EncodedSlashes)
 	return w
 }
 

@@ -7,20 +7,20 @@ import (
 )
 
 func init() {
-	// Before rewrites: their paths are what browsers ask for, and no file of the
-	// site that a try_files falls back to.
+	// Before rewrites: they match the path that the browser requested, not a file that
+	// try_files falls back to.
 	register("clerk_sessions", func() directive { return new(Sessions) })
 	register("clerk_frontend_api", func() directive { return new(FrontendAPI) })
 }
 
-// directive is a handler that reads its own arguments.
+// directive is a handler that parses its own Caddyfile tokens.
 type directive interface {
 	caddyhttp.MiddlewareHandler
 	caddyfile.Unmarshaler
 }
 
-// register adds a directive without a matcher: a path after its name is the
-// handler's own.
+// register registers a directive without a matcher: a path after its name is an
+// argument of the handler.
 func register(name string, make func() directive) {
 	httpcaddyfile.RegisterDirective(name, func(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 		handler := make()
@@ -37,7 +37,7 @@ func register(name string, make func() directive) {
 //	clerk_sessions [<prefix>] {
 //		signed_out_url       <url>
 //		account_chooser_url  <url>
-//		<key> <values...>    # the words of the clerk section, as in clerk_auth
+//		<key> <values...>    # the settings of the clerk section, as in clerk_auth
 //	}
 func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	d.Next()
@@ -49,10 +49,10 @@ func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	case len(args) == 1:
 		s.Prefix = args[0]
 	}
-	words := clerkWords(&s.Clerk)
-	words["signed_out_url"] = text(&s.SignedOutURL)
-	words["account_chooser_url"] = text(&s.AccountChooserURL)
-	s.Places, err = instanceBlock(d, "clerk_sessions", words, s.config)
+	subs := clerkSubdirectives(&s.Clerk)
+	subs["signed_out_url"] = singleValue(&s.SignedOutURL)
+	subs["account_chooser_url"] = singleValue(&s.AccountChooserURL)
+	s.Places, err = instanceBlock(d, "clerk_sessions", subs, s.config)
 	return err
 }
 
@@ -60,15 +60,15 @@ func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 //
 //	clerk_frontend_api {
 //		upstream           <url>
-//		<key> <values...>  # the words of the clerk section, as in clerk_auth
+//		<key> <values...>  # the settings of the clerk section, as in clerk_auth
 //	}
 func (f *FrontendAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	d.Next()
 	if d.NextArg() {
 		return d.Err("clerk_frontend_api takes no arguments: its path is that of proxy_url")
 	}
-	words := clerkWords(&f.Clerk)
-	words["upstream"] = text(&f.Upstream)
-	f.Places, err = instanceBlock(d, "clerk_frontend_api", words, f.config)
+	subs := clerkSubdirectives(&f.Clerk)
+	subs["upstream"] = singleValue(&f.Upstream)
+	f.Places, err = instanceBlock(d, "clerk_frontend_api", subs, f.config)
 	return err
 }

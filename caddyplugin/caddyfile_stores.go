@@ -9,9 +9,9 @@ import (
 	"github.com/clerkgate/clerkgate/internal/setup"
 )
 
-// redisWord reads: redis [<url>] { ... }
-func redisWord(redis *setup.Redis) word {
-	return once(func(d *caddyfile.Dispenser) error {
+// redisSubdirective reads: redis [<url>] { ... }
+func redisSubdirective(redis *setup.Redis) subdirective {
+	return single(func(d *caddyfile.Dispenser) error {
 		args := d.RemainingArgs()
 		switch {
 		case len(args) > 1:
@@ -21,7 +21,7 @@ func redisWord(redis *setup.Redis) word {
 		case len(args) == 1:
 			redis.URL = args[0]
 		}
-		if err := redisWords(redis).block(d, "redis"); err != nil {
+		if err := redisSubdirectives(redis).block(d, "redis"); err != nil {
 			return err
 		}
 		if !redis.Enabled() {
@@ -31,30 +31,30 @@ func redisWord(redis *setup.Redis) word {
 	})
 }
 
-func redisWords(redis *setup.Redis) words {
-	return words{
-		"url":       text(&redis.URL),
-		"addresses": list(&redis.Addresses),
-		"username":  text(&redis.Username),
-		"password":  text(&redis.Password),
-		"cluster":   bare(&redis.Cluster),
+func redisSubdirectives(redis *setup.Redis) subdirectives {
+	return subdirectives{
+		"url":       singleValue(&redis.URL),
+		"addresses": valueList(&redis.Addresses),
+		"username":  singleValue(&redis.Username),
+		"password":  singleValue(&redis.Password),
+		"cluster":   boolFlag(&redis.Cluster),
 		"budget":    duration(&redis.Budget),
-		"database":  natural(&redis.Database),
-		"prefix":    text(&redis.Prefix),
-		"max_keys":  natural(&redis.MaxKeys),
-		"sentinel":  once(func(d *caddyfile.Dispenser) error { return readSentinel(d, redis) }),
-		"tls": once(func(d *caddyfile.Dispenser) error {
+		"database":  wholeNumber(&redis.Database),
+		"prefix":    singleValue(&redis.Prefix),
+		"max_keys":  wholeNumber(&redis.MaxKeys),
+		"sentinel":  single(func(d *caddyfile.Dispenser) error { return readSentinel(d, redis) }),
+		"tls": single(func(d *caddyfile.Dispenser) error {
 			redis.TLS = new(redisclient.TLS)
-			if err := noMore(d); err != nil {
+			if err := noMoreArguments(d); err != nil {
 				return err
 			}
-			return tlsWords(redis.TLS).block(d, "tls")
+			return tlsSubdirectives(redis.TLS).block(d, "tls")
 		}),
 	}
 }
 
-func tlsWords(t *redisclient.TLS) words {
-	return words{"ca": text(&t.CA), "cert": text(&t.Cert), "key": text(&t.Key), "server_name": text(&t.ServerName)}
+func tlsSubdirectives(t *redisclient.TLS) subdirectives {
+	return subdirectives{"ca": singleValue(&t.CA), "cert": singleValue(&t.Cert), "key": singleValue(&t.Key), "server_name": singleValue(&t.ServerName)}
 }
 
 // readSentinel reads: sentinel <master> [<username> <password>]
@@ -74,27 +74,27 @@ func readSentinel(d *caddyfile.Dispenser, redis *setup.Redis) error {
 	return nil
 }
 
-// revocationWord reads: revocation { ... }
-func revocationWord(r *setup.Revocation) word {
-	return once(func(d *caddyfile.Dispenser) error {
-		if err := noMore(d); err != nil {
+// revocationSubdirective reads: revocation { ... }
+func revocationSubdirective(r *setup.Revocation) subdirective {
+	return single(func(d *caddyfile.Dispenser) error {
+		if err := noMoreArguments(d); err != nil {
 			return err
 		}
-		return revocationWords(r).block(d, "revocation")
+		return revocationSubdirectives(r).block(d, "revocation")
 	})
 }
 
-func revocationWords(r *setup.Revocation) words {
-	return words{
+func revocationSubdirectives(r *setup.Revocation) subdirectives {
+	return subdirectives{
 		"max_token_lifetime": duration(&r.MaxTokenLifetime),
-		"max_entries":        natural(&r.MaxEntries),
-		"on_store_error":     text(&r.OnStoreError),
+		"max_entries":        wholeNumber(&r.MaxEntries),
+		"on_store_error":     singleValue(&r.OnStoreError),
 	}
 }
 
-// natural reads a whole number.
-func natural(into *int) word {
-	return once(func(d *caddyfile.Dispenser) error {
+// wholeNumber reads one whole number, 0 or more.
+func wholeNumber(into *int) subdirective {
+	return single(func(d *caddyfile.Dispenser) error {
 		value, err := argument(d)
 		if err != nil {
 			return err

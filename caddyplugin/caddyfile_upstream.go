@@ -7,8 +7,8 @@ import (
 )
 
 // upstreamToken reads: upstream_token <template> [<header>]
-func upstreamToken(into **policy.UpstreamToken) word {
-	return once(func(d *caddyfile.Dispenser) error {
+func upstreamToken(into **policy.UpstreamToken) subdirective {
+	return single(func(d *caddyfile.Dispenser) error {
 		args, err := arguments(d)
 		switch {
 		case err != nil:
@@ -26,28 +26,28 @@ func upstreamToken(into **policy.UpstreamToken) word {
 
 // assertion reads: assertion { ... }
 func (r *reader) assertion(d *caddyfile.Dispenser) error {
-	if err := noMore(d); err != nil {
+	if err := noMoreArguments(d); err != nil {
 		return err
 	}
 	assertion := new(policy.Assertion)
 	r.Assertion = assertion
-	return r.places.noting(assertionWords(assertion), "assertion.", "assertion.").block(d, "assertion")
+	return r.places.recordPositions(assertionSubdirectives(assertion), "assertion.", "assertion.").block(d, "assertion")
 }
 
-func assertionWords(a *policy.Assertion) words {
-	return words{
-		"header":    text(&a.Header),
-		"issuer":    text(&a.Issuer),
-		"audience":  list(&a.Audience),
+func assertionSubdirectives(a *policy.Assertion) subdirectives {
+	return subdirectives{
+		"header":    singleValue(&a.Header),
+		"issuer":    singleValue(&a.Issuer),
+		"audience":  valueList(&a.Audience),
 		"lifetime":  duration(&a.Lifetime),
-		"algorithm": text(&a.Algorithm),
-		"key":       text(&a.Key),
+		"algorithm": singleValue(&a.Algorithm),
+		"key":       singleValue(&a.Key),
 	}
 }
 
-// onOrOff reads: <word> [on|off]
-func onOrOff(into **bool) word {
-	return once(func(d *caddyfile.Dispenser) error {
+// onOrOff reads: <subdirective> [on|off]
+func onOrOff(into **bool) subdirective {
+	return single(func(d *caddyfile.Dispenser) error {
 		name, value := d.Val(), "on"
 		if d.NextArg() {
 			value = d.Val()
@@ -56,6 +56,6 @@ func onOrOff(into **bool) word {
 			return d.Errf("expected %s on or %s off, got %q", name, name, value)
 		}
 		*into = new(value == "on")
-		return noMore(d)
+		return noMoreArguments(d)
 	})
 }

@@ -22,7 +22,7 @@ func lines() []string {
 		"rule a {\npath /x\non_forbidden redirect %s\n}", "rule a {\npath /x\nmethod %s\n}", "rule a {\npath /x\nhost %s\n}", "rule a {\npath /x\nexpression %s\n}", "rule a {\npath /x\nlimits %s\n}", "public %s", "default %s", "identity_header %s x y", "identity_header X-A %s",
 		"limit a %s per 1m by ip", "limit a 1 per %s by ip", "limit a 1 per 1m by %s", "limit %s 1", "upstream_token %s a b", "organization_sync %s x", "organization_sync organization", "redis %s x", "redis %s", "redis {\nsentinel %s x\n}", "redis {\n%s\n}",
 		"revocation {\non_store_error %s\n}", "revocation %s", "revocation {\nmax_entries %s\n}", "assertion %s", "assertion {\nalgorithm %s\nkey %[1]s\n}", "trusted_proxies %s", "mode %s", "ignore_warnings %s", "file %s", "satellite %s", "strip_credentials %s"}
-	for name := range clerkWords(new(session.Config)) {
+	for name := range clerkSubdirectives(new(session.Config)) {
 		all = append(all, name+" %s", name+" %s more")
 	}
 	all = append(all, secretLines...)

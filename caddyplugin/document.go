@@ -12,8 +12,8 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// document returns the configuration in force: the file's, or the inline one
-// with what the app adds, and with Caddy's placeholders replaced.
+// document returns the effective configuration: that of the file, or the inline one
+// with the settings inherited from the app, and with Caddy's placeholders replaced.
 func (h *Handler) document(ctx caddy.Context) (*setup.Config, error) {
 	if h.File != "" {
 		return h.load()
@@ -27,7 +27,7 @@ func (h *Handler) document(ctx caddy.Context) (*setup.Config, error) {
 	case !errors.Is(err, caddy.ErrNotConfigured):
 		return nil, err
 	}
-	h.files = setup.FileWarnings(filesIn(&config))
+	h.fileWarnings = setup.FileWarnings(filesIn(&config))
 	expanded, err := expand(config)
 	return expanded, err
 }
@@ -37,22 +37,22 @@ func (h *Handler) load() (*setup.Config, error) {
 	if err := h.standsAlone(); err != nil {
 		return nil, err
 	}
-	path, err := replaceKnown(h.File)
+	path, err := replaceGlobal(h.File)
 	if err != nil {
 		return nil, fmt.Errorf("file: %w", err)
 	}
 	config, findings, err := setup.LoadFile(path)
-	h.read = map[string]document.Position{} // Provision logs the warnings
+	h.filePositions = map[string]document.Position{} // Provision logs the warnings
 	for _, finding := range findings {
-		h.read[finding.Path] = finding.Position
+		h.filePositions[finding.Path] = finding.Position
 		if finding.ID == policy.WarnFileWritable {
-			h.files = append(h.files, finding.Warning)
+			h.fileWarnings = append(h.fileWarnings, finding.Warning)
 		}
 	}
 	return config, err
 }
 
-// standsAlone refuses a configuration beside a file.
+// standsAlone returns an error where there are other settings beside a file.
 func (h *Handler) standsAlone() error {
 	if h.File != "" && !reflect.DeepEqual(h.Config, setup.Config{}) {
 		return fmt.Errorf("the policy comes from %s; nothing else can be configured beside it", h.File)
@@ -60,7 +60,7 @@ func (h *Handler) standsAlone() error {
 	return nil
 }
 
-// inherit fills in what a handler does not say.
+// inherit fills in the settings that a handler does not have from the app.
 func inherit(config *setup.Config, app *App) {
 	if config.Clerk.PublishableKey == "" {
 		own, shared := reflect.ValueOf(&config.Clerk).Elem(), reflect.ValueOf(app.Clerk)

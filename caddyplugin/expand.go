@@ -17,9 +17,9 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// globalPlaceholders begin the placeholders that have a value before there is a
-// request. All other braces, such as those of path patterns and expressions, are
-// left alone.
+// globalPlaceholders are the prefixes of Caddy's global placeholders, which have a
+// value before there is a request. All other braces, such as those of path patterns
+// and expressions, are not changed.
 var globalPlaceholders = []string{"{env.", "{file.", "{system."}
 
 // expand returns a copy of a configuration in which Caddy's global placeholders
@@ -50,12 +50,12 @@ func expand(config setup.Config) (*setup.Config, error) {
 	return expanded, nil
 }
 
-// expandTree replaces placeholders in all strings of decoded JSON, and says of each
-// that cannot be replaced where it is.
+// expandTree replaces placeholders in all strings of decoded JSON. The error has the
+// path of each value that cannot be replaced.
 func expandTree(path string, value *any) error {
 	var errs []error
-	walkTexts(path, value, func(path, text string) string {
-		expanded, err := replaceKnown(text)
+	walkStrings(path, value, func(path, text string) string {
+		expanded, err := replaceGlobal(text)
 		if err != nil {
 			errs = append(errs, &policy.ConfigError{Path: path, Msg: err.Error()})
 		}
@@ -64,11 +64,10 @@ func expandTree(path string, value *any) error {
 	return errors.Join(errs...)
 }
 
-// placeholdersIn are the paths of the values of a configuration that have
-// placeholders.
+// placeholdersIn returns the paths of the values that contain placeholders.
 func placeholdersIn(config *setup.Config) []string {
 	var paths []string
-	eachText(config, func(path, text string) {
+	eachString(config, func(path, text string) {
 		if hasPlaceholder(text) {
 			paths = append(paths, path)
 		}
@@ -76,10 +75,10 @@ func placeholdersIn(config *setup.Config) []string {
 	return paths
 }
 
-// filesIn are the files that the values of a configuration come from.
+// filesIn returns the files that the values of a configuration refer to, by {file.*}.
 func filesIn(config *setup.Config) []document.File {
 	var files []document.File
-	eachText(config, func(path, text string) {
+	eachString(config, func(path, text string) {
 		for _, reference := range fileReference.FindAllStringSubmatch(text, -1) {
 			files = append(files, document.File{Path: path, Name: reference[1]})
 		}
@@ -87,44 +86,44 @@ func filesIn(config *setup.Config) []document.File {
 	return files
 }
 
-// eachText visits all texts of a configuration, in the order of their paths.
-func eachText(config *setup.Config, visit func(path, text string)) {
+// eachString visits all strings of a configuration, in the order of their paths.
+func eachString(config *setup.Config, visit func(path, text string)) {
 	var tree any
 	if text, err := json.Marshal(config); err != nil || json.Unmarshal(text, &tree) != nil {
 		return // Provision says what is wrong
 	}
-	walkTexts("", &tree, func(path, text string) string {
+	walkStrings("", &tree, func(path, text string) string {
 		visit(path, text)
 		return text
 	})
 }
 
-// walkTexts edits all strings of decoded JSON, in the order of their paths.
-func walkTexts(path string, value *any, edit func(path, text string) string) {
+// walkStrings edits all strings of decoded JSON, in the order of their paths.
+func walkStrings(path string, value *any, edit func(path, text string) string) {
 	switch v := (*value).(type) {
 	case string:
 		*value = edit(path, v)
 	case []any:
 		for i := range v {
-			walkTexts(fmt.Sprintf("%s[%d]", path, i), &v[i], edit)
+			walkStrings(fmt.Sprintf("%s[%d]", path, i), &v[i], edit)
 		}
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			inner := v[key]
-			walkTexts(strings.TrimPrefix(path+"."+key, "."), &inner, edit)
+			walkStrings(strings.TrimPrefix(path+"."+key, "."), &inner, edit)
 			v[key] = inner
 		}
 	}
 }
 
-// replaceKnown replaces the global placeholders in a value. One that is unknown
-// or empty is an error: what is meant to be set must not be absent.
-func replaceKnown(text string) (string, error) {
+// replaceGlobal replaces the global placeholders in a value. One that is unknown or
+// empty is an error, so that a setting is not silently absent.
+func replaceGlobal(text string) (string, error) {
 	if !hasPlaceholder(text) {
 		return text, nil
 	}
 	for _, reference := range fileReference.FindAllStringSubmatch(text, -1) {
-		if _, err := document.ReadFile(reference[1]); err != nil { // Caddy would wait for a pipe
+		if _, err := document.ReadFile(reference[1]); err != nil { // Caddy would block on a pipe
 			return "", err
 		}
 	}

@@ -17,29 +17,29 @@ func init() {
 }
 
 // FrontendAPI proxies Clerk's Frontend API below the path of the instance's
-// `proxy_url`, for domains on which Clerk cannot have a host of its own. It
-// hands all other requests on.
+// `proxy_url`, for domains on which Clerk cannot have its own subdomain (clerk.<domain>).
+// It passes all other requests to the next handler.
 //
-// Needs `proxy_url` and `secret_key`. The key goes to Clerk, with the address of
-// the client as Caddy has it from its `trusted_proxies`, and nowhere else. It
-// comes before clerk_auth: signing in happens through it.
+// Requires `proxy_url` and `secret_key`. The key is sent to Clerk only, with the
+// client's address, which Caddy takes from its `trusted_proxies`. The handler comes
+// before clerk_auth, because users sign in through it.
 type FrontendAPI struct {
-	// The base of Clerk's Frontend API. Default: by the host that the
-	// publishable key names; `https://frontend-api.clerk.dev` in production.
+	// The base URL of Clerk's Frontend API. Default: derived from the host in the
+	// publishable key; `https://frontend-api.clerk.dev` in production.
 	Upstream string `json:"upstream,omitempty"`
 
-	// The instance. What it leaves out comes from the app `clerk`, where there is
-	// one.
+	// The Clerk instance. Default: the settings of the site's clerk_auth, or of the app
+	// `clerk`.
 	Clerk session.Config `json:"clerk,omitzero"`
 
-	// Where the handler stands in the Caddyfile, and what can be wrong there only
-	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	// The Caddyfile positions that errors and warnings of the start report. Set by
+	// the Caddyfile adapter. Default: none.
 	Places places `json:"places,omitempty"`
 
 	proxy *frontendapi.Handler
 }
 
-// config is what the handler itself says of the instance.
+// config returns the handler's own settings, without inherited ones.
 func (f *FrontendAPI) config() setup.Config {
 	return setup.Config{Clerk: f.Clerk}
 }
@@ -56,7 +56,7 @@ func (FrontendAPI) CaddyModule() caddy.ModuleInfo {
 func (f *FrontendAPI) Provision(ctx caddy.Context) error { return f.Places.locate(f.provision(ctx)) }
 
 func (f *FrontendAPI) provision(ctx caddy.Context) error {
-	document, err := instance(ctx, f.config(), f.Places)
+	document, err := instanceConfig(ctx, f.config(), f.Places)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (f *FrontendAPI) provision(ctx caddy.Context) error {
 	if err := config.Validate(); err != nil {
 		return err
 	}
-	upstream, err := replaceKnown(f.Upstream)
+	upstream, err := replaceGlobal(f.Upstream)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (f *FrontendAPI) provision(ctx caddy.Context) error {
 	return nil
 }
 
-// ServeHTTP forwards requests to the Frontend API.
+// ServeHTTP forwards requests below the path of `proxy_url` to the Frontend API.
 func (f *FrontendAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !f.proxy.Handles(r.URL.EscapedPath()) {
 		return next.ServeHTTP(w, r)

@@ -23,18 +23,20 @@ func init() {
 	caddy.RegisterModule(Handler{})
 }
 
-// Handler lets requests pass, or not, by a policy over who is signed in with
-// Clerk. What no rule opens is closed, and whatever goes wrong refuses.
+// Handler allows or denies requests by a policy, which requires that users are signed
+// in with Clerk and have certain roles, permissions, plans or claims. A request that no
+// rule matches is decided by `default`, which is `protected`; errors deny.
 //
-// Where `rewrite`, `uri`, `try_files` or `handle_path` have changed the target
-// before, both are judged, what the client sent and what the next handler forwards,
-// and the stricter decides: FastCGI upstreams go by the one, others by the other. Requests that pass carry the identity in the configured headers;
-// what the client sent under those names, or under names that fold to them, is
-// removed. Requests that do not pass are answered here, unless the site has
-// error routes (`handle_errors`) that take the status: then those answer.
-// Redirects to sign in, and gRPC statuses, are always answered here.
+// Where `rewrite`, `uri`, `try_files` or `handle_path` have changed the target, the
+// policy evaluates both the target that the client sent and the one that the next
+// handler forwards, and the stricter decision is used: FastCGI upstreams use the
+// former, others the latter. Allowed requests carry the identity in the configured
+// headers; headers of those names that the client sent, in any spelling (`X_User_ID`),
+// are removed. Denied requests are answered by the handler, unless the site has error
+// routes (`handle_errors`) for the status: then those answer. Redirects to sign in and
+// gRPC statuses are always answered by the handler.
 //
-// These placeholders are set, whether the request passes or not:
+// These placeholders are set, whether the request is allowed or denied:
 //
 // Placeholder | Description
 // ------------|---------------
@@ -44,52 +46,55 @@ func init() {
 // `{http.auth.user.org_slug}` | The slug of the active organization
 // `{http.auth.user.org_role}` | The role in the active organization
 // `{http.auth.user.org_permissions}` | The permissions there, separated by commas
-// `{http.auth.user.token_type}` | The kind of credential
-// `{http.auth.user.actor}` | Who impersonates the user
+// `{http.auth.user.token_type}` | The type of the token
+// `{http.auth.user.actor}` | The ID of the user who impersonates this one (claim `act`)
 // `{http.auth.user.machine_id}` | The machine of a machine token
 // `{http.auth.user.client_id}` | The client of an OAuth token
 // `{http.auth.user.scopes}` | The scopes of a machine token, separated by spaces
 // `{http.clerk.claims.*}` | Any claim of the token, by its path
 // `{http.clerk.outcome}` | `allow`, `deny`, `redirect` or `error`
-// `{http.clerk.reason}` | Why, in one stable word
+// `{http.clerk.reason}` | The reason for the outcome, as in docs/reasons.md
 // `{http.clerk.rule}` | The rule that decided
-// `{http.clerk.client_ip}` | The client's address, as limits count it
-// `{http.clerk.shadow}` | The reason that shadow mode let pass
-// `{http.clerk.decision_id}` | A random ID, as in the log
+// `{http.clerk.client_ip}` | The client's address, by which limits count
+// `{http.clerk.shadow}` | The reason for which the request would be denied outside of shadow mode
+// `{http.clerk.decision_id}` | A random ID of the decision, as in the log
 type Handler struct {
-	// The path of a policy document, YAML or JSON, to take everything from. It
-	// stands alone: nothing else may be configured beside it. The document is
-	// read when the configuration is loaded.
+	// The path of a policy document (YAML or JSON) with the whole configuration. No
+	// other setting is accepted beside it. It is read when Caddy loads its
+	// configuration. Default: none; the settings below are used.
 	File string `json:"file,omitempty"`
 
-	// What the document was when a Caddyfile named it, so that Caddy sees a
-	// configuration that has changed once the document has. It is not compared.
+	// The SHA-256 of the document, in hexadecimal. Set by the Caddyfile adapter, so
+	// that `caddy reload` sees a changed configuration when the document changes. It is
+	// not verified. Default: none.
 	FileHash string `json:"file_hash,omitempty"`
 
-	// The policy document itself. What its `clerk` and `redis` sections leave
-	// out comes from the app `clerk`, where there is one.
+	// The policy document itself. Settings that its `clerk`, `redis` and `revocation`
+	// sections do not have are inherited from the app `clerk`.
 	setup.Config
 
-	// Where the handler stands in the Caddyfile, and what can be wrong there only
-	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	// The Caddyfile positions that errors and warnings of the start report. Set by
+	// the Caddyfile adapter. Default: none.
 	Places places `json:"places,omitempty"`
 
-	// The requests that are judged. The others pass without what no client may
-	// send, as by a rule that bypasses. A request is judged, too, if its path could
-	// be read as one that these matchers match. Default: all.
+	// The matchers of the requests that the policy decides about. All others are
+	// allowed without their identity headers, as by a rule with access `bypass`. A
+	// request whose path an upstream could read as one that matches (in lower case, with
+	// or without a trailing slash, without its extension) matches, too. Default: all
+	// requests.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	matchers caddyhttp.MatcherSets
 
-	policy   *policy.Policy
-	read     map[string]document.Position // of what is warned of in the File
-	files    []policy.Warning             // about files that values come from
-	app      *App
-	keys     http.Handler // of assertions; nil where nothing is signed
-	reporter *observe.Reporter
-	logger   *zap.Logger
-	lease    *setup.Lease
-	gate     *setup.Gate
+	policy        *policy.Policy
+	filePositions map[string]document.Position // of the warnings about the File
+	fileWarnings  []policy.Warning             // about files that values come from
+	app           *App
+	jwks          http.Handler // of assertions; nil where nothing is signed
+	reporter      *observe.Reporter
+	logger        *zap.Logger
+	lease         *setup.Lease
+	gate          *setup.Gate
 }
 
 // CaddyModule returns the Caddy module information.
@@ -100,13 +105,13 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision compiles the policy. Keys, verified tokens and counts are shared
-// with the configuration before.
+// Provision compiles the policy. Keys, verified tokens and counts are kept from the
+// configuration before, as far as they are for the same instance and store.
 func (h *Handler) Provision(ctx caddy.Context) error { return h.Places.locate(h.provision(ctx)) }
 
 func (h *Handler) provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	found, err := h.look(ctx)
+	found, err := h.loadMatchers(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,36 +126,36 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	}
 	h.gate, h.policy = gate, gate.Policy
 	if gate.Upstream.Assertions != nil {
-		h.keys = gate.Upstream.Assertions
+		h.jwks = gate.Upstream.Assertions
 	}
-	h.warn(config, append(config.Heeded(append(found, h.files...)), gate.Warnings(config)...))
+	h.warn(config, append(config.Heeded(append(found, h.fileWarnings...)), gate.Warnings(config)...))
 	if h.reporter, err = observe.NewReporter(adapter, ctx.Slogger(), ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	return beginLease(ctx, h.lease)
+	return startLease(ctx, h.lease)
 }
 
-// warn logs what the configuration probably does not mean, in the words of the
-// Caddyfile and with the place there.
+// warn logs the warnings of the configuration, at level warn, with the names and
+// positions of the Caddyfile.
 func (h *Handler) warn(config *setup.Config, warnings []policy.Warning) {
 	for _, w := range warnings {
 		if w.Note {
 			continue
 		}
-		at := h.read[w.Path].String()
-		if s := h.Places.of(w.Path); h.File == "" && s.At != "" {
+		at := h.filePositions[w.Path].String()
+		if s := h.Places.lookup(w.Path); h.File == "" && s.At != "" {
 			w.Path, at = s.Word, s.At
 		}
 		if w.Path == "" {
-			at = "" // the warning says itself which site it is about
+			at = "" // the warning itself names the site
 		}
 		h.logger.Warn(w.String(), zap.String("at", at))
 	}
 }
 
-// look sees to what is around the handler: its matchers, the routes before and
-// behind it, and those that answer its refusals.
-func (h *Handler) look(ctx caddy.Context) (found []policy.Warning, err error) {
+// loadMatchers loads the handler's matchers, and inspects the routes around it and the
+// error routes. It returns the warnings about them.
+func (h *Handler) loadMatchers(ctx caddy.Context) (found []policy.Warning, err error) {
 	if len(h.MatcherSetsRaw) > 0 {
 		sets, err := ctx.LoadModule(h, "MatcherSetsRaw")
 		if err != nil {
@@ -160,43 +165,45 @@ func (h *Handler) look(ctx caddy.Context) (found []policy.Warning, err error) {
 			return nil, err
 		}
 	}
-	h.app, found, err = surround(ctx)
+	h.app, found, err = inspectRoutes(ctx)
 	return found, err
 }
 
-// Cleanup gives back what Provision took from the pools.
+// Cleanup releases what Provision leased from the pool.
 func (h *Handler) Cleanup() error {
 	h.lease.Release()
 	return nil
 }
 
-// ServeHTTP asks the policy and does what it says.
+// ServeHTTP decides about the request: it passes an allowed one to the next handler,
+// with its identity headers, and answers others. It serves the public keys of
+// assertions at [assertion.Path].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if h.keys != nil && r.URL.Path == assertion.Path && r.URL.RawPath == "" {
-		h.keys.ServeHTTP(w, r)
+	if h.jwks != nil && r.URL.Path == assertion.Path && r.URL.RawPath == "" {
+		h.jwks.ServeHTTP(w, r)
 		return nil
 	}
-	h.app.wait(r.Context())
+	h.app.awaitStart(r.Context())
 	began := time.Now()
-	r = release(r)
+	r = restore(r)
 	decision := h.decide(r)
-	if before := visitOf(r); before != nil && isUnjudged(&decision) {
-		return h.passOn(w, r, before, &decision, next)
+	if before := exchangeOf(r); before != nil && isUnjudged(&decision) {
+		return h.passUnjudged(w, r, before, &decision, next)
 	}
-	visit := remember(r, decision)
-	d := &visit.decision
-	h.reporter.Report(r.Context(), d, time.Since(began), visit)
+	x := storeDecision(r, decision)
+	d := &x.decision
+	h.reporter.Report(r.Context(), d, time.Since(began), x)
 	if !d.Allowed() {
-		return h.refuse(w, r, d)
+		return h.deny(w, r, d)
 	}
 	httpgate.Edit(r, d)
 	httpgate.AddFields(w.Header(), d)
 	return next.ServeHTTP(w, r)
 }
 
-// passOn hands on what this handler is not to judge, but another before it has:
-// what that one said of the user is kept.
-func (*Handler) passOn(w http.ResponseWriter, r *http.Request, before *visit, d *policy.Decision, next caddyhttp.Handler) error {
+// passUnjudged passes on a request that the matchers of this handler do not match, and
+// that another clerk_auth has allowed: the identity headers of that one are kept.
+func (*Handler) passUnjudged(w http.ResponseWriter, r *http.Request, before *exchange, d *policy.Decision, next caddyhttp.Handler) error {
 	d.RemoveHeaders = slices.DeleteFunc(slices.Clone(d.RemoveHeaders), func(name string) bool {
 		return slices.ContainsFunc(before.decision.SetHeaders, func(set policy.Header) bool { return set.Name == name })
 	})
@@ -204,12 +211,12 @@ func (*Handler) passOn(w http.ResponseWriter, r *http.Request, before *visit, d 
 	return next.ServeHTTP(w, r)
 }
 
-// decide asks the policy about the requests that the matchers match.
+// decide evaluates the policy for the requests that the matchers match.
 func (h *Handler) decide(r *http.Request) policy.Decision {
 	if len(h.matchers) == 0 {
 		return h.policy.Decide(r.Context(), policyRequest(r))
 	}
-	return h.policy.DecideWhere(r.Context(), policyRequest(r), func(path string) bool { return couldMatch(h.matchers, r, path) })
+	return h.policy.DecideWhere(r.Context(), policyRequest(r), func(path string) bool { return mayMatch(h.matchers, r, path) })
 }
 
 // Interface guards

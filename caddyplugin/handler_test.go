@@ -235,7 +235,7 @@ func TestPlaceholdersTellWhoAndWhy(t *testing.T) {
 	if id := o.placeholder("http.clerk.decision_id"); len(id) < 20 || id != o.placeholder("http.clerk.decision_id") {
 		t.Errorf("decision id %q is short or not the same twice", id)
 	}
-	if text := caddy.ToString(caddyhttp.GetVar(o.upstream.Context(), visitVar)); strings.Contains(text, "user_1") {
+	if text := caddy.ToString(caddyhttp.GetVar(o.upstream.Context(), exchangeVar)); strings.Contains(text, "user_1") {
 		t.Errorf("the request variable shows %q", text)
 	}
 }
@@ -345,7 +345,7 @@ func TestErrorRoutesTakeWhatTheyMatch(t *testing.T) {
 			r.Header["X_user-Id"] = []string{"forged"}
 			r.Header["X-Org-Role"] = []string{"forged"}
 			server := &caddyhttp.Server{Errors: &caddyhttp.HTTPErrorConfig{Routes: c.routes}}
-			guard(server, caddyhttp.RouteList{{HandlersRaw: []json.RawMessage{[]byte("{}")}}}, server.Errors) // as Provision does
+			addErrorGuard(server, caddyhttp.RouteList{{HandlersRaw: []json.RawMessage{[]byte("{}")}}}, server.Errors) // as Provision does
 			r = prepared(r, server)
 			o := serve(newHandler(t, testRules, as("org:member")), r)
 			if c.returned == 0 {

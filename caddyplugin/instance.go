@@ -15,16 +15,16 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// instance is the document of a handler beside clerk_auth, with Caddy's
-// placeholders replaced. What it leaves out comes from the clerk_auth of the same
-// site, so that both take the same tokens from the same proxies and know of the
-// same that has ended; and from the app, where there is one.
-func instance(ctx caddy.Context, own setup.Config, at places) (*setup.Config, error) {
+// instanceConfig returns the configuration of a handler beside clerk_auth, with Caddy's
+// placeholders replaced. Settings that it does not have come from the clerk_auth of the
+// same site, so that both accept the same tokens, trust the same proxies and know the
+// same revocations; or else from the app.
+func instanceConfig(ctx caddy.Context, own setup.Config, at places) (*setup.Config, error) {
 	document, err := (&Handler{Config: own, Places: at}).document(ctx)
 	if err != nil {
 		return nil, err
 	}
-	gates, err := neighbours(ctx)
+	gates, err := siteConfigs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func instance(ctx caddy.Context, own setup.Config, at places) (*setup.Config, er
 		if own.Clerk.PublishableKey != "" && gate.Clerk.PublishableKey != document.Clerk.PublishableKey {
 			continue // of another instance
 		}
-		clerk, err := expand(setup.Config{Clerk: with(own.Clerk, gate.Clerk)})
+		clerk, err := expand(setup.Config{Clerk: fillIn(own.Clerk, gate.Clerk)})
 		switch {
 		case err != nil:
 			return nil, err
@@ -52,8 +52,8 @@ func instance(ctx caddy.Context, own setup.Config, at places) (*setup.Config, er
 	return document, nil
 }
 
-// with is a clerk section with what it leaves out.
-func with(own, rest session.Config) session.Config {
+// fillIn returns a clerk section whose unset fields are filled in from another.
+func fillIn(own, rest session.Config) session.Config {
 	into, from := reflect.ValueOf(&own).Elem(), reflect.ValueOf(rest)
 	for i := range into.NumField() {
 		if into.Field(i).IsZero() {
@@ -63,17 +63,17 @@ func with(own, rest session.Config) session.Config {
 	return own
 }
 
-// neighbours are the documents of the clerk_auth handlers of the site that is
+// siteConfigs returns the configurations of the clerk_auth handlers of the site that is
 // being provisioned.
-func neighbours(ctx caddy.Context) ([]*setup.Config, error) {
+func siteConfigs(ctx caddy.Context) ([]*setup.Config, error) {
 	app, server, err := appOf(ctx)
 	if app == nil {
 		return nil, err
 	}
-	readFromTheRight(server)
+	trustProxiesStrictly(server)
 	var documents []*setup.Config
 	for _, s := range gateSteps(currentSite(server)) {
-		gate, ok := s.made.(*Handler)
+		gate, ok := s.handler.(*Handler)
 		if !ok {
 			gate = new(Handler)
 			if err := json.Unmarshal(s.raw, gate); err != nil {
@@ -89,8 +89,8 @@ func neighbours(ctx caddy.Context) ([]*setup.Config, error) {
 	return documents, nil
 }
 
-// currentSite are the routes of the site that Caddy is making handlers of: of its
-// routes, the first that has not been made.
+// currentSite returns the routes of the site that Caddy is provisioning: the first of
+// the server's routes that is not provisioned yet.
 func currentSite(server *caddyhttp.Server) []route {
 	routes := routesOf(server.Routes)
 	sites := sitesOf(routes)
@@ -119,18 +119,18 @@ func gateSteps(routes []route) []step {
 	return found
 }
 
-// gatePlace says where in the Caddyfile the clerk_auth of a site stands: Caddy tells
-// of no other handler where that is.
+// gatePlace returns the Caddyfile position of the clerk_auth of a site, for messages:
+// Caddy knows that of no other handler.
 func gatePlace(site []route, named map[string][]route) string {
 	steps := gateSteps(site)
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		steps = append(steps, gateSteps(named[name])...)
 	}
 	for _, s := range steps {
-		gate, ok := s.made.(*Handler)
+		gate, ok := s.handler.(*Handler)
 		if !ok {
 			gate = new(Handler)
-			read(s.raw, gate)
+			unmarshal(s.raw, gate)
 		}
 		if at := gate.Places[""].At; at != "" {
 			return " (clerk_auth at " + at + ")"

@@ -31,17 +31,17 @@ var wordless = []string{
 func TestEveryKeyOfTheDocumentHasAWord(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
-	for path, w := range map[string]words{
-		"":            (&reader{Handler: new(Handler), places: places{}}).words(),
-		"redis.":      redisWords(new(setup.Redis)),
-		"redis.tls.":  tlsWords(new(redisclient.TLS)),
-		"revocation.": revocationWords(new(setup.Revocation)),
-		"assertion.":  assertionWords(new(policy.Assertion)),
-		"limits.":     limitWords(new(policy.Limit)),
-		"rules.":      ruleWords(new(policy.Rule), new(policy.Requirement), new(policy.Freshness)),
+	for path, w := range map[string]subdirectives{
+		"":            (&reader{Handler: new(Handler), places: places{}}).subdirectives(),
+		"redis.":      redisSubdirectives(new(setup.Redis)),
+		"redis.tls.":  tlsSubdirectives(new(redisclient.TLS)),
+		"revocation.": revocationSubdirectives(new(setup.Revocation)),
+		"assertion.":  assertionSubdirectives(new(policy.Assertion)),
+		"limits.":     limitSubdirectives(new(policy.Limit)),
+		"rules.":      ruleSubdirectives(new(policy.Rule), new(policy.Requirement), new(policy.Freshness)),
 	} {
 		for name, word := range w {
-			if word.key != unnoted {
+			if word.key != unrecorded {
 				known[path+cmp.Or(word.key, name)] = true
 			}
 		}

@@ -10,20 +10,19 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// harmless are the handlers of Caddy that neither forward requests nor hand them
-// to programs of others.
-var harmless = []string{
+// neverForward are the handlers of Caddy that neither forward requests nor pass them
+// to other programs.
+var neverForward = []string{
 	"acme_server", "authentication", "copy_response", "copy_response_headers", "encode", "error", "file_server", "headers", "intercept",
 	"invoke", "log_append", "map", "metrics", "push", "request_body", "rewrite", "static_response", "subroute", "templates", "timeouts", "tracing", "vars",
 	"clerk_auth", "clerk_strip", "clerk_sessions", "clerk_frontend_api", "clerk_webhooks",
 }
 
-// forwards are the handlers that give requests to an application, which may
-// believe the identity that they claim.
-var forwards = []string{"reverse_proxy", "php", "cgi", "fastcgi", "exec"}
+// forwarders are the handlers that forward requests to an application, which may
+// trust the identity headers that clients send.
+var forwarders = []string{"reverse_proxy", "php", "cgi", "fastcgi", "exec"}
 
-// findings are what is wrong with the way that a server's handlers are laid out,
-// and what is probably not meant.
+// findings are the errors and warnings about the order of a server's handlers.
 type findings struct {
 	errors   []string
 	warnings []policy.Warning
@@ -44,8 +43,8 @@ func appendOnce[T comparable](list []T, one T) []T {
 	return append(list, one)
 }
 
-// checkLayout finds what a server's routes do to requests that no clerk_auth has
-// seen. Sites without clerk_auth are none of its business.
+// checkLayout finds routes of a server that serve or forward requests which no
+// clerk_auth has decided about. It does not look at sites without clerk_auth.
 func checkLayout(server *caddyhttp.Server) findings {
 	var errors []route
 	if server.Errors != nil {
@@ -54,7 +53,7 @@ func checkLayout(server *caddyhttp.Server) findings {
 	return checkRoutes(routesOf(server.Routes), errors, namedRoutes(server))
 }
 
-// namedRoutes are the routes that others invoke.
+// namedRoutes returns the routes that others invoke, by name.
 func namedRoutes(server *caddyhttp.Server) map[string][]route {
 	named := map[string][]route{}
 	for name, r := range server.NamedRoutes {
@@ -70,11 +69,11 @@ func checkRoutes(routes, errors []route, named map[string][]route) findings {
 		if !w.contains(site, isGate) {
 			continue
 		}
-		w.routes(site, state{reached: true, open: true})
+		w.routes(site, state{reached: true, unprotected: true})
 		w.inErrors = true
 		for _, r := range errors {
 			if sameHosts(r.hosts, w.hosts(site)) {
-				w.routes([]route{r}, state{reached: true, open: true, asked: true})
+				w.routes([]route{r}, state{reached: true, unprotected: true, authenticated: true})
 			}
 		}
 	}
@@ -88,15 +87,15 @@ func (*walk) hosts(site []route) []string {
 	return nil
 }
 
-// sameHosts reports whether a request may be for both; none means all.
+// sameHosts reports whether one request may match both lists of hosts; an empty list
+// matches all.
 func sameHosts(a, b []string) bool {
 	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(host string) bool {
 		return slices.ContainsFunc(b, func(other string) bool { return overlap(host, other) })
 	})
 }
 
-// overlap reports whether two hosts, each of which may have a * for a label, can be
-// the same.
+// overlap reports whether a host can match both patterns, in which * is any label.
 func overlap(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	return len(as) == len(bs) && !slices.ContainsFunc(as, func(label string) bool {
@@ -113,39 +112,40 @@ func siteName(site []route) string {
 	return "this site"
 }
 
-// state is what can be said about the requests that come to one place.
+// state is what may be true of the requests that reach one place in the routes.
 type state struct {
 	// reached: there may be such requests.
 	reached bool
-	// open: some may have been seen by neither clerk_auth nor clerk_strip.
-	open bool
-	// asked: of some, clerk_auth may have found out who it is.
-	asked bool
-	// fixed is the file that some were rewritten to, whatever their path.
-	fixed string
+	// unprotected: neither clerk_auth nor clerk_strip may have handled some of them.
+	unprotected bool
+	// authenticated: clerk_auth may have authenticated some of them.
+	authenticated bool
+	// rewrittenTo is the file that some were rewritten to, whatever their path.
+	rewrittenTo string
 }
 
 func (s state) or(other state) state {
-	if s.fixed == "" {
-		s.fixed = other.fixed
+	if s.rewrittenTo == "" {
+		s.rewrittenTo = other.rewrittenTo
 	}
-	return state{s.reached || other.reached, s.open || other.open, s.asked || other.asked, s.fixed}
+	return state{s.reached || other.reached, s.unprotected || other.unprotected, s.authenticated || other.authenticated, s.rewrittenTo}
 }
 
-// walk goes the ways that requests may take through a site's routes.
+// walk follows the paths that requests may take through a site's routes.
 type walk struct {
 	name     string
 	named    map[string][]route
 	found    *findings
 	inErrors bool
-	// filled: error routes put the original target into placeholders.
-	filled bool
-	// inAnswer: the routes see what was answered, and may answer otherwise.
-	inAnswer bool
-	depth    int
+	// targetStored: error routes store the original target in placeholders.
+	targetStored bool
+	// inIntercept: the routes are those of an intercept handler, which see the response
+	// and may replace it.
+	inIntercept bool
+	depth       int
 }
 
-// contains is contains, through invoked routes as well.
+// contains is the function contains, but follows invoked routes as well.
 func (w *walk) contains(routes []route, is func(module string) bool) bool {
 	if contains(routes, is) {
 		return true
@@ -169,7 +169,7 @@ func containsInvoke(routes []route, name string) bool {
 	return false
 }
 
-// routes returns the state of the requests that go on behind the routes.
+// routes returns the state of the requests that come out of the routes.
 func (w *walk) routes(routes []route, all state) state {
 	groups := map[string]*group{}
 	for i := range routes {
@@ -179,13 +179,13 @@ func (w *walk) routes(routes []route, all state) state {
 			g = &group{free: all}
 			groups[r.group] = g
 		}
-		g.free.open = g.free.open && all.open // a route between them may have changed that
+		g.free.unprotected = g.free.unprotected && all.unprotected // a route between them may have changed that
 		if !g.free.reached {
 			continue
 		}
 		w.checkMatchers(r, g.free)
-		w.filled = w.filled || r.fills && w.inErrors
-		w.checkRecalled(recalls(r.tries), "try_files", g.free)
+		w.targetStored = w.targetStored || r.storesTarget && w.inErrors
+		w.checkTargetPlaceholder(targetPlaceholder(r.tries), "try_files", g.free)
 		out := w.handlers(r, g.free)
 		if !r.terminal {
 			g.matched = g.matched.or(out)
@@ -198,22 +198,21 @@ func (w *walk) routes(routes []route, all state) state {
 	return all
 }
 
-// group is of routes of which a request takes the first that matches: a route
-// without a group is a group of its own.
+// group is a group of routes, of which only the first that matches a request handles
+// it. A route without a group is a group of its own.
 type group struct {
-	// matched are the requests that one of the routes has matched, behind it; free
-	// are those that none has.
+	// matched are the requests that one of the routes has handled; free are those that
+	// none has matched.
 	matched, free state
 }
 
 func (w *walk) checkMatchers(r *route, entering state) {
-	if slices.Contains(r.matchers, "clerk") && !entering.asked && !w.inErrors {
+	if slices.Contains(r.matchers, "clerk") && !entering.authenticated && !w.inErrors {
 		w.found.errorf("%s: a matcher clerk is asked before clerk_auth has found out who it is, and so never matches: write both into a route block, clerk_auth first", w.name)
 	}
 }
 
-// handlers returns the state of the requests that go on behind a route's
-// handlers.
+// handlers returns the state of the requests that come out of a route's handlers.
 func (w *walk) handlers(r *route, s state) state {
 	for i := range r.handlers {
 		if s = w.handler(r, &r.handlers[i], s); !s.reached {
@@ -224,22 +223,22 @@ func (w *walk) handlers(r *route, s state) state {
 }
 
 func (w *walk) handler(r *route, h *step, s state) state {
-	w.filled = w.filled || h.fills && w.inErrors
-	w.checkRecalled(r.recallsBeside(h), h.module, s)
+	w.targetStored = w.targetStored || h.storesTarget && w.inErrors
+	w.checkTargetPlaceholder(r.targetPlaceholder(h), h.module, s)
 	switch {
 	case h.module == "clerk_auth":
-		w.checkFixed(s)
-		return state{reached: true, asked: true}
+		w.checkRewritten(s)
+		return state{reached: true, authenticated: true}
 	case h.module == "clerk_strip":
-		s.open = false
+		s.unprotected = false
 		return s
 	case h.module == "invoke":
 		return w.inside(w.named[h.named], s)
 	case h.module == "intercept":
-		before := w.inAnswer
-		w.inAnswer = true
+		before := w.inIntercept
+		w.inIntercept = true
 		w.inside(h.routes, s)
-		w.inAnswer = before
+		w.inIntercept = before
 		return s
 	case h.module == "rewrite":
 		return w.rewrite(r, h, s)
@@ -249,10 +248,10 @@ func (w *walk) handler(r *route, h *step, s state) state {
 		w.checkServed(h, s)
 		s.reached = h.passThru
 		return s
-	case slices.Contains(forwards, h.module):
+	case slices.Contains(forwarders, h.module):
 		w.checkForwarded(h, s)
 		return w.inside(h.routes, s)
-	case !slices.Contains(harmless, h.module):
+	case !slices.Contains(neverForward, h.module):
 		w.checkUnknown(h, s)
 	}
 	out := w.inside(h.routes, s)
@@ -262,7 +261,7 @@ func (w *walk) handler(r *route, h *step, s state) state {
 	return out
 }
 
-// inside goes through routes inside of a handler.
+// inside follows routes inside of a handler.
 func (w *walk) inside(routes []route, s state) state {
 	const deepest = 100 // routes may invoke each other in a circle
 	if w.depth++; w.depth > deepest {
@@ -273,30 +272,30 @@ func (w *walk) inside(routes []route, s state) state {
 	return s
 }
 
-// rewrite notes where every path becomes one file.
+// rewrite records where every path is rewritten to one file.
 func (w *walk) rewrite(r *route, h *step, s state) state {
 	switch {
 	case r.fallback != "":
-		s.fixed = r.fallback
+		s.rewrittenTo = r.fallback
 	case h.uri != "" && !strings.Contains(pathOf(h.uri), "{") && !slices.Contains(r.matchers, "path"):
-		s.fixed = pathOf(h.uri)
+		s.rewrittenTo = pathOf(h.uri)
 	}
-	kept := r.recallsBeside(h) != "" || w.inAnswer && strings.Contains(pathOf(h.uri), "{http.request.")
-	if (w.inErrors || w.inAnswer) && h.uri != "" && !kept && (len(r.matchers) == 0 || r.fallback != "") {
-		s.open = false // what was asked for is not what is served
+	kept := r.targetPlaceholder(h) != "" || w.inIntercept && strings.Contains(pathOf(h.uri), "{http.request.")
+	if (w.inErrors || w.inIntercept) && h.uri != "" && !kept && (len(r.matchers) == 0 || r.fallback != "") {
+		s.unprotected = false // the file served is not the one requested
 	}
 	return s
 }
 
-func (w *walk) checkFixed(s state) {
-	if s.fixed != "" && !w.inErrors {
-		w.found.warnf(policy.WarnCaddyPathFixed, "%s: try_files or rewrite comes before clerk_auth, so that it judges %s beside what was asked for: write them into a route block, clerk_auth first", w.name, s.fixed)
+func (w *walk) checkRewritten(s state) {
+	if s.rewrittenTo != "" && !w.inErrors {
+		w.found.warnf(policy.WarnCaddyPathFixed, "%s: try_files or rewrite comes before clerk_auth, so that it judges %s beside what was asked for: write them into a route block, clerk_auth first", w.name, s.rewrittenTo)
 	}
 }
 
 func (w *walk) checkForwarded(h *step, s state) {
 	switch {
-	case !s.open:
+	case !s.unprotected:
 	case w.inErrors:
 		w.checkServed(h, s)
 	default:
@@ -305,16 +304,16 @@ func (w *walk) checkForwarded(h *step, s state) {
 }
 
 func (w *walk) checkServed(h *step, s state) {
-	if w.inAnswer && s.open && !w.inErrors {
+	if w.inIntercept && s.unprotected && !w.inErrors {
 		w.found.errorf("%s: intercept comes before clerk_auth, so that its %s would serve what was refused: put it behind clerk_auth, or write `rewrite * /401.html`, or the like, before the %s", w.name, h.module, h.module)
 	}
-	if w.inErrors && s.open {
-		w.found.warnf(policy.WarnCaddyErrorRoutes, "%s: error routes hand what was refused to %s%s, which will see %s in its place: write `rewrite * /{err.status_code}.html`, or the like, before it", w.name, h.module, h.about, heldPath)
+	if w.inErrors && s.unprotected {
+		w.found.warnf(policy.WarnCaddyErrorRoutes, "%s: error routes hand what was refused to %s%s, which will see %s in its place: write `rewrite * /{err.status_code}.html`, or the like, before it", w.name, h.module, h.about, withheldPath)
 	}
 }
 
 func (w *walk) checkUnknown(h *step, s state) {
-	if s.open && !w.inErrors {
+	if s.unprotected && !w.inErrors {
 		w.found.warnf(policy.WarnCaddyHandlerUnseen, "%s: the handler %s sees requests that no clerk_auth has seen, with whatever identity they claim: put clerk_auth, or clerk_strip, before it", w.name, h.module)
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// couldMatch reports whether the matchers match the request, or would if its path
-// were another that upstreams take for the same: that is how a matcher in front of
-// a guard closes. What cannot be told matches.
-func couldMatch(matchers caddyhttp.MatcherSets, r *http.Request, reading string) bool {
+// mayMatch reports whether the matchers match the request, or would match it with
+// another spelling of its path that an upstream may treat as the same: so no spelling
+// of a protected path avoids clerk_auth. An error of a matcher is a match.
+func mayMatch(matchers caddyhttp.MatcherSets, r *http.Request, reading string) bool {
 	if match, err := matchers.AnyMatchWithError(r); match || err != nil {
 		return true
 	}
@@ -33,7 +33,7 @@ func couldMatch(matchers caddyhttp.MatcherSets, r *http.Request, reading string)
 	return false
 }
 
-// isUnjudged reports whether a request passes because no matcher matched it.
+// isUnjudged reports whether a request is allowed because no matcher matched it.
 func isUnjudged(d *policy.Decision) bool {
 	return d.Reason == policy.ReasonBypass && d.Rule == policy.Unjudged
 }

@@ -18,15 +18,15 @@ func init() {
 	caddy.RegisterModule(Matcher{})
 }
 
-// Matcher matches requests by who makes them: all that is written must be met,
-// as under `require` in a rule. It looks at the principal that a clerk_auth
-// handler before it has established in the same request. Without one it never
-// matches, not even where it says `not`, so use it to open something and not to
-// close it.
+// Matcher matches requests by their principal: the user or machine that a clerk_auth
+// handler before it has authenticated in the same request. All of its conditions must
+// be met, as those of `require` in a rule. A request without a principal never
+// matches, not even a `not`: so use the matcher to allow something, and a rule of
+// clerk_auth to deny it.
 type Matcher struct {
 	policy.Requirement
 
-	// Somebody is signed in, whoever it is.
+	// Match every request that has a principal. Default: false.
 	SignedIn bool `json:"signed_in,omitempty"`
 
 	condition *policy.Condition
@@ -55,7 +55,7 @@ func (Matcher) CaddyModule() caddy.ModuleInfo {
 //		actor        forbidden|required
 //		expression   <cel>
 //		any {
-//			<requirement>        # each line is one, any will do
+//			<requirement>        # each line is one; one of them must be met
 //		}
 //		all {
 //			<requirement>
@@ -69,8 +69,8 @@ func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return with
 
 func (m *Matcher) read(d *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
-	w := requirementWords(&m.Requirement)
-	w["signed_in"] = bare(&m.SignedIn)
+	w := requirementSubdirectives(&m.Requirement)
+	w["signed_in"] = boolFlag(&m.SignedIn)
 	for d.Next() {
 		if d.NextArg() {
 			if err := w.line(d, "clerk", seen); err != nil {
@@ -89,7 +89,7 @@ func (m *Matcher) read(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// Provision compiles the requirement.
+// Provision compiles the requirement. Its error names what is not valid.
 func (m *Matcher) Provision(caddy.Context) error {
 	if m.SignedIn && reflect.ValueOf(m.Requirement).IsZero() {
 		return nil
@@ -107,7 +107,7 @@ func (m *Matcher) Provision(caddy.Context) error {
 
 // Match reports whether the principal of the request meets the requirement.
 func (m *Matcher) Match(r *http.Request) bool {
-	v := visitOf(r)
+	v := exchangeOf(r)
 	if v == nil || v.decision.Principal == nil {
 		return false
 	}
@@ -121,7 +121,8 @@ func (m *Matcher) Match(r *http.Request) bool {
 	return m.condition.IsMet(r.Context(), v.decision.Principal, request, time.Now())
 }
 
-// MatchWithError is Match: what cannot be told does not match.
+// MatchWithError is Match. It returns no error: a requirement that cannot be evaluated
+// does not match.
 func (m *Matcher) MatchWithError(r *http.Request) (bool, error) { return m.Match(r), nil }
 
 // Interface guards

@@ -18,33 +18,34 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// spot is where a key of the document stands in the Caddyfile, and its word there.
+// spot is the position of a key of the document in the Caddyfile, as file:line, and
+// its name there.
 type spot struct {
 	At   string `json:"at"`
 	Word string `json:"word,omitempty"`
-	// Of: the word is the name of a thing that has keys of its own.
+	// Of: the name is that of a block with keys of its own, such as a rule.
 	Of bool `json:"of,omitempty"`
 }
 
-// places are the spots of a directive by their paths in the document, which is what
-// errors and warnings name. The empty path is the directive itself. A handler's
-// configuration keeps those that are asked for when the server starts, which knows
-// no Caddyfile.
+// places are the spots of a directive by their paths in the document, which errors and
+// warnings name. The empty path is the directive itself. A handler's configuration
+// keeps the spots that may be needed when the server starts, without the Caddyfile.
 type places map[string]spot
 
-// place is the file and line of the cursor.
-func place(d *caddyfile.Dispenser) string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
+// position returns the file and line of the cursor.
+func position(d *caddyfile.Dispenser) string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
 
-// noting returns the same words, each of which notes its spot first: below a path of
-// the document, and in a block that is named so.
-func (p places) noting(w words, path, of string) words {
+// recordPositions returns the subdirectives of a block, each of which records its spot
+// before it is read. path is the prefix of their paths in the document, and of that of
+// their names in messages.
+func (p places) recordPositions(w subdirectives, path, of string) subdirectives {
 	for name, known := range w {
-		if known.key == unnoted {
+		if known.key == unrecorded {
 			continue
 		}
 		noted := known
 		noted.read = func(d *caddyfile.Dispenser) error {
-			p[path+cmp.Or(known.key, name)] = spot{At: place(d), Word: of + name}
+			p[path+cmp.Or(known.key, name)] = spot{At: position(d), Word: of + name}
 			return known.read(d)
 		}
 		w[name] = noted
@@ -52,9 +53,9 @@ func (p places) noting(w words, path, of string) words {
 	return w
 }
 
-// of returns where a path of the document stands, or what it belongs to, with what
-// it is called there.
-func (p places) of(path string) spot {
+// lookup returns the spot of a path of the document, or else that of the nearest path
+// above it, with the name that the Caddyfile has for the path.
+func (p places) lookup(path string) spot {
 	for known := path; known != ""; known = known[:max(0, strings.LastIndexAny(known, ".["))] {
 		if s, ok := p[known]; ok {
 			s.Word = s.named(known, path[len(known):])
@@ -64,8 +65,8 @@ func (p places) of(path string) spot {
 	return spot{At: p[""].At, Word: strings.TrimPrefix(path, "clerk.")}
 }
 
-// named is the word for what is below a path that stands there. What a Caddyfile
-// writes line by line, under a word of its own, has the word of the line.
+// named returns the Caddyfile's name for what is below the path of the spot. The items
+// of a list that the Caddyfile writes line by line have the name of the line.
 func (s spot) named(path, below string) string {
 	below, _, _ = strings.Cut(below, "[")
 	switch {
@@ -79,14 +80,13 @@ func (s spot) named(path, below string) string {
 	return s.Word
 }
 
-// check compiles the policy that was read, while it can still be said on which
-// line what is wrong. Values that are known only when the server runs are left
-// to Provision.
+// check compiles the policy that was read, so that errors name lines of the Caddyfile.
+// Values with placeholders are known only when the server runs: Provision checks them.
 func (r *reader) check() error {
 	if err := r.standsAlone(); err != nil {
 		return fmt.Errorf("%w, at %s", err, r.places[""].At)
 	}
-	r.Places = r.places.kept(&r.Config, nil)
+	r.Places = r.places.neededAtStart(&r.Config, nil)
 	if r.File != "" {
 		return nil
 	}
@@ -105,13 +105,13 @@ func (r *reader) check() error {
 		err = errors.Join(err, signing)
 	}
 	if errs = append(errs, r.places.errors(err)...); len(errs) == 0 {
-		r.Places = r.places.kept(&r.Config, append(r.warnings(), warnings...))
+		r.Places = r.places.neededAtStart(&r.Config, append(r.warnings(), warnings...))
 	}
 	return errors.Join(errs...)
 }
 
-// available is what the policy will have, as far as that can be told here: a
-// directive that names its instance takes no secret key from elsewhere.
+// available returns the services that the policy will have, as far as they are known
+// here: a directive that names its instance inherits no secret key.
 func (r *reader) available(isValid bool) policy.Available {
 	canAsk := r.Clerk.PublishableKey == "" || r.Clerk.SecretKey != ""
 	a := policy.Available{Sessions: canAsk, Tokens: canAsk, Assertions: true}
@@ -121,8 +121,8 @@ func (r *reader) available(isValid bool) policy.Available {
 	return a
 }
 
-// warnings are about what the directive itself says of the instance. Else it comes
-// from the global option.
+// warnings are those about the directive's own Redis and instance settings; inherited
+// ones are checked by the global option.
 func (r *reader) warnings() []policy.Warning {
 	warnings := r.Redis.Warnings()
 	if r.Clerk.PublishableKey != "" {
@@ -131,16 +131,16 @@ func (r *reader) warnings() []policy.Warning {
 	return warnings
 }
 
-// errors says of each thing that is wrong where it stands, in the words of the
-// Caddyfile; where there is no Caddyfile, just what is wrong.
+// errors adds to each error inside err its position and name in the Caddyfile; without
+// a Caddyfile they stay as they are. Secrets are removed from the texts.
 func (p places) errors(err error) []error {
 	var errs []error
 	for _, problem := range joined.Each(err) {
 		if _, placed := errors.AsType[placedError](problem); !placed && p[""].At != "" {
 			at := p[""]
 			if wrong, ok := errors.AsType[*policy.ConfigError](problem); ok {
-				at = p.of(wrong.Path)
-				if problem == error(wrong) { // and no error with something around it
+				at = p.lookup(wrong.Path)
+				if problem == error(wrong) { // and not an error that wraps it
 					problem = &policy.ConfigError{Path: at.Word, Msg: wrong.Msg, Suggestion: wrong.Suggestion}
 				}
 			}
@@ -151,7 +151,7 @@ func (p places) errors(err error) []error {
 	return errs
 }
 
-// locate is errors, for a handler that is being provisioned.
+// locate is errors joined into one, for a handler that is being provisioned.
 func (p places) locate(err error) error {
 	errs := p.errors(err)
 	if len(errs) == 1 {
@@ -160,14 +160,14 @@ func (p places) locate(err error) error {
 	return errors.Join(errs...)
 }
 
-// placedError says itself where it stands.
+// placedError is an error whose text already has the position.
 type placedError struct{ error }
 
-// kept are the places of what is warned of when the server starts, and of what can
-// be wrong then only: values that a placeholder stands for.
-func (p places) kept(config *setup.Config, warnings []policy.Warning) places {
+// neededAtStart returns the places that messages of the starting server need: those of
+// the warnings, and those of values with placeholders, which can be invalid then only.
+func (p places) neededAtStart(config *setup.Config, warnings []policy.Warning) places {
 	kept := places{"": p[""]}
-	keep := func(path string) { kept[path] = p.of(path) }
+	keep := func(path string) { kept[path] = p.lookup(path) }
 	for _, w := range warnings {
 		if !w.Note {
 			keep(w.Path)
@@ -179,7 +179,7 @@ func (p places) kept(config *setup.Config, warnings []policy.Warning) places {
 	return kept
 }
 
-// add fills in where stands what comes from elsewhere.
+// add adds the places of inherited settings.
 func (p places) add(others places) {
 	for path, at := range others {
 		if _, own := p[path]; !own && p != nil {
@@ -188,22 +188,22 @@ func (p places) add(others places) {
 	}
 }
 
-// instanceBlock reads the block of a directive beside clerk_auth, and checks what
-// it says of the instance as far as that is written out.
-func instanceBlock(d *caddyfile.Dispenser, of string, w words, config func() setup.Config) (places, error) {
-	p := places{"": {At: place(d)}}
-	if err := p.noting(w, "", "").block(d, of); err != nil {
+// instanceBlock reads the block of a directive beside clerk_auth, and checks its
+// settings, except values with placeholders.
+func instanceBlock(d *caddyfile.Dispenser, of string, w subdirectives, config func() setup.Config) (places, error) {
+	p := places{"": {At: position(d)}}
+	if err := p.recordPositions(w, "", "").block(d, of); err != nil {
 		return nil, err
 	}
 	own := config()
 	if err := p.locate(checkInstance(&own)); err != nil {
 		return nil, err
 	}
-	return p.kept(&own, nil), nil
+	return p.neededAtStart(&own, nil), nil
 }
 
-// checkInstance finds what is wrong with what a directive says of the instance, as
-// far as it is written out.
+// checkInstance validates the clerk, redis and revocation settings of a directive,
+// except values with placeholders.
 func checkInstance(config *setup.Config) error {
 	errs := []error{checkClerk(config.Clerk), config.Revocation.Validate()}
 	if written, err := json.Marshal(config.Redis); err != nil || !hasPlaceholder(string(written)) {
@@ -212,8 +212,8 @@ func checkInstance(config *setup.Config) error {
 	return errors.Join(errs...)
 }
 
-// checkClerk finds what is wrong with a clerk section as far as it is written out.
-// What it does not say may come from elsewhere.
+// checkClerk validates a clerk section, except values with placeholders. Settings that
+// it lacks may be inherited.
 func checkClerk(clerk session.Config) error {
 	var errs []error
 	unknown := map[string]bool{}

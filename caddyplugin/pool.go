@@ -8,32 +8,33 @@ import (
 )
 
 // shared holds what outlives a configuration: authenticators with their keys
-// and verified tokens, tokens and keys for upstreams, and the counts of limits.
-var shared = setup.NewPool(setup.PoolOptions{Logger: newLiveLog(), Opened: counts.Open, Closed: counts.Close})
+// and verified tokens, tokens and keys for upstreams, rate limit counts, revocations.
+var shared = setup.NewPool(setup.PoolOptions{Logger: newCurrentLog(), Opened: counts.Open, Closed: counts.Close})
 
-// counts are what stores have counted, over all configurations.
+// counts are the metrics of stores, over all configurations.
 var counts = tally.New()
 
-// adapter is what metrics call this host.
+// adapter is the value of the label adapter in the metrics of this host.
 const adapter = "caddy"
 
-// begin has something begin with the configuration: at once where there is no server
-// whose start could be waited for.
-func begin(ctx caddy.Context, s starter) error {
+// startWithApp starts a task when the configuration goes into service: at once where
+// there is no server, as in `caddy validate` of a handler alone.
+func startWithApp(ctx caddy.Context, s backgroundTask) error {
 	app, _, err := appOf(ctx)
 	if app == nil {
 		s.Start()
 		s.Await()
 		return err
 	}
-	app.starts = append(app.starts, s)
+	app.tasks = append(app.tasks, s)
 	return nil
 }
 
-// beginLease has what a handler took begin, and the metrics of Caddy tell of it.
-func beginLease(ctx caddy.Context, lease *setup.Lease) error {
+// startLease registers the metrics of the stores with Caddy, and starts what a handler
+// leased when the configuration goes into service.
+func startLease(ctx caddy.Context, lease *setup.Lease) error {
 	if err := counts.Register(ctx.GetMetricsRegistry(), adapter); err != nil {
 		return err
 	}
-	return begin(ctx, lease)
+	return startWithApp(ctx, lease)
 }

@@ -2,11 +2,11 @@ package caddyplugin
 
 import "github.com/clerkgate/clerkgate/internal/redact"
 
-// redactedError says what an error does, without secrets: Caddy's messages, too,
-// repeat what was written, and a secret may have been written in the wrong place.
+// redactedError is an error whose text is redacted: Caddy's messages repeat what the
+// Caddyfile has, and a secret may be in the wrong place there.
 type redactedError struct{ err error }
 
-// withoutSecrets wraps an error, if it is one.
+// withoutSecrets redacts the text of an error; nil stays nil.
 func withoutSecrets(err error) error {
 	if err == nil {
 		return nil
@@ -17,5 +17,5 @@ func withoutSecrets(err error) error {
 // Error implements [error].
 func (e redactedError) Error() string { return redact.Text(e.err.Error()) }
 
-// Unwrap returns what it wraps.
+// Unwrap returns the error that is redacted.
 func (e redactedError) Unwrap() error { return e.err }

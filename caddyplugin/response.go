@@ -10,15 +10,15 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// refuse answers a request that may not pass, or hands it to the site's error
+// deny answers a request that is not allowed, or returns an error for the site's error
 // routes.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
-	if d.GRPC != nil || d.Outcome == policy.Redirect || r.Context().Value(caddyhttp.ErrorCtxKey) != nil { // error routes have no others
+func (h *Handler) deny(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
+	if d.GRPC != nil || d.Outcome == policy.Redirect || r.Context().Value(caddyhttp.ErrorCtxKey) != nil { // error routes have no error routes
 		return answer(w, r, d)
 	}
-	err := caddyhttp.Error(d.Status, refusal(d))
+	err := caddyhttp.Error(d.Status, denialError(d))
 	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if server == nil || server.Errors == nil || !guardOf(server.Errors.Routes).takes(r, err) {
+	if server == nil || server.Errors == nil || !errorGuardOf(server.Errors.Routes).handles(r, err) {
 		return answer(w, r, d)
 	}
 	httpgate.Edit(r, d)
@@ -26,23 +26,23 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *policy.Decis
 	return err
 }
 
-// answer writes the decision's own answer.
+// answer writes the response of a decision that does not allow the request.
 func answer(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
 	err := httpgate.Answer(w, r, d)
 	hideLocation(w, r, d.Status)
 	return err
 }
 
-// takesError reports whether one of the routes handles the error that r
-// carries. Routes of other sites, and for other statuses, do not.
-func takesError(routes caddyhttp.RouteList, r *http.Request) bool {
+// handlesError reports whether one of the routes handles the error that r carries:
+// one whose matchers match the site and the status.
+func handlesError(routes caddyhttp.RouteList, r *http.Request) bool {
 	for _, route := range routes {
 		if matches, err := route.MatcherSets.AnyMatchWithError(r); err != nil || !matches {
 			continue
 		}
 		for _, handler := range route.Handlers {
 			subroute, ok := handler.(*caddyhttp.Subroute)
-			if !ok || takesError(subroute.Routes, r) {
+			if !ok || handlesError(subroute.Routes, r) {
 				return true
 			}
 		}
@@ -50,9 +50,9 @@ func takesError(routes caddyhttp.RouteList, r *http.Request) bool {
 	return false
 }
 
-// refusal is the error that error routes and the server's log are told. It says
-// no more than the answer would.
-func refusal(d *policy.Decision) error {
+// denialError returns the error for the error routes and the server's log. It has no
+// more detail than the response would have.
+func denialError(d *policy.Decision) error {
 	if d.Status != d.Reason.Status() {
 		return errors.New(http.StatusText(d.Status))
 	}

@@ -9,42 +9,42 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// route is what matters here of one of Caddy's routes. While Caddy provisions a
-// server, some of its routes are modules and the others still JSON.
+// route is the part of one of Caddy's routes that the checks need. While Caddy
+// provisions a server, some of its routes are modules and the others still JSON.
 type route struct {
 	group    string
 	terminal bool
 	hosts    []string
-	// matchers are the names of all matchers, those inside of `not` as well;
-	// none: the route is for every request.
+	// matchers are the names of all matchers, those inside of `not` as well; empty
+	// where the route matches every request.
 	matchers []string
 	// tries are the files that a matcher file tries, and fallback is the last of them.
 	tries, fallback string
-	// fills: a matcher puts the original target into placeholders.
-	fills    bool
-	handlers []step
+	// storesTarget: a matcher stores the original target in placeholders.
+	storesTarget bool
+	handlers     []step
 }
 
 // step is one handler of a route.
 type step struct {
 	module string
-	// about is what messages name the handler by, beside its module.
+	// about identifies the handler in messages, after its module: " to host:port".
 	about string
-	// uri is what a rewrite writes; names is the text by which the handler names what
-	// it serves or has served.
+	// uri is the new URI of a rewrite; names is the text from which the handler makes
+	// the path that it serves or rewrites to.
 	uri, names string
-	// fills: the handler puts the original target into placeholders.
-	fills bool
-	// routes are inside the handler, errors are for what fails in those.
+	// storesTarget: the handler stores the original target in placeholders.
+	storesTarget bool
+	// routes are inside the handler, errors are their error routes.
 	routes, errors []route
 	// named is the route that the handler invokes.
 	named string
-	// passThru: what the handler does not find goes on.
+	// passThru: the handler passes on requests for files that do not exist.
 	passThru bool
-	// made is the module itself, where Caddy has made it; raw is what it will be
-	// made of, where it is a clerk_auth.
-	made caddyhttp.MiddlewareHandler
-	raw  json.RawMessage
+	// handler is the module itself, where Caddy has provisioned it; raw is the JSON of a
+	// clerk_auth.
+	handler caddyhttp.MiddlewareHandler
+	raw     json.RawMessage
 }
 
 // routesOf reads a list of routes.
@@ -59,7 +59,7 @@ func routesOf(list caddyhttp.RouteList) []route {
 		}
 		if len(from.HandlersRaw) == 0 {
 			for _, handler := range from.Handlers {
-				r.handlers = append(r.handlers, madeStep(handler))
+				r.handlers = append(r.handlers, provisionedStep(handler))
 			}
 		}
 	}
@@ -71,14 +71,14 @@ func (r *route) readMatchers(from *caddyhttp.Route) {
 		r.readRaw(set)
 	}
 	if len(from.MatcherSetsRaw) == 0 {
-		r.readMade(from.MatcherSets)
+		r.readProvisioned(from.MatcherSets)
 	}
 }
 
 func (r *route) readRaw(set caddy.ModuleMap) {
 	for name, raw := range set {
 		r.matchers = append(r.matchers, name)
-		r.fills = r.fills || fills(name, string(raw))
+		r.storesTarget = r.storesTarget || storesTarget(name, string(raw))
 		switch name {
 		case "not":
 			var sets []caddy.ModuleMap
@@ -98,16 +98,16 @@ func (r *route) readRaw(set caddy.ModuleMap) {
 	}
 }
 
-func (r *route) readMade(sets caddyhttp.MatcherSets) {
+func (r *route) readProvisioned(sets caddyhttp.MatcherSets) {
 	for _, set := range sets {
 		for _, matcher := range set {
 			name := caddy.GetModuleName(matcher)
 			r.matchers = append(r.matchers, name)
 			switch m := matcher.(type) {
 			case *caddyhttp.MatchNot:
-				r.readMade(m.MatcherSets)
+				r.readProvisioned(m.MatcherSets)
 			case caddyhttp.MatchNot:
-				r.readMade(m.MatcherSets)
+				r.readProvisioned(m.MatcherSets)
 			case *caddyhttp.MatchHost:
 				r.hosts = append(r.hosts, *m...)
 			case caddyhttp.MatchHost:
@@ -115,9 +115,9 @@ func (r *route) readMade(sets caddyhttp.MatcherSets) {
 			default:
 				raw, err := json.Marshal(matcher)
 				if err != nil {
-					continue // not one that tells
+					continue // it has no JSON to look at
 				}
-				r.fills = r.fills || fills(name, string(raw))
+				r.storesTarget = r.storesTarget || storesTarget(name, string(raw))
 				if name == "file" {
 					r.readFile(raw)
 				}
@@ -126,7 +126,7 @@ func (r *route) readMade(sets caddyhttp.MatcherSets) {
 	}
 }
 
-// readFile reads which file a matcher `file` falls back to.
+// readFile reads the files that a matcher `file` tries, and its fallback.
 func (r *route) readFile(raw json.RawMessage) {
 	var file struct {
 		TryFiles []string `json:"try_files"`
@@ -146,16 +146,16 @@ func (r *route) readFile(raw json.RawMessage) {
 // stepOf reads a handler that is still JSON.
 func stepOf(raw json.RawMessage) step {
 	var s step
-	read(raw, &struct {
+	unmarshal(raw, &struct {
 		Handler *string `json:"handler"`
 	}{&s.module})
 	s.readFields(raw)
 	return s
 }
 
-// madeStep reads a handler that Caddy has made.
-func madeStep(handler caddyhttp.MiddlewareHandler) step {
-	s := step{module: caddy.GetModuleName(handler), made: handler}
+// provisionedStep reads a handler that Caddy has provisioned.
+func provisionedStep(handler caddyhttp.MiddlewareHandler) step {
+	s := step{module: caddy.GetModuleName(handler), handler: handler}
 	switch subroute, ok := handler.(*caddyhttp.Subroute); {
 	case ok:
 		s.routes = routesOf(subroute.Routes)
@@ -170,39 +170,39 @@ func madeStep(handler caddyhttp.MiddlewareHandler) step {
 	return s
 }
 
-// readFields reads what matters of a handler's configuration.
+// readFields reads the fields of a handler's JSON that the checks need.
 func (s *step) readFields(raw json.RawMessage) {
 	switch s.module {
 	case "clerk_auth":
 		s.raw = raw
 	case "subroute":
 		var sub caddyhttp.Subroute
-		read(raw, &sub)
+		unmarshal(raw, &sub)
 		s.routes = routesOf(sub.Routes)
 		if sub.Errors != nil {
 			s.errors = routesOf(sub.Errors.Routes)
 		}
 	case "invoke":
-		read(raw, &struct {
+		unmarshal(raw, &struct {
 			Name *string `json:"name"`
 		}{&s.named})
 	case "rewrite":
 		s.names = string(raw)
-		read(raw, &struct {
+		unmarshal(raw, &struct {
 			URI *string `json:"uri"`
 		}{&s.uri})
 	case "vars":
 		var root struct {
 			Root json.RawMessage `json:"root"`
 		}
-		read(raw, &root)
+		unmarshal(raw, &root)
 		s.names = string(root.Root)
-		s.fills = fills(s.module, string(raw))
+		s.storesTarget = storesTarget(s.module, string(raw))
 	case "map":
-		s.fills = fills(s.module, string(raw))
+		s.storesTarget = storesTarget(s.module, string(raw))
 	case "file_server":
 		s.names = string(raw)
-		read(raw, &struct {
+		unmarshal(raw, &struct {
 			PassThru *bool `json:"pass_thru"`
 		}{&s.passThru})
 	case "reverse_proxy", "intercept":
@@ -215,7 +215,7 @@ func (s *step) readFields(raw json.RawMessage) {
 				Routes caddyhttp.RouteList `json:"routes"`
 			} `json:"handle_response"`
 		}
-		read(raw, &proxy)
+		unmarshal(raw, &proxy)
 		s.names = string(proxy.Rewrite)
 		if len(proxy.Upstreams) > 0 {
 			s.about = " to " + proxy.Upstreams[0].Dial
@@ -226,18 +226,19 @@ func (s *step) readFields(raw json.RawMessage) {
 	}
 }
 
-// read reads what it can of JSON that Caddy itself will judge.
-func read(raw json.RawMessage, into any) { _ = json.Unmarshal(raw, into) }
+// unmarshal decodes JSON as far as it can: Caddy itself reports its errors.
+func unmarshal(raw json.RawMessage, into any) { _ = json.Unmarshal(raw, into) }
 
-// gates lists the clerk_auth handlers inside of routes that Caddy has made.
-func gates(routes []route) []*Handler {
+// provisionedGates lists the clerk_auth handlers that Caddy has provisioned inside of
+// routes.
+func provisionedGates(routes []route) []*Handler {
 	var found []*Handler
 	for _, r := range routes {
 		for _, s := range r.handlers {
-			if gate, ok := s.made.(*Handler); ok {
+			if gate, ok := s.handler.(*Handler); ok {
 				found = append(found, gate)
 			}
-			found = append(append(found, gates(s.routes)...), gates(s.errors)...)
+			found = append(append(found, provisionedGates(s.routes)...), provisionedGates(s.errors)...)
 		}
 	}
 	return found
@@ -258,12 +259,11 @@ func contains(routes []route, is func(module string) bool) bool {
 
 func isGate(module string) bool { return module == "clerk_auth" }
 
-// sitesOf splits the routes of a server into those that requests of one site go
-// through. Where all routes that do anything are final, as Caddy makes them of a
-// Caddyfile with several sites, each is a site of its own; unless it is for part of
-// one alone, such as a path: then so are those for the rest of it.
+// sitesOf groups the routes of a server by site. Where all routes that do anything are
+// terminal, as Caddy adapts a Caddyfile with several sites, each route is a site; but a
+// route for part of a site, such as a path, is grouped with those for the rest of it.
 func sitesOf(routes []route) [][]route {
-	if !separate(routes) {
+	if !allTerminal(routes) {
 		return [][]route{routes}
 	}
 	sites := make([][]route, 0, len(routes))
@@ -272,7 +272,7 @@ func sitesOf(routes []route) [][]route {
 			continue
 		}
 		same := func(site []route) bool {
-			return slices.ContainsFunc(site, func(before route) bool { return before.isPart() && samePart(&before, &r) })
+			return slices.ContainsFunc(site, func(before route) bool { return before.isPartial() && sameSite(&before, &r) })
 		}
 		if i := slices.IndexFunc(sites, same); i >= 0 {
 			sites[i] = append(sites[i], r)
@@ -283,19 +283,19 @@ func sitesOf(routes []route) [][]route {
 	return sites
 }
 
-// separate reports whether all routes that do anything are final.
-func separate(routes []route) bool {
+// allTerminal reports whether all routes that do anything are terminal.
+func allTerminal(routes []route) bool {
 	return !slices.ContainsFunc(routes, func(r route) bool {
 		return !r.terminal && contains([]route{r}, func(module string) bool { return module != "static_response" && module != "subroute" })
 	})
 }
 
-// samePart reports whether two final routes may be for one site.
-func samePart(a, b *route) bool {
-	return (a.isPart() || b.isPart()) && sameHosts(a.hosts, b.hosts)
+// sameSite reports whether two terminal routes may be for one site.
+func sameSite(a, b *route) bool {
+	return (a.isPartial() || b.isPartial()) && sameHosts(a.hosts, b.hosts)
 }
 
-// isPart reports whether a route is for some requests to its hosts only.
-func (r *route) isPart() bool {
+// isPartial reports whether a route is for some requests to its hosts only.
+func (r *route) isPartial() bool {
 	return slices.ContainsFunc(r.matchers, func(name string) bool { return name != "host" })
 }

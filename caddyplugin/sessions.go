@@ -16,37 +16,38 @@ func init() {
 	caddy.RegisterModule(Sessions{})
 }
 
-// Sessions is a page on which people see where they are signed in, and sign out
-// there: one device, this one, or all of them. It needs no Clerk front end and no
-// JavaScript. Programs get the same as JSON.
+// Sessions is a page on which users see their sessions, and sign out of them: of one
+// device, of this one, or of all. It needs no Clerk front end and no JavaScript.
+// Clients that accept JSON get the same as JSON.
 //
-// It answers requests below its prefix, by the session of the request alone, and
-// hands all others on. Needs the instance's `secret_key`.
+// It answers requests below its prefix, for the user of the request's own session, and
+// passes all others to the next handler. Requires the instance's `secret_key`.
 type Sessions struct {
 	// The path of the page. Default: `/__clerkgate/sessions`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// Where a browser goes once it is signed out: a path of this site, or an
-	// absolute URL. Default: a page that says so.
+	// The redirect after signing out: a path of this site, or an absolute URL.
+	// Default: a page that says that the user is signed out.
 	SignedOutURL string `json:"signed_out_url,omitempty"`
 
-	// Where people choose among the accounts of their browser, in the same form.
-	// Default: `choose` below the sign-in page, where Clerk's sign-in has it.
+	// The page on which users choose among the accounts of their browser: a path of
+	// this site, or an absolute URL. Default: `choose` below the sign-in URL, where
+	// Clerk's sign-in page has it.
 	AccountChooserURL string `json:"account_chooser_url,omitempty"`
 
-	// The instance. What it leaves out comes from the app `clerk`, where there is
-	// one.
+	// The Clerk instance. Default: the settings of the site's clerk_auth, or of the app
+	// `clerk`.
 	Clerk session.Config `json:"clerk,omitzero"`
 
-	// Where the handler stands in the Caddyfile, and what can be wrong there only
-	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	// The Caddyfile positions that errors and warnings of the start report. Set by
+	// the Caddyfile adapter. Default: none.
 	Places places `json:"places,omitempty"`
 
 	page  *sessionpage.Handler
 	lease *setup.Lease
 }
 
-// config is what the handler itself says of the instance.
+// config returns the handler's own settings, without inherited ones.
 func (s *Sessions) config() setup.Config {
 	return setup.Config{Clerk: s.Clerk}
 }
@@ -60,11 +61,11 @@ func (Sessions) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision makes the page. Keys, verified tokens and counts are shared with the
-// handlers clerk_auth.
+// clerk_auth handlers.
 func (s *Sessions) Provision(ctx caddy.Context) error { return s.Places.locate(s.provision(ctx)) }
 
 func (s *Sessions) provision(ctx caddy.Context) error {
-	document, err := instance(ctx, s.config(), s.Places)
+	document, err := instanceConfig(ctx, s.config(), s.Places)
 	if err != nil {
 		return err
 	}
@@ -98,16 +99,16 @@ func (s *Sessions) provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	return beginLease(ctx, s.lease)
+	return startLease(ctx, s.lease)
 }
 
-// Cleanup gives back what Provision took from the pools.
+// Cleanup releases what Provision leased from the pool.
 func (s *Sessions) Cleanup() error {
 	s.lease.Release()
 	return nil
 }
 
-// ServeHTTP answers requests to the page.
+// ServeHTTP answers requests below the prefix, and passes on all others.
 func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !s.page.Handles(r.URL.EscapedPath()) {
 		return next.ServeHTTP(w, r)
@@ -117,11 +118,11 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	return nil
 }
 
-// replaceAll replaces global placeholders in texts.
+// replaceAll replaces global placeholders in values.
 func replaceAll(texts ...string) ([]string, error) {
 	for i := range texts {
 		var err error
-		if texts[i], err = replaceKnown(texts[i]); err != nil {
+		if texts[i], err = replaceGlobal(texts[i]); err != nil {
 			return nil, err
 		}
 	}

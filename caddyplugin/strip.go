@@ -18,10 +18,11 @@ func init() {
 	register("clerk_strip", func() directive { return new(Strip) })
 }
 
-// Strip judges nothing. It takes from every request what no client may send: the
-// identity headers of the clerk_auth handlers of its server, in any spelling, and
-// the headers by which upstreams let a request claim another path, method or
-// host. It is for routes that have no clerk_auth, beside others that do.
+// Strip removes the headers that no client may send from every request, and makes no
+// decision: the identity headers of the clerk_auth handlers of its server, in any
+// spelling, and the headers with which upstreams override the path, method or host of a
+// request. Malformed requests are denied. It is for routes that have no clerk_auth, on
+// a server where others have one.
 type Strip struct {
 	once     sync.Once
 	policies []*policy.Policy
@@ -46,7 +47,7 @@ func (s *Strip) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// ServeHTTP hands the request on, without what no client may send.
+// ServeHTTP removes the headers that no client may send, and passes the request on.
 func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	s.once.Do(func() { s.policies = policiesOf(server) })
@@ -56,8 +57,8 @@ func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	return next.ServeHTTP(w, r)
 }
 
-// strip takes from a request what clients may not send under any of the policies.
-// A request that is not well formed is refused.
+// strip removes the headers that clients may not send under any of the policies. It
+// returns the decision that denies a malformed request, or nil.
 func strip(r *http.Request, policies []*policy.Policy) (refused *policy.Decision) {
 	request := policyRequest(r)
 	for _, p := range policies {
@@ -70,8 +71,8 @@ func strip(r *http.Request, policies []*policy.Policy) (refused *policy.Decision
 	return nil
 }
 
-// policiesOf are the policies of a server that runs: one that knows the default
-// headers, where there is none.
+// policiesOf returns the policies of a running server; where it has none, one with the
+// default identity headers.
 func policiesOf(server *caddyhttp.Server) []*policy.Policy {
 	var policies []*policy.Policy
 	if server != nil {
@@ -87,14 +88,14 @@ func policiesOf(server *caddyhttp.Server) []*policy.Policy {
 	return policies
 }
 
-// gatesOf are the clerk_auth handlers of a server that runs.
+// gatesOf returns the clerk_auth handlers of a running server.
 func gatesOf(server *caddyhttp.Server) []*Handler {
-	list := gates(routesOf(server.Routes))
+	list := provisionedGates(routesOf(server.Routes))
 	if server.Errors != nil {
-		list = append(list, gates(routesOf(server.Errors.Routes))...)
+		list = append(list, provisionedGates(routesOf(server.Errors.Routes))...)
 	}
 	for _, named := range server.NamedRoutes {
-		list = append(list, gates(routesOf(caddyhttp.RouteList{*named}))...)
+		list = append(list, provisionedGates(routesOf(caddyhttp.RouteList{*named}))...)
 	}
 	return list
 }

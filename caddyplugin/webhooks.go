@@ -19,24 +19,24 @@ func init() {
 	register("clerk_webhooks", func() directive { return new(Webhooks) })
 }
 
-// Webhooks takes Clerk's webhooks, so that sessions which ended, users who were
-// banned and roles that changed count at once, here and with everybody who shares
-// the Redis. It answers only once that is stored: what is not, Clerk sends again.
+// Webhooks receives Clerk's webhooks, so that ended sessions, banned users and changed
+// roles take effect at once: in this process, and in all that share the Redis. It
+// answers 204 once the event is stored; Clerk retries a delivery that is not.
 //
-// It answers requests for its path and hands all others on. Needs the signing
-// secret of the endpoint (`webhook_secret`).
+// It answers requests for its path and passes all others to the next handler. Requires
+// the signing secret of the endpoint (`webhook_secret`).
 type Webhooks struct {
-	// The path that Clerk's endpoint names. Default: `/webhooks/clerk`.
+	// The path of the endpoint, as set up in Clerk. Default: `/webhooks/clerk`.
 	Path string `json:"path,omitempty"`
 
-	// The instance, the store, and how long what ended is remembered. What they
-	// leave out comes from the clerk_auth of the site, or the app `clerk`.
+	// The Clerk instance, the Redis store, and how long revocations are kept. Default:
+	// the settings of the site's clerk_auth, or of the app `clerk`.
 	Clerk      session.Config   `json:"clerk"`
 	Redis      setup.Redis      `json:"redis,omitzero"`
 	Revocation setup.Revocation `json:"revocation,omitzero"`
 
-	// Where the handler stands in the Caddyfile, and what can be wrong there only
-	// once the server starts. The Caddyfile adapter fills it in, for messages.
+	// The Caddyfile positions that errors and warnings of the start report. Set by
+	// the Caddyfile adapter. Default: none.
 	Places places `json:"places,omitempty"`
 
 	app      *App
@@ -44,7 +44,7 @@ type Webhooks struct {
 	lease    *setup.Lease
 }
 
-// config is what the handler itself says of the instance.
+// config returns the handler's own settings, without inherited ones.
 func (h *Webhooks) config() setup.Config {
 	return setup.Config{Clerk: h.Clerk, Redis: h.Redis, Revocation: h.Revocation}
 }
@@ -57,19 +57,19 @@ func (Webhooks) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision makes the receiver. What has ended is shared with the handlers
-// clerk_auth.
+// Provision checks the settings. The revocations are shared with the clerk_auth
+// handlers.
 func (h *Webhooks) Provision(ctx caddy.Context) error { return h.Places.locate(h.provision(ctx)) }
 
 func (h *Webhooks) provision(ctx caddy.Context) error {
-	config, err := instance(ctx, h.config(), h.Places)
+	config, err := instanceConfig(ctx, h.config(), h.Places)
 	if err != nil {
 		return err
 	}
 	if config.Clerk.WebhookSecret == "" {
 		return &policy.ConfigError{Path: "clerk.webhook_secret", Msg: "there is no signing secret", Suggestion: "copy that of the endpoint from Clerk's dashboard, whsec_..."}
 	}
-	if h.Path, err = replaceKnown(h.Path); err != nil {
+	if h.Path, err = replaceGlobal(h.Path); err != nil {
 		return err
 	}
 	if h.Path == "" {
@@ -86,39 +86,39 @@ func (h *Webhooks) provision(ctx caddy.Context) error {
 	if h.app, _, err = appOf(ctx); err != nil {
 		return err
 	}
-	if err := beginLease(ctx, h.lease); err != nil {
+	if err := startLease(ctx, h.lease); err != nil {
 		return err
 	}
-	return begin(ctx, &receiving{h, stores, config})
+	return startWithApp(ctx, &receiving{h, stores, config})
 }
 
-// receiving makes the receiver once the configuration goes into service: from then
-// on the stores judge by what comes.
+// receiving is the task that makes the receiver once the configuration goes into
+// service: from then on tokens older than revocations are kept are stale.
 type receiving struct {
 	handler *Webhooks
 	stores  *setup.Stores
 	config  *setup.Config
 }
 
-// Start makes the receiver, if nothing is wrong: without it, deliveries are
-// refused, and Clerk sends them again.
+// Start makes the receiver. If that fails, deliveries are answered 503, and Clerk
+// retries them.
 func (r *receiving) Start() { r.handler.receiver, _ = r.stores.Receiver(r.config) }
 
-// Await waits for nothing.
+// Await does not wait.
 func (*receiving) Await() {}
 
-// Cleanup gives back what Provision took from the pools.
+// Cleanup releases what Provision leased from the pool.
 func (h *Webhooks) Cleanup() error {
 	h.lease.Release()
 	return nil
 }
 
-// ServeHTTP takes deliveries.
+// ServeHTTP receives deliveries: POST requests for the path.
 func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.URL.EscapedPath() != h.Path {
 		return next.ServeHTTP(w, r)
 	}
-	if h.app.wait(r.Context()); h.receiver == nil {
+	if h.app.awaitStart(r.Context()); h.receiver == nil {
 		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("webhooks cannot be taken"))
 	}
 	h.receiver.ServeHTTP(w, r)
@@ -128,7 +128,7 @@ func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
 //	clerk_webhooks [<path>] {
-//		<key> <values...>     # the words of the global option clerk
+//		<key> <values...>     # the settings of the global option clerk
 //	}
 func (h *Webhooks) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	d.Next()
@@ -140,7 +140,7 @@ func (h *Webhooks) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	case len(args) == 1:
 		h.Path = args[0]
 	}
-	h.Places, err = instanceBlock(d, "clerk_webhooks", instanceWords(&h.Clerk, &h.Redis, &h.Revocation), h.config)
+	h.Places, err = instanceBlock(d, "clerk_webhooks", instanceSubdirectives(&h.Clerk, &h.Redis, &h.Revocation), h.config)
 	return err
 }
 

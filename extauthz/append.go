@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// appendMessage appends a message of the fields that write appends.
+// appendMessage appends a message, whose fields write appends.
 func appendMessage(b []byte, num protowire.Number, write func([]byte) []byte) []byte {
 	b = appendTag(b, num, 0)
 	start := len(b)
@@ -21,8 +21,8 @@ func appendMessage(b []byte, num protowire.Number, write func([]byte) []byte) []
 	return slices.Replace(b, start-1, start, protowire.AppendVarint(long[:0], uint64(size))...)
 }
 
-// appendString appends a string. What is not UTF-8 is replaced: a single string
-// that is not would fail the whole response.
+// appendString appends a string. Bytes that are not UTF-8 are replaced by U+FFFD: one
+// such string would make the whole response invalid.
 func appendString(b []byte, num protowire.Number, s string) []byte {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	return append(appendTag(b, num, len(s)), s...)
@@ -40,5 +40,5 @@ func appendTag(b []byte, num protowire.Number, size int) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.BytesType), uint64(size))
 }
 
-// sizeOf is the length of a field below 16 whose value is size bytes long.
+// sizeOf returns the length of a field with a number below 16 and a value of size bytes.
 func sizeOf(size int) int { return 1 + protowire.SizeBytes(size) }

@@ -43,7 +43,7 @@ func benchCheck(path, user string) *authv3.CheckRequest {
 	if user != "" {
 		r.Headers = append(r.Headers, policy.Header{Name: "authorization", Value: "Bearer " + user})
 	}
-	return askedCheck(r)
+	return checkRequest(r)
 }
 
 // BenchmarkCheck measures whole calls over a Unix socket, against a server that

@@ -13,36 +13,39 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Answer is what a server answered to [Ask].
+// Answer is the response of a server to [Ask].
 type Answer struct {
-	// Allowed reports whether the request may pass.
+	// Allowed reports whether the request is allowed.
 	Allowed bool
-	// Status is the HTTP status of the refusal; 200 where the request may pass.
+	// Status is the HTTP status of the response to a denied request; 200 for an allowed
+	// one.
 	Status int
-	// Upstream are the headers set on the request, lower case.
+	// Upstream are the headers that are set on an allowed request, by name in lower case.
 	Upstream map[string]string
-	// Headers are those of the refusal, lower case; the last of a name counts.
+	// Headers are those of the response to a denied request, by name in lower case, with
+	// the last value of each.
 	Headers map[string]string
 }
 
-// Ask sends one check to a server, in the form in which Envoy does with
-// encode_raw_headers. It is for demos and for looking into a running server:
-// the connection is not secured.
+// Ask sends one CheckRequest to the server at address ("host:port", or "unix:" and a
+// path), as Envoy does with encode_raw_headers. It is for demos and for debugging a
+// running server: the connection has no TLS. It returns an error if there is no
+// response before ctx ends.
 func Ask(ctx context.Context, address string, r *policy.Request) (Answer, error) {
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return Answer{}, fmt.Errorf("asking %s: %w", address, err)
 	}
 	defer conn.Close()
-	response, err := authv3.NewAuthorizationClient(conn).Check(ctx, askedCheck(r))
+	response, err := authv3.NewAuthorizationClient(conn).Check(ctx, checkRequest(r))
 	if err != nil {
 		return Answer{}, fmt.Errorf("asking %s: %w", address, err)
 	}
-	return answerOf(response), nil
+	return parseResponse(response), nil
 }
 
-// askedCheck is the check that Envoy would send.
-func askedCheck(r *policy.Request) *authv3.CheckRequest {
+// checkRequest returns the CheckRequest that Envoy would send.
+func checkRequest(r *policy.Request) *authv3.CheckRequest {
 	headers := &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
 		{Key: ":method", RawValue: []byte(r.Method)}, {Key: ":path", RawValue: []byte(r.Target)},
 		{Key: ":authority", RawValue: []byte(r.Host)}, {Key: ":scheme", RawValue: []byte(r.Scheme)},
@@ -60,14 +63,14 @@ func askedCheck(r *policy.Request) *authv3.CheckRequest {
 	}}
 }
 
-func answerOf(response *authv3.CheckResponse) Answer {
+func parseResponse(response *authv3.CheckResponse) Answer {
 	if denied := response.GetDeniedResponse(); response.GetStatus().GetCode() != 0 {
-		return Answer{Status: int(denied.GetStatus().GetCode()), Headers: valuesOf(denied.GetHeaders())}
+		return Answer{Status: int(denied.GetStatus().GetCode()), Headers: headerMap(denied.GetHeaders())}
 	}
-	return Answer{Allowed: true, Status: 200, Upstream: valuesOf(response.GetOkResponse().GetHeaders())}
+	return Answer{Allowed: true, Status: 200, Upstream: headerMap(response.GetOkResponse().GetHeaders())}
 }
 
-func valuesOf(options []*corev3.HeaderValueOption) map[string]string {
+func headerMap(options []*corev3.HeaderValueOption) map[string]string {
 	values := make(map[string]string, len(options))
 	for _, o := range options {
 		values[o.GetHeader().GetKey()] = o.GetHeader().GetValue()

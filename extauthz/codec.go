@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// encoded is an encoded CheckResponse.
+// encoded is a CheckResponse in the protobuf wire format.
 type encoded []byte
 
-// codec is gRPC's own codec for protobuf, but for the messages of a check.
+// codec is gRPC's codec for protobuf, except for CheckRequest and CheckResponse.
 type codec struct {
 	grpcencoding.CodecV2
 	check *message
@@ -24,8 +24,8 @@ func newCodec() codec {
 	return codec{CodecV2: grpcencoding.GetCodecV2(proto.Name), check: newCheckReader()}
 }
 
-// Unmarshal decodes a message. Bytes that are no check are no error, but a check
-// to refuse: an error would let the request pass under failure_mode_allow.
+// Unmarshal decodes a message. Bytes that are no CheckRequest are not an error, but a
+// check that is denied: with failure_mode_allow, Envoy allows a request on an error.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	check, ok := v.(*check)
 	if !ok {
@@ -37,8 +37,8 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// Marshal encodes a message. It returns an error for an empty CheckResponse,
-// which to Envoy would be leave to pass.
+// Marshal encodes a message. It returns an error for an empty CheckResponse, with which
+// Envoy would allow the request.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	response, ok := v.(encoded)
 	if !ok {
@@ -50,8 +50,7 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(response)}, nil
 }
 
-// service is authv3.Authorization_ServiceDesc with messages that only codec
-// understands.
+// service is authv3.Authorization_ServiceDesc, with the message types of codec.
 var service = grpc.ServiceDesc{
 	ServiceName: ServiceName,
 	HandlerType: (*any)(nil),
@@ -66,7 +65,7 @@ func handleCheck(server any, ctx context.Context, decode func(any) error, interc
 		return nil, err
 	}
 	handle := func(ctx context.Context, request any) (any, error) {
-		return server.(*Server).answer(ctx, request.(*check)), nil
+		return server.(*Server).handle(ctx, request.(*check)), nil
 	}
 	if intercept == nil {
 		return handle(ctx, c)

@@ -1,31 +1,28 @@
-// Package extauthz is the Envoy home of the policy: the gRPC service
-// envoy.service.auth.v3.Authorization. It translates and decides nothing: a
-// CheckRequest becomes a [policy.Request], the [policy.Decision] becomes a
-// CheckResponse.
+// Package extauthz applies a policy in Envoy, by the filter ext_authz: it is the gRPC
+// service envoy.service.auth.v3.Authorization. It translates only: a CheckRequest to a
+// [policy.Request], and the [policy.Decision] to a CheckResponse.
 //
 // # What fails closed
 //
-// Envoy reads a response without a status, and any response whose status code
-// is 0, as leave to pass. Responses are therefore built in one place only, which
-// always sets the status, and an empty one is never sent. A gRPC error, a timeout
-// or a crash of this server is not a refusal to Envoy but an error, which follows
-// failure_mode_allow; so every failure in here becomes a built refusal: panics,
-// bytes that are no check, checks that are not about HTTP, checks that show no
-// headers, decisions that are late. What this
-// server cannot see is failure_mode_allow itself: leave it false.
+// Envoy allows a request if the response has no status, or a status with code 0.
+// Responses are therefore built in one place only, which always sets the status, and an
+// empty one is never sent. A gRPC error, a timeout or a crash of this server does not
+// deny a request: to Envoy it is an error, which failure_mode_allow decides. So every
+// failure in this package becomes a response that denies: panics, malformed messages,
+// checks that are not about HTTP, checks without headers, decisions that are late. The
+// server cannot see failure_mode_allow itself: leave it false.
 //
-// # What is judged
+// # What is evaluated
 //
-// The path and query judged are those that Envoy has after its own
-// normalization and before the rewrites of the route. The client is the peer of
-// the connection to Envoy (source.address), from where the policy's
-// trusted_proxies lead on. The gRPC metadata of the check describes Envoy, never
-// the client, and is not read.
+// The path and query are those that Envoy has after its own normalization and before
+// the rewrites of the route. The client's address is that of the connection to Envoy
+// (source.address), or one from the headers of the policy's trusted_proxies. The gRPC
+// metadata of a check describes Envoy, not the client, and is not read.
 //
 // # What it costs
 //
-// The two messages are read and written by hand, which takes less time than the
-// generated types: see [NewGRPC], whose codec does. What is read is wanted in
-// request.go; all else is checked and skipped. The generated types are what the
-// tests hold both directions to.
+// The two messages are decoded and encoded by hand, which takes less time than the
+// generated types: see [NewGRPC], whose codec does so. Of a CheckRequest, request.go
+// reads some fields; all others are validated and skipped. The tests compare both
+// directions with the generated types.
 package extauthz

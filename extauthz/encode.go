@@ -12,10 +12,10 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Responses are encoded by hand: making the generated types and walking them
-// costs more than the decision. The tests hold the two to be the same.
+// Responses are encoded by hand: making and encoding the generated types costs more than
+// the decision. The tests compare the two.
 
-// usualResponse is room for a response with an identity, in bytes.
+// usualResponse is the initial capacity for a response with an identity, in bytes.
 const usualResponse = 1 << 10
 
 // Field numbers, by message.
@@ -51,28 +51,27 @@ const (
 	boolValue = 1
 )
 
-// An action says what Envoy does with a header, in the fields of a
-// HeaderValueOption beside the header. Envoy's releases disagree on what follows
-// from append, from append_action and from neither, so each action says it in the
-// way that comes out the same in all of them.
+// An action appends the fields of a HeaderValueOption that say what Envoy does with the
+// header. Envoy's releases differ in what append, append_action and neither of them
+// mean, so each action uses the fields that mean the same in all of them.
 type action func([]byte) []byte
 
-// overwrite replaces what the client sent.
+// overwrite replaces the client's header.
 func overwrite(b []byte) []byte {
 	b = appendTag(b, optionAppend, 0) // a BoolValue of false
 	return appendNumber(b, optionAppendAction, uint64(corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD))
 }
 
-// add keeps what the upstream sent, and every entry of ours.
+// add keeps the upstream's header, and adds every value of ours.
 func add(b []byte) []byte {
 	return appendMessage(b, optionAppend, func(b []byte) []byte { return appendNumber(b, boolValue, 1) })
 }
 
-// replace puts all entries of ours in place of Envoy's own. With append true,
-// Envoy would drop them.
+// replace replaces Envoy's own header by all values of ours. With append true, Envoy
+// would drop them.
 func replace(b []byte) []byte { return b }
 
-// encode encodes the response with the metadata of its decision.
+// encode encodes the response with the dynamic metadata of its decision.
 func (r checkResponse) encode(id uint64) encoded {
 	b := make([]byte, 0, usualResponse+len(r.decision.Body))
 	b = appendMessage(b, responseStatus, func(b []byte) []byte {
@@ -83,7 +82,7 @@ func (r checkResponse) encode(id uint64) encoded {
 		if r.kind == okResponse {
 			return appendEdits(b, r.decision)
 		}
-		return appendAnswer(b, r.decision)
+		return appendDenied(b, r.decision)
 	})
 	return appendMessage(b, responseMetadata, func(b []byte) []byte {
 		return appendMetadata(b, r.decision, id)
@@ -96,7 +95,7 @@ func appendEdits(b []byte, d *policy.Decision) []byte {
 		if valid(h) {
 			b = appendHeader(b, okHeaders, h, overwrite)
 		} else {
-			// What cannot be set must go, or the client's own would stay.
+			// What cannot be set must be removed, or the client's own header would stay.
 			b = appendRemoval(b, h.Name, d.SetHeaders)
 		}
 	}
@@ -114,7 +113,7 @@ func appendEdits(b []byte, d *policy.Decision) []byte {
 // removes after it sets.
 func appendRemoval(b []byte, name string, set []policy.Header) []byte {
 	isSet := slices.ContainsFunc(set, func(h policy.Header) bool {
-		// Of equal length, since no letter beyond ASCII is the same as one of it.
+		// Of equal length, since EqualFold also equates letters beyond ASCII.
 		return len(h.Name) == len(name) && strings.EqualFold(h.Name, name) && valid(h)
 	})
 	if isSet || !utf8.ValidString(name) {
@@ -123,10 +122,10 @@ func appendRemoval(b []byte, name string, set []policy.Header) []byte {
 	return appendName(b, okHeadersToRemove, name)
 }
 
-// appendAnswer appends the fields of a DeniedHttpResponse, the answer to the
-// client. A gRPC caller gets its status in grpc-status, which Envoy keeps, and the
-// message in the body, which Envoy turns into grpc-message.
-func appendAnswer(b []byte, d *policy.Decision) []byte {
+// appendDenied appends the fields of a DeniedHttpResponse, the response to the client. A
+// gRPC client gets its status in grpc-status, which Envoy keeps, and the message in the
+// body, which Envoy moves to grpc-message.
+func appendDenied(b []byte, d *policy.Decision) []byte {
 	b = appendMessage(b, deniedStatus, func(b []byte) []byte {
 		return appendNumber(b, httpStatusCode, uint64(clientStatus(d.Status)))
 	})
@@ -138,7 +137,7 @@ func appendAnswer(b []byte, d *policy.Decision) []byte {
 	return appendString(b, deniedBody, d.GRPC.Message)
 }
 
-// appendResponseHeaders appends what the client gets, without what Envoy computes
+// appendResponseHeaders appends the response headers, except those that Envoy sets
 // itself.
 func appendResponseHeaders(b []byte, num protowire.Number, headers []policy.Header, a action) []byte {
 	for _, h := range headers {

@@ -21,9 +21,9 @@ const unixPrefix = "unix:"
 // IsLocal reports whether address is a Unix socket, "unix:/run/authz.sock".
 func IsLocal(address string) bool { return strings.HasPrefix(address, unixPrefix) }
 
-// Listen opens address: "host:port", or "unix:" and a path. A socket file that
-// nobody answers on is replaced; one in use, and any other file, is an error.
-// Closing the listener removes the socket file.
+// Listen listens on address: "host:port", or "unix:" and a path. A socket file on which
+// no process listens is replaced; one in use, or another file at the path, is an error.
+// The mode of the socket is 0660. Closing the listener removes it.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	path, local := strings.CutPrefix(address, unixPrefix)
 	if !local {
@@ -58,8 +58,8 @@ func listen(ctx context.Context, network, address string) (net.Listener, error) 
 	return listener, nil
 }
 
-// isStale reports whether path is a socket that refuses connections, as one
-// does whose process is gone.
+// isStale reports whether path is a socket that refuses connections, because its
+// process has ended.
 func isStale(ctx context.Context, path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().Type() != fs.ModeSocket {

@@ -17,14 +17,14 @@ const (
 	valueString  = 3
 )
 
-// metadataAttributes are those of the principal that metadata tells of: no lists, which may
-// be long.
+// metadataAttributes are the attributes of the principal in the dynamic metadata: all
+// but lists, which may be long.
 var metadataAttributes = slices.DeleteFunc(policy.Attributes(), func(a policy.Attribute) bool { return a.IsList() })
 
-// appendMetadata appends the fields of the dynamic metadata: what other filters
-// and the access log may know of a decision:
-// %DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision_id)%. It holds ids and
-// words of ours; no token, no claim.
+// appendMetadata appends the fields of the dynamic metadata, with which other filters
+// and the access log can use a decision:
+// %DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision_id)%. It contains IDs and
+// names, but no token and no other claim.
 func appendMetadata(b []byte, d *policy.Decision, id uint64) []byte {
 	b = appendText(b, "decision", d.Outcome.String())
 	b = appendText(b, "decision_id", decisionID(id))
@@ -44,8 +44,7 @@ func appendMetadata(b []byte, d *policy.Decision, id uint64) []byte {
 	return b
 }
 
-// appendText appends one entry of a google.protobuf.Struct; none where there is
-// no value.
+// appendText appends one entry of a google.protobuf.Struct, unless the value is empty.
 func appendText(b []byte, key, value string) []byte {
 	if value == "" {
 		return b
@@ -58,7 +57,7 @@ func appendText(b []byte, key, value string) []byte {
 	return append(appendTag(b, valueString, len(value)), value...)
 }
 
-// decisionID writes an id as 16 hexadecimal digits.
+// decisionID returns an ID as 16 hexadecimal digits.
 func decisionID(id uint64) string {
 	var b [8]byte
 	return hex.EncodeToString(binary.BigEndian.AppendUint64(b[:0], id))

@@ -162,7 +162,7 @@ func (s *Server) Check(ctx context.Context, request *authv3.CheckRequest) (*auth
 	if err := testCodec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, c); err != nil {
 		return nil, err
 	}
-	answer, err := testCodec.Marshal(s.answer(ctx, c))
+	answer, err := testCodec.Marshal(s.handle(ctx, c))
 	if err != nil {
 		return nil, err
 	}

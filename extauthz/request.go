@@ -13,33 +13,34 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// ruleKey names a rule in a route's check_settings.context_extensions, which
-// only the operator writes.
+// ruleKey is the key of a rule's name in check_settings.context_extensions of a route,
+// which only the operator can set.
 const ruleKey = "clerkgate.rule"
 
-// usualHeaders is more than a browser sends, so that their list rarely grows.
+// usualHeaders is the initial capacity of the list of headers: more than a browser
+// sends.
 const usualHeaders = 32
 
-// check is what a CheckRequest says about one request, copied out of its
-// encoding: most of a CheckRequest is not wanted, and decoding it into the
-// generated types would cost more than the decision.
+// check is what a CheckRequest says about one request, decoded without the generated
+// types: most of its fields are not needed, and decoding all of them would cost more
+// than the decision.
 type check struct {
 	// err is why the bytes are no CheckRequest; nothing else is set then.
 	err     error
 	request policy.Request
-	// raw and joined are the headers in the two forms that Envoy sends, pseudo
-	// headers included.
+	// raw and joined are the headers in the two forms that Envoy sends, with the
+	// pseudo-headers.
 	raw, joined []policy.Header
-	// whole: the pseudo headers are among them, so that no header was held back.
-	whole bool
+	// complete: the pseudo-headers are among them, so allowed_headers hides none.
+	complete bool
 
-	// texts holds all strings, in one piece of memory.
+	// texts holds all strings, in one allocation.
 	texts strings.Builder
-	// key, value and octets are those of the header or entry being read.
+	// key, value and octets (raw_value) are those of the header or entry being read.
 	key, value, octets []byte
 }
 
-// newCheckReader returns how to read a CheckRequest.
+// newCheckReader returns the decoder of a CheckRequest.
 func newCheckReader() *message {
 	const (
 		source = "attributes.source.address."
@@ -48,34 +49,34 @@ func newCheckReader() *message {
 		joined = http + "headers"
 		extra  = "attributes.context_extensions"
 	)
-	return newMessage((&authv3.CheckRequest{}).ProtoReflect().Descriptor(), map[string]take{
+	return newMessage((&authv3.CheckRequest{}).ProtoReflect().Descriptor(), map[string]onValue{
 		http + "method":   func(c *check, v []byte) { c.request.Method = c.text(v) },
 		http + "scheme":   func(c *check, v []byte) { c.request.Scheme = c.text(v) },
-		http + "protocol": (*check).takeVersion,
+		http + "protocol": (*check).onVersion,
 		http + "host":     func(c *check, v []byte) { c.request.Host = c.text(v) },
-		// Path and query as they are: no URL parser reads them as the upstream does.
+		// Path and query as they are: no URL parser may change them for the upstream.
 		http + "path": func(c *check, v []byte) { c.request.Target = c.text(v) },
 
-		raw + ".key":       (*check).takeKey,
-		raw + ".value":     (*check).takeValue,
-		raw + ".raw_value": (*check).takeBytes,
-		raw:                (*check).takeRaw,
+		raw + ".key":       (*check).onKey,
+		raw + ".value":     (*check).onMapValue,
+		raw + ".raw_value": (*check).onRawValue,
+		raw:                (*check).endRawHeader,
 
-		joined + ".key":   (*check).takeKey,
-		joined + ".value": (*check).takeValue,
-		joined:            (*check).takeJoined,
+		joined + ".key":   (*check).onKey,
+		joined + ".value": (*check).onMapValue,
+		joined:            (*check).endJoinedHeader,
 
-		extra + ".key":   (*check).takeKey,
-		extra + ".value": (*check).takeValue,
-		extra:            (*check).takeExtension,
+		extra + ".key":   (*check).onKey,
+		extra + ".value": (*check).onMapValue,
+		extra:            (*check).endExtension,
 
-		source + "socket_address.address": (*check).takePeer,
-		source + "pipe":                   (*check).takeNoPeer,
-		source + "envoy_internal_address": (*check).takeNoPeer,
+		source + "socket_address.address": (*check).onPeer,
+		source + "pipe":                   (*check).onNoPeer,
+		source + "envoy_internal_address": (*check).onNoPeer,
 	})
 }
 
-// read reads an encoded CheckRequest. Nothing of data is kept.
+// read decodes a CheckRequest. It copies what it keeps of data.
 func (c *check) read(m *message, data []byte) {
 	if len(data) > maxCheck {
 		c.err = errTooLarge
@@ -90,34 +91,33 @@ func (c *check) read(m *message, data []byte) {
 	c.request.UpgradeStands = true // Envoy looks at Upgrade before it asks
 }
 
-// What a proxy does wrong that no client can bring about.
+// Errors of Envoy's configuration, which no client can cause.
 var (
 	errTooLarge = errors.New("the check is larger than 1 MiB; remove with_request_body from Envoy's filter, since no body is judged")
 	errHidden   = errors.New("allowed_headers hides headers from clerkgate; remove it")
 )
 
-// policyRequest is the request to judge. An error means that there is none that
-// could be judged, whatever the policy says: bytes that are no check, a check of
-// the network filter, a CONNECT without a path, or one that lacks headers which
-// the upstream will see.
+// policyRequest returns the request to decide about. A reason means that the check must
+// be denied, whatever the policy: it is malformed, a check of the network filter, a
+// CONNECT without a path, or one without headers that the upstream will receive.
 func (c *check) policyRequest() (*policy.Request, policy.Reason, error) {
 	switch {
 	case c.err == errTooLarge:
 		return nil, policy.ReasonProxyMisconfigured, c.err
 	case c.err != nil, c.request.Target == "":
 		return nil, policy.ReasonTargetMalformed, c.err
-	case !c.whole:
+	case !c.complete:
 		return nil, policy.ReasonProxyMisconfigured, errHidden
 	}
 	return &c.request, "", nil
 }
 
-// headers are those of either form: header_map with encode_raw_headers, in order
-// and unchanged; else the map, where repeated fields are one, joined by commas,
-// and stay so. Pseudo headers are left out: the attributes say the same and are
-// always there. Envoy sends them as it sends all others, and no client can, so
-// where they are missing others are as well. So they may be where that field is
-// missing which it sets on every request.
+// headers returns the headers of either form: header_map with encode_raw_headers, in
+// order and unchanged; or else the map, in which the values of a repeated field are
+// joined by commas. Pseudo-headers are left out, since the attributes have the same
+// values. Envoy sends them like all other headers, and no client can: where :method or
+// :path is missing, allowed_headers hides other headers as well. Others may be hidden
+// where x-forwarded-proto is missing, which Envoy sets on every request (Unseen).
 func (c *check) headers() []policy.Header {
 	list := c.raw
 	if len(list) == 0 {
@@ -130,12 +130,12 @@ func (c *check) headers() []policy.Header {
 		scheme = scheme || h.Name == "x-forwarded-proto"
 		return strings.HasPrefix(h.Name, ":")
 	})
-	c.whole, c.request.Unseen = method && path, !scheme
+	c.complete, c.request.Unseen = method && path, !scheme
 	return list
 }
 
-// ordered sorts the entries of a map, which has no order, so that a decision
-// does not depend on luck. Of entries with one key the last counts.
+// ordered sorts the entries of a map by key, so that a decision does not depend on their
+// order. Of several entries with the same key it keeps the last.
 func ordered(entries []policy.Header) []policy.Header {
 	slices.Reverse(entries)
 	slices.SortStableFunc(entries, func(a, b policy.Header) int { return strings.Compare(a.Name, b.Name) })
@@ -149,12 +149,12 @@ func (c *check) text(v []byte) string {
 	return c.texts.String()[start:]
 }
 
-func (c *check) takeKey(v []byte)   { c.key = v }
-func (c *check) takeValue(v []byte) { c.value = v }
-func (c *check) takeBytes(v []byte) { c.octets = v }
+func (c *check) onKey(v []byte)      { c.key = v }
+func (c *check) onMapValue(v []byte) { c.value = v }
+func (c *check) onRawValue(v []byte) { c.octets = v }
 
-// takeRaw ends a header of header_map. Envoy sends its value in raw_value.
-func (c *check) takeRaw([]byte) {
+// endRawHeader adds a header of header_map. Envoy sends its value in raw_value.
+func (c *check) endRawHeader([]byte) {
 	value := c.value
 	if len(c.octets) > 0 {
 		value = c.octets
@@ -162,8 +162,8 @@ func (c *check) takeRaw([]byte) {
 	c.raw = c.appendHeader(c.raw, value)
 }
 
-// takeJoined ends an entry of the map of headers.
-func (c *check) takeJoined([]byte) { c.joined = c.appendHeader(c.joined, c.value) }
+// endJoinedHeader adds an entry of the map of headers.
+func (c *check) endJoinedHeader([]byte) { c.joined = c.appendHeader(c.joined, c.value) }
 
 func (c *check) appendHeader(list []policy.Header, value []byte) []policy.Header {
 	if list == nil {
@@ -174,30 +174,30 @@ func (c *check) appendHeader(list []policy.Header, value []byte) []policy.Header
 	return list
 }
 
-// takeExtension ends an entry of context_extensions.
-func (c *check) takeExtension([]byte) {
+// endExtension reads an entry of context_extensions.
+func (c *check) endExtension([]byte) {
 	if string(c.key) == ruleKey {
 		c.request.RuleName = c.text(c.value)
 	}
 	c.endEntry()
 }
 
-// endEntry forgets the entry, so that the next one has only what it says.
+// endEntry resets the entry, so that nothing of it is left for the next one.
 func (c *check) endEntry() { c.key, c.value, c.octets = nil, nil, nil }
 
-// takeVersion reads HTTP/1.1, HTTP/2 and so on.
-func (c *check) takeVersion(v []byte) {
+// onVersion reads the major version of HTTP/1.1, HTTP/2 and so on.
+func (c *check) onVersion(v []byte) {
 	c.request.Version = 0
 	if digits, ok := bytes.CutPrefix(v, []byte("HTTP/")); ok && len(digits) > 0 && '0' <= digits[0] && digits[0] <= '9' {
 		c.request.Version = int(digits[0] - '0')
 	}
 }
 
-// takePeer reads the other end of the connection to Envoy.
-func (c *check) takePeer(v []byte) {
-	// What is no IP address leaves the zero address.
+// onPeer reads the address of the client of the connection to Envoy.
+func (c *check) onPeer(v []byte) {
+	// The zero address if it is no IP address.
 	c.request.Peer, _ = netip.ParseAddr(c.text(v))
 }
 
-// takeNoPeer means a connection that is not over IP: a pipe, or inside Envoy.
-func (c *check) takeNoPeer([]byte) { c.request.Peer = netip.Addr{} }
+// onNoPeer is for a connection that is not over IP: a pipe, or one inside Envoy.
+func (c *check) onNoPeer([]byte) { c.request.Peer = netip.Addr{} }

@@ -12,9 +12,9 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// checkResponse is an envoy.service.auth.v3.CheckResponse. Each is made by ok,
-// denied or failed, which all set the status: to Envoy a response without one, or
-// with code 0, means that the request may pass.
+// checkResponse is an envoy.service.auth.v3.CheckResponse. Each is made by ok, denied or
+// failed, which all set the status: Envoy allows the request if the response has no
+// status, or one with code 0.
 type checkResponse struct {
 	status   codes.Code
 	message  string
@@ -22,23 +22,23 @@ type checkResponse struct {
 	decision *policy.Decision
 }
 
-// ok lets the request pass with the decision's edits.
+// ok allows the request, with the decision's edits (OkHttpResponse).
 func ok(d *policy.Decision) checkResponse {
 	return checkResponse{status: codes.OK, kind: okResponse, decision: d}
 }
 
-// denied answers the client in the upstream's place.
+// denied answers the client in place of the upstream (DeniedHttpResponse).
 func denied(d *policy.Decision) checkResponse {
 	return checkResponse{status: rpcCode(d), message: string(d.Reason), kind: deniedResponse, decision: d}
 }
 
-// failed is what Envoy counts as an error, and treats by failure_mode_allow.
+// failed is an error to Envoy, which failure_mode_allow decides (error_response).
 func failed(d *policy.Decision) checkResponse {
 	return checkResponse{status: codes.Unavailable, message: string(d.Reason), kind: errorResponse, decision: d}
 }
 
-// refusal is a decision made here, where there was nothing to ask the policy.
-func refusal(reason policy.Reason) policy.Decision {
+// denial is a decision that is made here, without the policy, and denies.
+func denial(reason policy.Reason) policy.Decision {
 	d := policy.Decision{Status: reason.Status(), Reason: reason, Body: []byte(reason.Detail() + "\n"), ResponseHeaders: []policy.Header{
 		{Name: "content-type", Value: "text/plain; charset=utf-8"},
 		{Name: "cache-control", Value: "no-store"},
@@ -49,7 +49,8 @@ func refusal(reason policy.Reason) policy.Decision {
 	return d
 }
 
-// rpcCode is the gRPC status of a refusal. It is never OK.
+// rpcCode returns the gRPC status code of a decision that does not allow. It is never
+// OK.
 func rpcCode(d *policy.Decision) codes.Code {
 	switch {
 	case d.GRPC != nil && d.GRPC.Code != uint32(codes.OK) && d.GRPC.Code <= uint32(codes.Unauthenticated):
@@ -62,7 +63,7 @@ func rpcCode(d *policy.Decision) codes.Code {
 	return codes.PermissionDenied
 }
 
-// clientStatus is 403 for what is no status of an answer with a body.
+// clientStatus returns status, or 403 where it is not that of a response with a body.
 func clientStatus(status int) int {
 	if status < 200 || status > 599 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusNotModified {
 		return http.StatusForbidden
@@ -70,19 +71,19 @@ func clientStatus(status int) int {
 	return status
 }
 
-// framing are the headers that say how the message is delimited or carried,
-// which is Envoy's to say.
+// framing are the headers about the length and the transport of the message, which
+// Envoy sets itself.
 var framing = [...]string{"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"}
 
 func isFraming(name string) bool {
 	return slices.ContainsFunc(framing[:], func(f string) bool { return strings.EqualFold(f, name) })
 }
 
-// valid reports whether a header can be one of Envoy's.
+// valid reports whether Envoy accepts a header.
 func valid(h policy.Header) bool { return validName(h.Name) && validValue(h.Value) }
 
-// validName reports whether name is a token (RFC 9110 § 5.6.2); pseudo headers
-// are not.
+// validName reports whether name is a token (RFC 9110 § 5.6.2), which excludes
+// pseudo-headers.
 func validName(name string) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -94,9 +95,9 @@ func validName(name string) bool {
 	return name != ""
 }
 
-// validValue reports whether a value can stand in a field (RFC 9110 § 5.5) and
-// in a protobuf string, whose bytes are UTF-8. A single one that could not would
-// fail the whole response.
+// validValue reports whether a value is valid in a field (RFC 9110 § 5.5) and in a
+// protobuf string, which is UTF-8. One invalid value would make the whole response
+// invalid.
 func validValue(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {

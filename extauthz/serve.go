@@ -21,10 +21,10 @@ import (
 // Bounds of the gRPC server.
 const (
 	// defaultStreams is more than Envoy's example configuration opens on one
-	// connection, so that Envoy's bound is the one that counts.
+	// connection, so that Envoy's bound applies first.
 	defaultStreams = 4096
-	// maxCheck holds the headers of any request Envoy takes, and no body. What is
-	// larger is refused, so that its log says why, up to what is still read.
+	// maxCheck, in bytes, is enough for the headers of any request that Envoy accepts,
+	// but not for bodies. A larger check, up to maxMessage, is denied with a log record.
 	maxCheck          = 1 << 20
 	maxMessage        = 8 << 20
 	maxMetadata       = 16 << 10
@@ -36,38 +36,38 @@ const (
 	leastPingInterval = 10 * time.Second
 )
 
-// ServeOptions change how the gRPC server works.
+// ServeOptions are those of [NewGRPC]. The zero value is valid.
 type ServeOptions struct {
-	// TLS secures the connections; see [TLSFiles]. Default: none, for loopback
+	// TLS encrypts the connections; see [TLSFiles]. Default: none, for loopback
 	// and Unix sockets.
 	TLS *tls.Config
-	// Local says that the server listens on a Unix socket: connections are not
-	// closed for their age, since there is nothing to spread them over.
+	// Local says that the server listens on a Unix socket: connections are not closed
+	// by their age, since there are no other servers to balance them over.
 	Local bool
-	// MaxConcurrentStreams bounds the checks under way on one connection.
+	// MaxConcurrentStreams bounds the concurrent checks on one connection.
 	// Default: 4096.
 	MaxConcurrentStreams uint32
-	// MaxConnectionAge closes connections, gracefully, so that Envoys spread
-	// over servers that came later. Default: 30 minutes.
+	// MaxConnectionAge is the age at which connections are closed, gracefully, so that
+	// they are balanced over servers that were started later. Default: 30 minutes.
 	MaxConnectionAge time.Duration
-	// Reflection lets tools such as grpcurl list the services.
+	// Reflection enables gRPC server reflection, with which tools such as grpcurl list
+	// the services. Default: disabled.
 	Reflection bool
-	// Logger takes panics outside of a check. Default: discarded.
+	// Logger logs panics outside of a check, at level error. Default: discarded.
 	Logger *slog.Logger
 }
 
-// NewGRPC returns a gRPC server on which s answers checks, and its health, which is
-// NOT_SERVING until [Ready]. The server is made here because its codec reads checks
-// without the generated types: on any other server every check would end in an
-// error, which Envoy lets pass under failure_mode_allow.
+// NewGRPC returns a gRPC server on which s answers checks, and its health service, which
+// reports NOT_SERVING until [Ready]. The server is made here because it needs a codec
+// that decodes checks without the generated types: on any other server every check would
+// be an error, on which Envoy allows the request under failure_mode_allow.
 func NewGRPC(s *Server, o ServeOptions) (*grpc.Server, *health.Server) {
 	server, h := newGRPC(o)
 	server.RegisterService(&service, s)
 	return server, h
 }
 
-// newGRPC returns a server that knows how checks come, and whose service is yet to
-// be registered.
+// newGRPC returns a server with the codec for checks, without the service.
 func newGRPC(o ServeOptions) (*grpc.Server, *health.Server) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -111,8 +111,8 @@ func (o *ServeOptions) keepalive() keepalive.ServerParameters {
 	return p
 }
 
-// Ready reports health: SERVING once checks can be answered, for the server and
-// for the service.
+// Ready sets the health of the server and of the service [ServiceName]: SERVING if
+// ready, or else NOT_SERVING.
 func Ready(h *health.Server, ready bool) {
 	if ready {
 		setHealth(h, healthv1.HealthCheckResponse_SERVING)
@@ -126,9 +126,9 @@ func setHealth(h *health.Server, s healthv1.HealthCheckResponse_ServingStatus) {
 	h.SetServingStatus(ServiceName, s)
 }
 
-// Shutdown stops a server without an error for anyone: NOT_SERVING at once, a
-// wait of drain for Envoy's health checks to see it, then no new calls and the
-// rest finished. When ctx ends, what is left is cut off.
+// Shutdown stops a server gracefully: it reports NOT_SERVING at once, waits for drain so
+// that Envoy's health checks see it, then accepts no new calls and waits for those in
+// progress. When ctx ends, the remaining calls are canceled.
 func Shutdown(ctx context.Context, server *grpc.Server, h *health.Server, drain time.Duration) {
 	h.Shutdown()
 	timer := time.NewTimer(drain)
@@ -150,7 +150,7 @@ func Shutdown(ctx context.Context, server *grpc.Server, h *health.Server, drain 
 	}
 }
 
-// recoverUnary is the last line: a check recovers its own panics into a refusal.
+// recoverUnary is the last resort: a check recovers from panics itself, and denies.
 func recoverUnary(logger *slog.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (response any, err error) {
 		defer func() {

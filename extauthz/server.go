@@ -16,52 +16,52 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// ServiceName is the full gRPC name of the service. Health is reported under it.
+// ServiceName is the full gRPC name of the service. Its health is reported under it.
 const ServiceName = "envoy.service.auth.v3.Authorization"
 
-// adapter is what metrics call this host.
+// adapter is the value of the label adapter in the metrics of this host.
 const adapter = "envoy"
 
-// Bounds of the time for one check. Envoy waits 200 ms unless told otherwise;
-// the reserve is what the answer takes on its way back.
+// Bounds of the time for one check. Envoy's default timeout is 200 ms; the reserve is
+// for the response on its way back.
 const (
 	defaultTimeout = 150 * time.Millisecond
 	reserve        = 10 * time.Millisecond
 )
 
-// Decider makes decisions; a [*policy.Policy] does. Implementations are safe
-// for concurrent use.
+// Decider decides about requests; a [*policy.Policy] is one. Implementations must be
+// safe for concurrent use.
 type Decider interface {
 	Decide(ctx context.Context, r *policy.Request) policy.Decision
 }
 
-// Options change how a server works. The zero value is good for production.
+// Options are those of [New]. The zero value is valid, and meant for production.
 type Options struct {
-	// Logger takes one record for each decision: faults and outages at error,
-	// denied requests at info, allowed ones at debug. Default: discarded.
+	// Logger logs one record for each decision: errors at level error, denied requests at
+	// info, allowed ones at debug. Default: discarded.
 	Logger *slog.Logger
-	// Metrics registers the metrics of decisions, under the label
-	// adapter="envoy". Default: nothing is counted.
+	// Metrics registers the metrics of decisions, with the label adapter="envoy".
+	// Default: no metrics.
 	Metrics prometheus.Registerer
-	// Timeout bounds one check, if Envoy's own deadline does not end before.
-	// Default: 150 ms.
+	// Timeout bounds one check, unless Envoy's own deadline is sooner. It must be more
+	// than 10 ms. Default: 150 ms.
 	Timeout time.Duration
-	// OutageAsError answers an outage (keys, Clerk or the limiter's store out of
-	// reach) with an error response in place of a refusal with 503. Envoy then
-	// counts it as an error and, with failure_mode_allow, LETS THE REQUEST PASS.
-	// Envoy before 1.37 answers a bare 403 instead.
+	// OutageAsError answers an outage (Clerk, its keys or the limiter's store are
+	// unavailable) with an error_response in place of a denied_response with status 503.
+	// Envoy then counts it as an error and, with failure_mode_allow, ALLOWS THE REQUEST.
+	// Envoy before 1.37 answers 403 without a body instead.
 	OutageAsError bool
 }
 
-// Server answers Envoy's checks. It is safe for concurrent use.
+// Server answers Envoy's CheckRequests. It is safe for concurrent use.
 type Server struct {
 	decider  atomic.Pointer[Decider]
 	options  Options
 	reporter *observe.Reporter
 }
 
-// New returns a server that answers by p. It returns an error where there is no
-// policy or the timeout leaves no time to decide.
+// New returns a server that decides by p. It returns an error if p is nil, the timeout is
+// 10 ms or less, or the metrics cannot be registered.
 func New(p Decider, o Options) (*Server, error) {
 	if p == nil {
 		return nil, errors.New("extauthz: no policy")
@@ -81,21 +81,21 @@ func New(p Decider, o Options) (*Server, error) {
 	return s, nil
 }
 
-// SetPolicy replaces the policy. Checks under way finish under the old one.
+// SetPolicy replaces the policy. Checks in progress finish with the old one.
 func (s *Server) SetPolicy(p Decider) { s.decider.Store(&p) }
 
-// answer answers one check (envoy.service.auth.v3.Authorization/Check), always
-// by a response with a status.
-func (s *Server) answer(ctx context.Context, c *check) encoded {
+// handle handles one check (envoy.service.auth.v3.Authorization/Check). Its response
+// always has a status.
+func (s *Server) handle(ctx context.Context, c *check) encoded {
 	x := exchange{server: s, began: time.Now(), id: rand.Uint64(), check: c}
 	s.reporter.Begin()
 	defer s.reporter.End()
 	limited := &due{Context: ctx, at: s.deadline(ctx, x.began)}
 	defer limited.end()
-	return x.answer(limited)
+	return x.run(limited)
 }
 
-// deadline is when an answer must be on its way.
+// deadline returns the time at which the response must be sent.
 func (s *Server) deadline(ctx context.Context, now time.Time) time.Time {
 	deadline := now.Add(s.options.Timeout)
 	if incoming, ok := ctx.Deadline(); ok && incoming.Before(deadline) {
@@ -104,48 +104,49 @@ func (s *Server) deadline(ctx context.Context, now time.Time) time.Time {
 	return deadline.Add(-reserve)
 }
 
-// exchange is one check and its answer.
+// exchange is one check and its response.
 type exchange struct {
 	server *Server
 	began  time.Time
-	// id tells decisions apart, in metadata and logs.
+	// id identifies the decision, in metadata and logs.
 	id    uint64
 	check *check
 }
 
-// answer decides, reports and responds.
-func (x *exchange) answer(ctx context.Context) encoded {
-	d, response := x.judge(ctx)
+// run evaluates the check and reports the decision.
+func (x *exchange) run(ctx context.Context) encoded {
+	d, response := x.evaluate(ctx)
 	x.server.reporter.Report(ctx, &d, time.Since(x.began), x)
 	return response
 }
 
-// judge decides and responds. A panic on the way, in the policy or here, is
-// answered as a refusal.
-func (x *exchange) judge(ctx context.Context) (d policy.Decision, response encoded) {
+// evaluate returns the decision and the response. After a panic, in the policy or here,
+// it is one that denies.
+func (x *exchange) evaluate(ctx context.Context) (d policy.Decision, response encoded) {
 	defer func() {
 		if v := recover(); v != nil {
-			d = refusal(policy.ReasonPanic)
+			d = denial(policy.ReasonPanic)
 			d.Cause = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-			response = x.respond(&d)
+			response = x.encodeResponse(&d)
 		}
 	}()
-	d = x.decide(ctx)
-	return d, x.respond(&d)
+	d = x.policyDecision(ctx)
+	return d, x.encodeResponse(&d)
 }
 
-func (x *exchange) decide(ctx context.Context) policy.Decision {
+// policyDecision asks the policy, unless the check itself must be denied.
+func (x *exchange) policyDecision(ctx context.Context) policy.Decision {
 	request, reason, cause := x.check.policyRequest()
 	if reason != "" {
-		d := refusal(reason)
+		d := denial(reason)
 		d.Cause = cause
 		return d
 	}
 	return (*x.server.decider.Load()).Decide(ctx, request)
 }
 
-// respond puts the decision into Envoy's words.
-func (x *exchange) respond(d *policy.Decision) encoded {
+// encodeResponse encodes the response of a decision.
+func (x *exchange) encodeResponse(d *policy.Decision) encoded {
 	switch {
 	case d.Allowed():
 		return ok(d).encode(x.id)

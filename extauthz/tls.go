@@ -11,22 +11,23 @@ import (
 	"github.com/clerkgate/clerkgate/internal/document"
 )
 
-// TLSFiles name the key material of the server, in PEM.
+// TLSFiles are the paths of the server's certificates and key, in PEM.
 type TLSFiles struct {
-	// Cert and Key are the server's certificate chain and its key.
+	// Cert and Key are the files of the server's certificate chain and its private key.
+	// Both are required.
 	Cert, Key string
-	// ClientCA holds the authorities of client certificates. With it, every
-	// client must show a certificate that one of them signed.
+	// ClientCA is the file of the authorities of client certificates. With it, every
+	// client must have a certificate that one of them signed (mTLS). Default: none.
 	ClientCA string
-	// ClientSANs are the names a client certificate must have one of: DNS names
-	// or URIs such as spiffe://cluster/envoy, compared exactly. Empty: any
-	// client of the authorities.
+	// ClientSANs are subject alternative names, of which a client certificate must have
+	// one: DNS names or URIs such as spiffe://cluster/envoy, compared exactly. They
+	// require ClientCA. Default: every client certificate of the authorities is accepted.
 	ClientSANs []string
 }
 
-// Config reads the files. They are read again for each connection, so that
-// renewed certificates take effect; while they cannot be read, the last ones
-// that could stay in force.
+// Config reads the files. It returns an error if one is missing or invalid. They are
+// read again for each connection, so that renewed certificates take effect; while they
+// cannot be read, the last valid ones stay in use.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	if f.ClientCA == "" && len(f.ClientSANs) > 0 {
 		return nil, errors.New("client names are given, but no client CA to believe them from")
@@ -59,7 +60,7 @@ func (f TLSFiles) load() (*tls.Config, error) {
 		MinVersion:   tls.VersionTLS12,
 		Certificates: []tls.Certificate{certificate},
 		NextProtos:   []string{"h2"},
-		// A session resumed would escape a change of the authorities.
+		// A resumed session would not be verified against changed authorities.
 		SessionTicketsDisabled: true,
 	}
 	if f.ClientCA == "" {
@@ -92,7 +93,7 @@ func (f TLSFiles) certificate() (tls.Certificate, error) {
 	return tls.X509KeyPair(chain, key)
 }
 
-// verifyClient is asked after the chain has been verified.
+// verifyClient checks the names of a client certificate, after its chain was verified.
 func (f TLSFiles) verifyClient(state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
 		return errors.New("no client certificate")

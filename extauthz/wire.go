@@ -8,26 +8,26 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// What makes bytes no message. None of them says what the bytes were.
+// Why bytes are not a valid message. No error contains any of the bytes.
 var (
 	errWire  = errors.New("not a protobuf message")
 	errText  = errors.New("a string is not UTF-8")
 	errDepth = errors.New("messages are nested too deeply")
 )
 
-// A message is how one type of message is read: all of it is checked as
-// proto.Unmarshal checks it, and what is wanted is handed over.
+// A message is the decoder of one message type: it validates all fields as
+// proto.Unmarshal does, and hands over the values of the wanted ones.
 type message struct {
-	// fields are in the place of their number. Number 0 is none's, and stands
-	// for those that the type does not have.
+	// fields are indexed by field number. Index 0 is for numbers that the type does not
+	// have.
 	fields []field
 }
 
-// field is how one field is read.
+// field is the decoder of one field.
 type field struct {
 	kind    kind
 	message *message // of a message or an entry
-	take    take     // nil where the value is not wanted
+	onValue onValue  // nil where the value is not wanted
 }
 
 type kind uint8
@@ -40,26 +40,26 @@ const (
 	mapping             // an entry of a map, which is a message of key and value
 )
 
-// take gets a value each time the field occurs, that of a message once its
-// fields are through. The value is valid only until take returns.
-type take func(c *check, value []byte)
+// onValue receives the value of a field each time it occurs; that of a message after
+// those of its fields. The value is valid only until onValue returns.
+type onValue func(c *check, value []byte)
 
-// newMessage returns how to read messages of a type. Wanted are fields by their
-// path of names below the type, such as "attributes.request.http.path".
-func newMessage(d protoreflect.MessageDescriptor, wanted map[string]take) *message {
+// newMessage returns the decoder of a message type. wanted has the wanted fields by
+// their path of names below the type, such as "attributes.request.http.path".
+func newMessage(d protoreflect.MessageDescriptor, wanted map[string]onValue) *message {
 	return (&planner{wanted: wanted, plain: map[protoreflect.FullName]*message{}}).message(d, "")
 }
 
-// planner makes one message for each path to something wanted, and for all
-// others one for each type, since types can hold themselves.
+// planner makes one decoder for each path to a wanted field, and for all other paths one
+// for each type, since types can be recursive.
 type planner struct {
-	wanted map[string]take
+	wanted map[string]onValue
 	plain  map[protoreflect.FullName]*message
 }
 
 func (p *planner) message(d protoreflect.MessageDescriptor, path string) *message {
 	m := &message{fields: make([]field, 1)}
-	if !p.leadsOn(path) {
+	if !p.wantsBelow(path) {
 		if known := p.plain[d.FullName()]; known != nil {
 			return known
 		}
@@ -76,7 +76,7 @@ func (p *planner) message(d protoreflect.MessageDescriptor, path string) *messag
 }
 
 func (p *planner) field(d protoreflect.FieldDescriptor, path string) field {
-	f := field{take: p.wanted[path]}
+	f := field{onValue: p.wanted[path]}
 	switch {
 	case d.IsMap():
 		f.kind, f.message = mapping, p.message(d.Message(), path+".")
@@ -90,8 +90,8 @@ func (p *planner) field(d protoreflect.FieldDescriptor, path string) field {
 	return f
 }
 
-// leadsOn reports whether anything below path is wanted.
-func (p *planner) leadsOn(path string) bool {
+// wantsBelow reports whether a field below path is wanted.
+func (p *planner) wantsBelow(path string) bool {
 	for wanted := range p.wanted {
 		if len(wanted) > len(path) && wanted[:len(path)] == path {
 			return true
@@ -100,8 +100,8 @@ func (p *planner) leadsOn(path string) bool {
 	return false
 }
 
-// read reads one message, in which messages may be nested depth deep, itself
-// included. A message in pieces is read as protobuf has it: piece by piece.
+// read decodes one message, in which messages may be nested depth deep, itself included.
+// A message field that occurs several times is merged, as in protobuf.
 func (m *message) read(b []byte, depth int, c *check) error {
 	if depth == 0 {
 		return errDepth
@@ -128,8 +128,8 @@ func (m *message) field(num protowire.Number) *field {
 	return &m.fields[num]
 }
 
-// read reads one value and returns its length. One of another wire type than
-// the field's is skipped, as unknown.
+// read decodes one value and returns its length. One of another wire type than the
+// field's is skipped, like an unknown field.
 func (f *field) read(num protowire.Number, typ protowire.Type, b []byte, depth int, c *check) (int, error) {
 	if f.kind == mapping && depth == 0 {
 		return 0, errDepth // of any wire type
@@ -153,8 +153,8 @@ func (f *field) read(num protowire.Number, typ protowire.Type, b []byte, depth i
 			return 0, err
 		}
 	}
-	if f.take != nil {
-		f.take(c, value)
+	if f.onValue != nil {
+		f.onValue(c, value)
 	}
 	return n, nil
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Answer answers a request that may not pass: with the status, the fields and the
-// body of the decision, or with a gRPC status where the caller speaks gRPC. A HEAD
-// request gets no body. The error is that of writing; the client may be gone.
+// Answer writes the response to a request that is not allowed: with the status, the
+// fields and the body of the decision, or with a gRPC status if the client uses gRPC.
+// The response to a HEAD request has no body. It returns the error of writing; the
+// client may be gone.
 //
-// A decision that lets the request pass has no answer: it is answered as a refusal
-// without a body, by 403, and so is the zero Decision.
+// A decision that allows the request has no response: Answer then writes 403 without a
+// body, and so it does for the zero Decision.
 func Answer(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
 	if d.GRPC != nil {
 		answerGRPC(w, d)
@@ -36,12 +37,12 @@ func Answer(w http.ResponseWriter, r *http.Request, d *policy.Decision) error {
 	return err
 }
 
-// AddFields adds the decision's response fields to an answer that another handler
-// writes: all of them where the request passes, and where it does not, for a page
-// that stands in for [Answer]'s, those that do not describe Answer's body.
+// AddFields adds the decision's response fields to the header of a response that another
+// handler writes. If the request is allowed, it adds all of them. If not, because the
+// handler writes a page in place of [Answer], it leaves out those about Answer's body.
 func AddFields(header http.Header, d *policy.Decision) {
 	if !d.Allowed() {
-		replaceFields(header, d.ResponseHeaders, aboutBody)
+		replaceFields(header, d.ResponseHeaders, describesBody)
 		return
 	}
 	for _, field := range d.ResponseHeaders {
@@ -49,8 +50,8 @@ func AddFields(header http.Header, d *policy.Decision) {
 	}
 }
 
-// answerGRPC answers with a gRPC status and nothing else (Trailers-Only, in the
-// words of the gRPC protocol over HTTP/2).
+// answerGRPC answers with a gRPC status alone, which the gRPC protocol over HTTP/2 calls
+// Trailers-Only.
 func answerGRPC(w http.ResponseWriter, d *policy.Decision) {
 	replaceFields(w.Header(), d.ResponseHeaders, nil)
 	w.Header()["Content-Type"] = []string{"application/grpc"}
@@ -59,7 +60,7 @@ func answerGRPC(w http.ResponseWriter, d *policy.Decision) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// percentEncode writes a message as the gRPC protocol wants it in a header.
+// percentEncode encodes a message for the header grpc-message.
 func percentEncode(message string) string {
 	var b strings.Builder
 	for i := range len(message) {
@@ -72,9 +73,9 @@ func percentEncode(message string) string {
 	return b.String()
 }
 
-// replaceFields adds response fields in place of those of the same name that
-// earlier handlers set, since the two would contradict each other: a cache
-// lifetime, say. Cookies and Vary add up. Fields that skip reports are left out.
+// replaceFields adds response fields in place of those of the same name that earlier
+// handlers set, since the two could contradict each other, as cache lifetimes do.
+// Set-Cookie and Vary are added. Fields for which skip is true are left out.
 func replaceFields(header http.Header, fields []policy.Header, skip func(name string) bool) {
 	for _, field := range fields {
 		if name := http.CanonicalHeaderKey(field.Name); name != "Set-Cookie" && name != "Vary" {
@@ -88,8 +89,8 @@ func replaceFields(header http.Header, fields []policy.Header, skip func(name st
 	}
 }
 
-// aboutBody reports whether a field describes our own body, and so would be
-// wrong about another's.
-func aboutBody(name string) bool {
+// describesBody reports whether a field describes the body of [Answer], and so would be
+// wrong for another body.
+func describesBody(name string) bool {
 	return name == "Content-Type" || name == "Content-Security-Policy" || name == "X-Content-Type-Options"
 }

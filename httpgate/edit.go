@@ -10,13 +10,13 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Edit makes a decision's edits to the request that the next handler receives, in
-// place: headers and trailers that the client may not send are removed in every
-// spelling, the decision's own are set, and parameters that were for the gate alone
-// leave the query. It replaces r.Body where the request has trailers.
+// Edit applies a decision's edits to the request that the next handler receives, in
+// place: it removes headers and trailers that the client may not send, in every
+// spelling, sets the decision's headers, and removes query parameters that were for
+// clerkgate alone. It replaces r.Body if the request has trailers.
 //
-// It changes r.Header, r.Trailer and r.URL, which the caller must own; see
-// [Gate.Wrap] for a handler that leaves its request as it is.
+// It changes r.Header, r.Trailer and r.URL, which the caller must own; the handler of
+// [Gate.Wrap] does not change the original request.
 func Edit(r *http.Request, d *policy.Decision) {
 	editFields(r, d)
 	if len(d.RemoveQuery) > 0 {
@@ -24,8 +24,8 @@ func Edit(r *http.Request, d *policy.Decision) {
 	}
 }
 
-// removeParameters drops parameters from a query and leaves the others as they
-// are written.
+// removeParameters removes parameters from a query and keeps the others as they are
+// written.
 func removeParameters(query string, names []string) string {
 	return strings.Join(slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
@@ -33,9 +33,9 @@ func removeParameters(query string, names []string) string {
 	}), "&")
 }
 
-// editFields makes the policy's edits to the fields. Names compare without
-// case, over the map's own keys: earlier handlers may have put in some that are
-// not canonical.
+// editFields applies the decision's edits to header and trailer fields. It compares names
+// without case, and with every key of the map: earlier handlers may have added keys
+// that are not canonical.
 func editFields(r *http.Request, d *policy.Decision) {
 	edited := func(name string, _ []string) bool {
 		same := func(other string) bool { return len(other) == len(name) && strings.EqualFold(other, name) }
@@ -54,8 +54,8 @@ func editFields(r *http.Request, d *policy.Decision) {
 	}
 }
 
-// announcedTrailers drops the trailers that were not announced, and so not
-// judged. net/http puts all that come into the same map as the body ends.
+// announcedTrailers is a body that, at its end, removes the trailers that were not
+// announced, about which the policy has not decided: net/http adds all that arrive.
 type announcedTrailers struct {
 	io.ReadCloser
 	trailer, announced http.Header

@@ -15,33 +15,34 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Decider makes decisions; a [*policy.Policy] does. Implementations are safe
-// for concurrent use.
+// Decider decides about requests; a [*policy.Policy] is one. Implementations must be
+// safe for concurrent use.
 type Decider interface {
 	Decide(ctx context.Context, r *policy.Request) policy.Decision
 }
 
-// Options change how a gate works. The zero value is good for production.
+// Options are those of [New]. The zero value is valid.
 type Options struct {
-	// Logger takes one record for each decision: faults and outages at error,
-	// denied requests at info, allowed ones at debug. Default: discarded.
+	// Logger logs one record for each decision: errors at level error, denied requests at
+	// info, allowed ones at debug. Default: discarded.
 	Logger *slog.Logger
-	// Metrics registers the metrics of decisions, under the label
-	// adapter="http". Default: nothing is counted.
+	// Metrics registers the metrics of decisions, with the label adapter="http".
+	// Default: no metrics.
 	Metrics prometheus.Registerer
 }
 
-// adapter is what metrics call this host.
+// adapter is the value of the label adapter in the metrics of this host.
 const adapter = "http"
 
-// Gate guards handlers by a policy. It is safe for concurrent use. A gate that
-// [New] did not make admits nobody.
+// Gate protects handlers by a policy. It is safe for concurrent use. The zero Gate denies
+// every request; use [New].
 type Gate struct {
 	policy   Decider
 	reporter *observe.Reporter
 }
 
-// New returns a gate that decides by p.
+// New returns a gate that decides by p. It returns an error if p is nil, or the metrics
+// cannot be registered.
 func New(p Decider, o Options) (*Gate, error) {
 	if p == nil {
 		return nil, errors.New("httpgate: no policy")
@@ -53,63 +54,64 @@ func New(p Decider, o Options) (*Gate, error) {
 	return &Gate{policy: p, reporter: reporter}, nil
 }
 
-// Wrap returns a handler that asks the policy about each request. Those that may
-// pass go to next, with the identity in the configured headers and the principal
-// in the context, and without what clients may not send; the others are answered.
+// Wrap returns a handler that decides about each request. It passes allowed ones to
+// next, with the identity in the configured headers and the principal in the context,
+// and without headers that clients may not send; it answers all others.
 //
-// It belongs in front of every handler that routes or changes requests, so that
-// what is judged is what is served.
+// It belongs in front of every handler that routes or changes requests, so that the
+// decision is about the request that is served.
 func (g *Gate) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := g.decide(r)
-		if !v.decision.Allowed() {
-			_ = Answer(w, r, &v.decision) // the client may be gone
+		x := g.decide(r)
+		if !x.decision.Allowed() {
+			_ = Answer(w, r, &x.decision) // the client may be gone
 			return
 		}
-		AddFields(w.Header(), &v.decision)
-		next.ServeHTTP(w, v.admitted())
+		AddFields(w.Header(), &x.decision)
+		next.ServeHTTP(w, x.editedRequest())
 	})
 }
 
-// decide asks the policy and reports what it said.
-func (g *Gate) decide(r *http.Request) *visit {
-	v := &visit{request: r}
+// decide evaluates the policy and reports the decision.
+func (g *Gate) decide(r *http.Request) *exchange {
+	x := &exchange{request: r}
 	if g.policy == nil {
-		return v
+		return x
 	}
 	began := time.Now()
 	g.reporter.Begin()
 	defer g.reporter.End()
-	v.decision = g.policy.Decide(r.Context(), Request(r))
-	g.reporter.Report(r.Context(), &v.decision, time.Since(began), v)
-	return v
+	x.decision = g.policy.Decide(r.Context(), Request(r))
+	g.reporter.Report(r.Context(), &x.decision, time.Since(began), x)
+	return x
 }
 
-// visit is one request and what was decided about it.
-type visit struct {
+// exchange is one request and the decision about it.
+type exchange struct {
 	request  *http.Request
 	decision policy.Decision
 	id       string
 }
 
-// visitKey is where the context of a request that passed holds its visit.
-type visitKey struct{}
+// exchangeKey is the context key of the exchange of an allowed request.
+type exchangeKey struct{}
 
-// admitted is the request as the next handler receives it. The one that came stays
+// editedRequest returns the request as the next handler receives it. The original stays
 // as it is, for the handlers in front.
-func (v *visit) admitted() *http.Request {
-	r := v.request.WithContext(context.WithValue(v.request.Context(), visitKey{}, v))
+func (x *exchange) editedRequest() *http.Request {
+	r := x.request.WithContext(context.WithValue(x.request.Context(), exchangeKey{}, x))
 	r.Header = maps.Clone(r.Header)
-	if len(v.decision.RemoveQuery) > 0 {
+	if len(x.decision.RemoveQuery) > 0 {
 		u := *r.URL
 		r.URL = &u
 	}
-	Edit(r, &v.decision)
+	Edit(r, &x.decision)
 	return r
 }
 
-// PrincipalFrom returns who made the request whose context this is. It is nil where
-// nobody is signed in, and where no gate let the request pass.
+// PrincipalFrom returns the principal of the request whose context this is: the user or
+// machine that is signed in. It is nil for an anonymous request, and if no gate has
+// allowed the request.
 func PrincipalFrom(ctx context.Context) *policy.Principal {
 	if d := DecisionFrom(ctx); d != nil {
 		return d.Principal
@@ -117,29 +119,29 @@ func PrincipalFrom(ctx context.Context) *policy.Principal {
 	return nil
 }
 
-// DecisionFrom returns the decision that let the request pass whose context this
-// is; nil where no gate did. It must not be changed.
+// DecisionFrom returns the decision that allowed the request whose context this is; nil
+// if no gate has. It must not be changed.
 func DecisionFrom(ctx context.Context) *policy.Decision {
-	v, _ := ctx.Value(visitKey{}).(*visit)
-	if v == nil {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x == nil {
 		return nil
 	}
-	return &v.decision
+	return &x.decision
 }
 
 // Method implements [observe.Exchange].
-func (v *visit) Method() string { return v.request.Method }
+func (x *exchange) Method() string { return x.request.Method }
 
 // Path implements [observe.Exchange].
-func (v *visit) Path() string { return v.request.URL.EscapedPath() }
+func (x *exchange) Path() string { return x.request.URL.EscapedPath() }
 
 // ForwardedFor implements [observe.Exchange].
-func (v *visit) ForwardedFor() string { return v.request.Header.Get("X-Forwarded-For") }
+func (x *exchange) ForwardedFor() string { return x.request.Header.Get("X-Forwarded-For") }
 
-// DecisionID is made when it is first asked for.
-func (v *visit) DecisionID() string {
-	if v.id == "" {
-		v.id = rand.Text()
+// DecisionID returns a random ID. It is made by the first call, and is then the same.
+func (x *exchange) DecisionID() string {
+	if x.id == "" {
+		x.id = rand.Text()
 	}
-	return v.id
+	return x.id
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Request returns the facts of a request that a [net/http] server received, for
-// [policy.Policy.Decide]. It parses and decides nothing.
+// Request converts a request that a [net/http] server received, for
+// [policy.Policy.Decide]. It makes no decision.
 //
-// Target is what the handlers after this one go by, written out from r.URL, and
-// Sent what came over the connection, where a handler in front has changed r.URL.
-// A request whose r.RequestURI is no target has none; the policy refuses it. The
-// address of the connection is the Peer. What proxies in front say of the client
-// and the scheme is among the Headers, and counts where the policy trusts them.
+// Target is what the next handlers use, from r.URL, and Sent is the target that the
+// client sent, if a handler in front has changed r.URL. If r.RequestURI is malformed,
+// Target is empty, and the policy denies the request. Peer is the address of the
+// connection. The client and the scheme that proxies in front report are among the
+// Headers; the policy uses them for its trusted proxies.
 func Request(r *http.Request) *policy.Request {
 	target, sent := targets(r)
 	return &policy.Request{
@@ -30,9 +30,9 @@ func Request(r *http.Request) *policy.Request {
 	}
 }
 
-// targets are the request target as the next handler sees it, and the one that
-// came where that is another. The two are compared in the form that a URL writes:
-// r.RequestURI may be in absolute form, and hold bytes that a URL escapes.
+// targets returns the request target as the next handler sees it, and the one that was
+// sent if it is another. The two are compared in the encoding of [url.URL]:
+// r.RequestURI may be in absolute form, and may have bytes that a URL escapes.
 func targets(r *http.Request) (target, sent string) {
 	target = r.URL.RequestURI()
 	if target == r.RequestURI || r.RequestURI == "" { // a request that came over no connection
@@ -48,7 +48,7 @@ func targets(r *http.Request) (target, sent string) {
 	return target, sent
 }
 
-// scheme is that of the connection.
+// scheme returns the scheme of the connection.
 func scheme(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"
@@ -56,9 +56,9 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-// fields lists the header fields, and the announced trailers by name, so that
-// the policy says which of those are ours as well. That a body of unknown length
-// follows, net/http keeps elsewhere.
+// fields returns the header fields, and the names of the announced trailers, so that
+// the policy removes identity headers from those as well. net/http removes
+// Transfer-Encoding from the header; it is added for a body of unknown length.
 func fields(r *http.Request) []policy.Header {
 	n := len(r.Trailer) + 1
 	for _, values := range r.Header {
@@ -79,7 +79,7 @@ func fields(r *http.Request) []policy.Header {
 	return list
 }
 
-// peer is the address of the connection; invalid for a Unix socket.
+// peer returns the address of the connection; invalid for a Unix socket.
 func peer(r *http.Request) netip.Addr {
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return addr.Addr()

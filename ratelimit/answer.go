@@ -7,19 +7,19 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// answer is what is said of one request. It follows from what is in use alone,
-// wherever that is kept.
+// answer is the result for one request, in units of the quota and nanoseconds. It
+// depends only on the counts, whether they are in memory or in Redis.
 type answer struct {
 	allowed   bool
 	remaining int64
 	// reset is the time until the fixed window ends or the bucket is full.
 	reset int64
-	// wait is the time until a request of the same cost passes; of one that
-	// never does, until the whole quota would.
+	// wait is the time until a request of the same cost is allowed; for one that costs
+	// more than the quota, until the whole quota is available.
 	wait int64
 }
 
-// write puts the answer in the words of policy into r.
+// write writes the answer to a result of the policy.
 func (a *answer) write(r *policy.LimitResult, c *policy.LimitCheck, q *quota) {
 	r.Name, r.Limit, r.Window = c.Name, c.Quota.Limit, c.Quota.Window
 	r.Allowed = a.allowed
@@ -31,7 +31,8 @@ func (a *answer) write(r *policy.LimitResult, c *policy.LimitCheck, q *quota) {
 	}
 }
 
-// bucketAllows reports whether a bucket that lacks so much has cost left.
+// bucketAllows reports whether a bucket has cost left; lacking is what is missing from
+// it, as time.
 func bucketAllows(q *quota, lacking, cost int64) bool {
 	return cost <= q.capacity && lacking+cost*q.period <= q.capacity*q.period
 }
@@ -54,8 +55,8 @@ type window struct {
 	into      int64
 }
 
-// left is what of the quota is not in use. The count of the window before is
-// weighed by the part of it that lies less than a window back.
+// left returns how much of the quota is left. The count of the window before is
+// weighted by the part of it that is less than one window ago.
 func (w *window) left(q *quota) int64 {
 	if w.prev == 0 {
 		return q.capacity - w.cur
@@ -64,7 +65,7 @@ func (w *window) left(q *quota) int64 {
 	return q.capacity - w.cur - weighted
 }
 
-// answer says what a request of that cost is told once left is left.
+// answer returns the answer to a request of that cost, with left left after it.
 func (w *window) answer(q *quota, left, cost int64, allowed bool) answer {
 	a := answer{allowed: allowed, remaining: max(0, left), reset: q.period - w.into}
 	if left < cost {
@@ -73,22 +74,22 @@ func (w *window) answer(q *quota, left, cost int64, allowed bool) answer {
 	return a
 }
 
-// wait returns the time until no more than room is in use: in this window, if
-// that depends on the window before alone, or else in the next.
+// wait returns the time until no more than room is used: in this window, if that
+// depends on the window before alone, or else in the next.
 func (w *window) wait(q *quota, room int64) int64 {
 	switch {
 	case w.cur <= room:
-		return max(0, fade(w.prev, room-w.cur, q.period)-w.into)
+		return max(0, decayTime(w.prev, room-w.cur, q.period)-w.into)
 	case q.kind == fixedWindow:
 		return q.period - w.into
 	default:
-		return q.period - w.into + fade(w.cur, room, q.period)
+		return q.period - w.into + decayTime(w.cur, room, q.period)
 	}
 }
 
-// fade returns how far into a window the count of the window before weighs no
-// more than room: the least e with ⌊(period - e)·count / period⌋ ≤ room.
-func fade(count, room, period int64) int64 {
+// decayTime returns the time into a window after which the weighted count of the window
+// before is at most room: the least e with ⌊(period - e)·count / period⌋ ≤ room.
+func decayTime(count, room, period int64) int64 {
 	if count <= room {
 		return 0
 	}

@@ -7,25 +7,25 @@ import (
 )
 
 const (
-	// maxFailures in a row open a breaker. Late is who does not answer for
-	// storeTimeout, and not who does later than a request waits: so a machine that
-	// has no time to hear the store does not take it for lost.
+	// maxFailures is how many consecutive failures open a breaker. A call fails after
+	// storeTimeout, not after the shorter time that a request waits: so the breaker does
+	// not open because this machine is too busy to read the answers.
 	maxFailures = 3
-	// probeInterval is how often an open breaker looks whether the store is back.
+	// probeInterval is how often an open breaker checks whether the store is back.
 	probeInterval = 250 * time.Millisecond
 )
 
-// breaker stops asking a store that does not answer, until it does. The breakers
-// of libraries let a request try whether the store is back, and that request
-// pays the whole time budget; here none does, for a probe of its own tries.
+// breaker is a circuit breaker: it stops calls to a store that does not answer, until
+// it does. Those of libraries use a request to check whether the store is back, which
+// costs that request its whole time budget; this one uses a probe of its own.
 type breaker struct {
 	failures atomic.Int32
 	open     atomic.Bool
 }
 
-// note counts how a call ended, and reports whether that opened the breaker: the
-// caller then sees to it that watch runs.
-func (b *breaker) note(err error) (opened bool) {
+// record counts the result of a call, and reports whether that opened the breaker: the
+// caller must then run watch.
+func (b *breaker) record(err error) (opened bool) {
 	if err == nil {
 		if b.failures.Load() != 0 {
 			b.failures.Store(0)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// budget makes the contexts of calls. Those that begin in the same tenth of the
-// budget share one: the timer of a context costs more than the rest of a check.
+// budget makes contexts with a deadline for calls. Calls that begin in the same tenth
+// of the budget share one: the timer of a context costs more than the rest of a check.
 type budget struct {
 	length time.Duration
 	shared atomic.Pointer[sharedContext]
@@ -15,13 +15,14 @@ type budget struct {
 
 type sharedContext struct {
 	context.Context
-	// until is when the context is too old for a call to begin.
+	// until is the time after which no call may begin with the context.
 	until time.Time
-	// cancel is kept for form's sake: the timer ends the context soon enough.
+	// cancel is never called (vet wants it kept): the deadline is soon enough.
 	cancel context.CancelFunc
 }
 
-// context returns one that ends after the budget, or up to a tenth sooner.
+// context returns a context whose deadline is after the budget, or up to a tenth of it
+// sooner.
 func (b *budget) context() context.Context {
 	now := time.Now()
 	c := b.shared.Load()

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// lateness is how far behind the latest one a time without a monotonic reading
-// may be and still count as a call that took its time to get here. Beyond it
-// the clock was set back.
+// lateness is how far behind the latest one a time without a monotonic reading may be
+// and still be that of a delayed call. Beyond it, the clock was set back.
 const lateness = int64(time.Second)
 
 // maxTime bounds the times that are told apart, in nanoseconds either side of
@@ -20,17 +19,17 @@ type clock struct {
 	base atomic.Pointer[base]
 }
 
-// base is the first steady time, and what it reads.
+// base is the first time with a monotonic reading, and its nanoseconds.
 type base struct {
 	time time.Time
 	nano int64
 }
 
-// read returns now in nanoseconds. A time with a monotonic reading is steady:
-// it is the first of its kind plus what has really passed since then, whatever
-// became of the wall clock.
+// read returns now in nanoseconds. A time with a monotonic reading is steady: it is
+// the first such time plus what has really passed since, even if the wall clock was
+// set.
 func (c *clock) read(now time.Time) (t int64, steady bool) {
-	if !monotonic(now) {
+	if !hasMonotonic(now) {
 		return unixNano(now), false
 	}
 	b := c.base.Load()
@@ -42,9 +41,9 @@ func (c *clock) read(now time.Time) (t int64, steady bool) {
 	return clamp(b.nano+passed, maxTime), true
 }
 
-// monotonic reports whether t carries a monotonic reading, which In removes, as
+// hasMonotonic reports whether t carries a monotonic reading, which In removes, as
 // Round(0) does at twice the cost, and == compares.
-func monotonic(t time.Time) bool {
+func hasMonotonic(t time.Time) bool {
 	return t != t.In(t.Location())
 }
 
@@ -61,16 +60,16 @@ func clamp(n, limit int64) int64 {
 	return min(max(n, -limit), limit)
 }
 
-// passage is time as one shard knows it: it never goes back. The zero passage
-// begins at the epoch, and later if the first call does.
-type passage struct {
+// monotonic is the time of one shard: it never goes back. The zero value begins at the
+// epoch, or at the first call if that is later.
+type monotonic struct {
 	now    int64
 	offset int64
 }
 
-// advance returns the time of a call at t. A late call counts as of the latest
+// advance returns the time of a call at t. A delayed call has the time of the latest
 // one. Where the clock was set back, time goes on from where it was.
-func (p *passage) advance(t int64, steady bool) int64 {
+func (p *monotonic) advance(t int64, steady bool) int64 {
 	if t > maxTime-p.offset {
 		t = maxTime
 	} else {

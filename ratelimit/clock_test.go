@@ -142,7 +142,7 @@ func TestTimesFarAwayAreAnswered(t *testing.T) {
 
 func TestPassageNeverGoesBackOrOverflows(t *testing.T) {
 	t.Parallel()
-	var p passage
+	var p monotonic
 	last := int64(0)
 	for i, at := range []int64{0, maxTime, -maxTime, maxTime, 5, -maxTime, 0, maxTime} {
 		if now := p.advance(at, i%3 == 2); now < last || now > maxTime {

@@ -1,18 +1,17 @@
 package ratelimit
 
-// counter is what is remembered of one key's use of one quota, which the id of the
-// counter names. Times are nanoseconds that never go back. The zero counter has
-// nothing counted.
+// counter counts what one key used of one quota, both of which its id names. Times are
+// nanoseconds that never go back. The zero counter has counted nothing.
 type counter struct {
-	// at is when the current fixed window began; of a bucket, when it is full.
+	// at is when the current fixed window began; for a bucket, when it is full.
 	at int64
-	// cur and prev are what passed in the current window and the one before.
+	// cur and prev are what was allowed in the current window and the one before.
 	cur, prev uint32
 }
 
-// take counts a request of that cost at t, if it is within q.
+// take counts a request of that cost at t, if it is within the quota.
 func (c *counter) take(q *quota, t, cost int64) answer {
-	c.forward(q, t)
+	c.advance(q, t)
 	if q.kind == tokenBucket {
 		lacking := c.at - t
 		allowed := bucketAllows(q, lacking, cost)
@@ -35,7 +34,7 @@ func (c *counter) take(q *quota, t, cost int64) answer {
 
 // peek answers a request of that cost at t without counting it.
 func (c *counter) peek(q *quota, t, cost int64) answer {
-	c.forward(q, t)
+	c.advance(q, t)
 	if q.kind == tokenBucket {
 		return bucketAnswer(q, c.at-t, cost, bucketAllows(q, c.at-t, cost))
 	}
@@ -44,8 +43,8 @@ func (c *counter) peek(q *quota, t, cost int64) answer {
 	return w.answer(q, left, cost, cost <= left)
 }
 
-// forward moves c on to t.
-func (c *counter) forward(q *quota, t int64) {
+// advance moves c forward to t.
+func (c *counter) advance(q *quota, t int64) {
 	if q.kind == tokenBucket {
 		c.at = max(c.at, t)
 		return
@@ -63,7 +62,7 @@ func (c *counter) forward(q *quota, t int64) {
 
 // used returns how many requests of the quota are used at t, rounded up.
 func (c *counter) used(q *quota, t int64) int64 {
-	c.forward(q, t)
+	c.advance(q, t)
 	if q.kind == tokenBucket {
 		return (c.at - t + q.period - 1) / q.period
 	}
@@ -74,9 +73,9 @@ func (c *counter) used(q *quota, t int64) int64 {
 	return int64(c.cur) + weighted
 }
 
-// whole reports whether nothing of the quota is used at t, so that c tells no
-// more than a new counter would.
-func (c *counter) whole(q *quota, t int64) bool {
+// unused reports whether nothing of the quota is used at t, so that c is the same as a
+// new counter.
+func (c *counter) unused(q *quota, t int64) bool {
 	if q.kind == tokenBucket {
 		return c.at <= t
 	}

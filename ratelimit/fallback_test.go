@@ -21,7 +21,7 @@ func edges(t *testing.T, n int, addr string, budget time.Duration) []*Redis {
 	for i := range list {
 		list[i] = NewRedis(clientOf(t, redisclient.Config{Addresses: policy.StringList{addr}}), RedisOptions{Prefix: prefix, Budget: budget})
 		t.Cleanup(list[i].Close)
-		list[i].join(list[i].fleet)
+		list[i].joinFleet(list[i].fleet)
 		await(t, "the edges are counted", func() bool { return list[i].fleet.size.Load() == int64(i+1) })
 	}
 	for _, r := range list { // as the next beat would tell
@@ -215,7 +215,7 @@ func TestValuesThatAreNoCounts(t *testing.T) {
 		ask := func() (allowed bool) {
 			check := policy.LimitCheck{Name: limitName, Key: name, Quota: q, Cost: 1, OnStoreError: policy.StoreErrorDeny}
 			results := make([]policy.LimitResult, 1)
-			r.known.reset(&id)
+			r.replica.reset(&id)
 			if err := r.Take(t.Context(), time.Now(), []policy.LimitCheck{check}, results); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

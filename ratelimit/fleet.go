@@ -11,44 +11,44 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-//go:embed beat.lua
-var beatSource string
+//go:embed heartbeat.lua
+var heartbeatSource string
 
-// beat counts the instances of a fleet in the store.
-var beat = redis.NewScript(beatSource)
+// heartbeat counts the processes of a fleet in the store.
+var heartbeat = redis.NewScript(heartbeatSource)
 
-// beatInterval is how often an instance is heard of: three times before it counts
-// as gone.
-const beatInterval = 5 * time.Second
+// heartbeatInterval is how often a process reports itself. After three missed
+// heartbeats it is no longer counted.
+const heartbeatInterval = 5 * time.Second
 
-// fleet are the processes that count for one Clerk instance on one store.
+// fleet are the processes that share the counts of one Clerk instance in one store.
 type fleet struct {
-	realm uint64
-	// size is how many they were when the store was last heard of; 1 before.
-	size    atomic.Int64
-	beating atomic.Bool
+	namespace uint64
+	// size is how many they were at the last answer of the store; 1 before.
+	size   atomic.Int64
+	joined atomic.Bool
 }
 
-func newFleetOf(realm uint64) *fleet {
-	f := &fleet{realm: realm}
+func newFleetOf(namespace uint64) *fleet {
+	f := &fleet{namespace: namespace}
 	f.size.Store(1)
 	return f
 }
 
-// join has this process counted among the fleet, from the first time it counts
-// something to the end of r.
-func (r *Redis) join(f *fleet) {
-	if r.instants || f.beating.Load() || !f.beating.CompareAndSwap(false, true) {
+// joinFleet counts this process as one of the fleet, from its first call to the store
+// until r is closed.
+func (r *Redis) joinFleet(f *fleet) {
+	if r.callerTime || f.joined.Load() || !f.joined.CompareAndSwap(false, true) {
 		return
 	}
 	var id [8]byte
 	binary.LittleEndian.PutUint64(id[:], rand.Uint64())
-	key := []string{r.prefix + ":limit:{" + tags[0] + "}:fleet:" + strconv.FormatUint(f.realm, 16)}
+	key := []string{r.prefix + ":limit:{" + tags[0] + "}:fleet:" + strconv.FormatUint(f.namespace, 16)}
 	r.background(func() {
-		ticker := time.NewTicker(beatInterval)
+		ticker := time.NewTicker(heartbeatInterval)
 		defer ticker.Stop()
 		for {
-			if size, err := beat.Run(r.deadline.context(), r.client, key, id[:]).Int64(); err == nil {
+			if size, err := heartbeat.Run(r.callBudget.context(), r.client, key, id[:]).Int64(); err == nil {
 				f.size.Store(max(1, size))
 			}
 			select {

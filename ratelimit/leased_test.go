@@ -36,7 +36,7 @@ func newFleet(t testing.TB, n int, server *testredis.Server) []node {
 	nodes := make([]node, n)
 	for i := range nodes {
 		client := clientOf(t, redisclient.Config{Addresses: policy.StringList{server.Addr}})
-		nodes[i].Redis = NewRedis(client, RedisOptions{Prefix: prefix, Budget: patient, instants: true})
+		nodes[i].Redis = NewRedis(client, RedisOptions{Prefix: prefix, Budget: patient, callerTime: true})
 		t.Cleanup(nodes[i].Close)
 	}
 	return nodes
@@ -144,12 +144,12 @@ func TestSlicesAreGivenBackAndTakenByOthers(t *testing.T) {
 		now += int64(time.Millisecond)
 		nodes[0].take(t, now, "k", q, 1)
 	}
-	held := nodes[0].known.shard(at(idOf(limitName, "k", q))).facts[idOf(limitName, "k", q)].slice.left
+	held := nodes[0].replica.shard(at(idOf(limitName, "k", q))).keys[idOf(limitName, "k", q)].slice.left
 	if held == 0 {
 		t.Fatal("the node holds no slice")
 	}
 	now += int64(time.Minute)
-	nodes[0].giveBack(nodes[0].known.trim(now, false))
+	nodes[0].refundToStore(nodes[0].replica.trim(now, false))
 	if got := nodes[0].Stats().Limits[limitName].Returned; got != uint64(held) {
 		t.Errorf("%d were given back, want %d", got, held)
 	}
@@ -169,10 +169,10 @@ func TestWhatIsGivenBackLateIsLost(t *testing.T) {
 	q := fixed(10, time.Hour)
 	now := start.UnixNano()
 	n.take(t, now, "k", q, 6)
-	old := n.known.shard(at(idOf(limitName, "k", q))).facts[idOf(limitName, "k", q)].slice.start
+	old := n.replica.shard(at(idOf(limitName, "k", q))).keys[idOf(limitName, "k", q)].slice.start
 	now += int64(time.Hour)
 	n.take(t, now, "k", q, 10)
-	n.giveBack([]part{{id: idOf(limitName, "k", q), amount: 6, start: old, at: now}})
+	n.refundToStore([]refund{{id: idOf(limitName, "k", q), amount: 6, start: old, at: now}})
 	now += int64(time.Minute)
 	if n.take(t, now, "k", q, 1).Allowed {
 		t.Error("a window was given what another had counted")

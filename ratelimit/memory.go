@@ -18,43 +18,42 @@ const (
 	DefaultShards  = 64
 )
 
-// Options size a [Memory]. The zero value takes the defaults.
+// Options are those of [NewMemory]. The zero value is valid.
 type Options struct {
-	// MaxKeys is how many keys are remembered at most, over all limits. A key is
-	// forgotten when its quota is whole again, or when room is needed. Default,
-	// also for anything below 1: [DefaultMaxKeys].
+	// MaxKeys is how many keys are counted at most, over all limits. A key is evicted
+	// when nothing of its quota is used any more, or when room is needed. Default,
+	// also for values below 1: [DefaultMaxKeys].
 	MaxKeys int
 	// Shards is how many parts the table is split into, each with its own lock
 	// and its share of MaxKeys; rounded up to a power of two, and down to
-	// MaxKeys. Default, also for anything below 1: [DefaultShards].
+	// MaxKeys. Default, also for values below 1: [DefaultShards].
 	Shards int
 }
 
 // Memory is a [policy.Limiter] that counts in this process. It is safe for
-// concurrent use, starts no goroutine and reads no clock; use [NewMemory], for
-// the zero Memory refuses everything with an error.
+// concurrent use, starts no goroutine and reads no clock. Use [NewMemory]: Take of the
+// zero Memory returns an error.
 //
 // A Memory belongs to no policy. Keep the same one when the configuration is
-// loaded anew: the counts of limits that did not change are kept. A key is counted
-// apart for each instance of [Memory.Of], for each limit by name and definition,
-// and for each quota it is judged by. Who changes between quotas, as by another
-// plan, finds of each what they left of it. A limit that is changed begins anew.
+// reloaded: the counts of limits that did not change are kept. A key is counted
+// separately for each instance of [Memory.Of], for each limit by name and definition,
+// and for each quota. A user who changes between quotas, as by another plan, has of each
+// what is left of it. A limit that is changed starts with new counts.
 //
-// It never holds more than [Options.MaxKeys] keys. A key whose quota is whole
-// again is forgotten at no loss; Take drops a few as it goes. Where room is
-// still missing, the key that has been idle longest goes, and should it return
-// it starts over with a whole quota. A key that has run out of quota goes only
-// where its shard holds no other, and then the one that is soonest free. So
-// whoever is limited stays limited, whatever else is sent, and washing a limit
-// away before it is reached takes about MaxKeys other keys. Where nearly all of
-// them have run out of quota, those that have not are counted only roughly:
-// choose MaxKeys above the number of keys that are active in a window.
+// It never holds more than [Options.MaxKeys] keys. A key of which no quota is used any
+// more is removed at no loss; Take removes a few in passing. Where room is still
+// missing, the key that has been idle longest is evicted; should it return, it starts
+// with a full quota. A key that has run out of quota is evicted only where its shard
+// holds no other, and then the one that is allowed again soonest. So a client that is
+// limited stays limited, whatever other clients send, and evicting a key before it is
+// limited takes about MaxKeys other keys. Where nearly all keys have run out of quota,
+// those that have not are counted only roughly: choose MaxKeys above the number of keys
+// that are active in a window.
 //
-// Pass the time as [time.Now] gave it. Its monotonic reading is what counts, so
-// setting the clock neither frees nor blocks anybody. (UTC, In, Local and Round
-// remove that reading.) Times without one are taken at their word when they go
-// forward, and when they go back the counts stay as they are and time goes on
-// from there.
+// Pass the time as [time.Now] returned it: its monotonic reading is used, so setting
+// the clock neither resets nor extends a limit. (UTC, In, Local and Round remove that
+// reading.) Times without one may go forward; when they go back, the counts stay as they
+// are and time goes on from the latest one.
 type Memory struct {
 	clock  clock
 	seed   maphash.Seed
@@ -62,7 +61,7 @@ type Memory struct {
 	shards []shard
 }
 
-// NewMemory returns an empty limiter.
+// NewMemory returns a limiter that has counted nothing.
 func NewMemory(o Options) *Memory {
 	maxKeys := o.MaxKeys
 	if maxKeys < 1 {
@@ -88,29 +87,30 @@ func NewMemory(o Options) *Memory {
 	return m
 }
 
-// Of returns the limiter of one instance, which counts apart from those of others.
-func (m *Memory) Of(instance string) policy.Limiter { return memoryOf{m, realmOf(instance)} }
+// Of returns the limiter of one Clerk instance, whose counts are separate from those of
+// others.
+func (m *Memory) Of(instance string) policy.Limiter { return instanceMemory{m, namespaceOf(instance)} }
 
-type memoryOf struct {
-	memory *Memory
-	realm  uint64
+type instanceMemory struct {
+	memory    *Memory
+	namespace uint64
 }
 
-// Take is that of the Memory.
-func (m memoryOf) Take(_ context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
-	return m.memory.takeAll(m.realm, now, checks, results)
+// Take is [Memory.Take], for one instance.
+func (m instanceMemory) Take(_ context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+	return m.memory.takeAll(m.namespace, now, checks, results)
 }
 
-// Take counts each check as of now, independently of the others, and writes its
-// answer to the result of the same index. A quota with a limit of 0 or less
-// admits nothing. If a check makes no sense, because of an unknown algorithm, a
-// window outside 1 ns to 52 days, a negative burst or a cost below 1, Take
-// returns an error and counts nothing. It never waits, so ctx is not looked at.
+// Take counts each check as of now, independently of the others, and writes its result
+// to the same index of results. A quota with a limit of 0 or less denies everything. If
+// a check is invalid, by an unknown algorithm, a window outside 1 ns to 52 days, a
+// negative burst or a cost below 1, Take returns an error and counts nothing. It never
+// waits, so ctx is not used.
 func (m *Memory) Take(_ context.Context, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
 	return m.takeAll(0, now, checks, results)
 }
 
-func (m *Memory) takeAll(realm uint64, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
+func (m *Memory) takeAll(namespace uint64, now time.Time, checks []policy.LimitCheck, results []policy.LimitResult) error {
 	if len(m.shards) == 0 {
 		return errors.New("ratelimit: the limiter was not made by NewMemory")
 	}
@@ -125,14 +125,14 @@ func (m *Memory) takeAll(realm uint64, now time.Time, checks []policy.LimitCheck
 	}
 	t, steady := m.clock.read(now)
 	for i := range checks {
-		a := m.take(realm^checks[i].Definition, &checks[i], &quotas[i], t, steady)
+		a := m.take(namespace^checks[i].Definition, &checks[i], &quotas[i], t, steady)
 		a.write(&results[i], &checks[i], &quotas[i])
 	}
 	return nil
 }
 
-// take counts one check. t is what the clock reads.
-func (m *Memory) take(realm uint64, c *policy.LimitCheck, q *quota, t int64, steady bool) answer {
+// take counts one check at t.
+func (m *Memory) take(namespace uint64, c *policy.LimitCheck, q *quota, t int64, steady bool) answer {
 	if q.capacity == 0 {
 		return answer{}
 	}
@@ -144,40 +144,40 @@ func (m *Memory) take(realm uint64, c *policy.LimitCheck, q *quota, t int64, ste
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = s.advance(t, steady)
-	slot := s.find(realm, c.Name, c.Key, q, hash)
+	slot := s.find(namespace, c.Name, c.Key, q, hash)
 	if slot == none {
-		slot = s.insert(id{realm, c.Name, c.Key, *q}, hash)
+		slot = s.insert(id{namespace, c.Name, c.Key, *q}, hash)
 	}
 	a := s.entries[slot].take(q, t, int64(c.Cost))
-	s.place(slot, t, a.wait)
+	s.reorder(slot, t, a.wait)
 	s.sweep(t)
 	return a
 }
 
-// takeShare counts one check for a fleet of that size whose members know nothing of
-// each other: as if all of them were asked the same. A request that would cost more
-// than the whole quota so costs just that.
+// takeShare counts one check while the store is unreachable, for a fleet of that size:
+// as if all of its processes got the same requests. A request that would so cost more
+// than the whole quota costs exactly the quota.
 func (m *Memory) takeShare(id *id, cost, size, t int64, steady bool) answer {
 	if q := &id.quota; cost <= q.capacity {
 		cost = min(cost, q.capacity/size+1) * size // without overflow
 		cost = min(cost, q.capacity)
 	}
 	c := policy.LimitCheck{Name: id.name, Key: id.key, Cost: int(cost)}
-	a := m.take(id.realm, &c, &id.quota, t, steady)
+	a := m.take(id.namespace, &c, &id.quota, t, steady)
 	a.remaining /= size
 	return a
 }
 
-// mirror has m know what the store counted, as of t, unless it knows of more.
+// mirror copies a counter of the store, as of t, unless m has counted more.
 func (m *Memory) mirror(id *id, counted counter, t int64, steady bool) {
 	hash := id.hash(m.seed)
 	s := &m.shards[hash>>m.shift]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = s.advance(t, steady)
-	slot := s.find(id.realm, id.name, id.key, &id.quota, hash)
+	slot := s.find(id.namespace, id.name, id.key, &id.quota, hash)
 	if slot == none {
-		if counted.whole(&id.quota, t) {
+		if counted.unused(&id.quota, t) {
 			return
 		}
 		slot = s.insert(*id, hash)
@@ -186,11 +186,11 @@ func (m *Memory) mirror(id *id, counted counter, t int64, steady bool) {
 	if counted.used(&id.quota, t) > e.used(&id.quota, t) {
 		e.counter = counted
 	}
-	s.place(slot, t, e.peek(&id.quota, t, 1).wait)
+	s.reorder(slot, t, e.peek(&id.quota, t, 1).wait)
 	s.sweep(t)
 }
 
-// Len is how many keys are remembered.
+// Len returns how many keys are counted.
 func (m *Memory) Len() int {
 	n := 0
 	for i := range m.shards {

@@ -1,7 +1,7 @@
 package ratelimit
 
-// recent is the list of the entries that have quota left, in the order of use.
-// It is linked through the entries.
+// recent is the LRU list of the entries that have quota left, linked through the
+// entries.
 type recent struct {
 	oldest, newest int32
 }
@@ -33,17 +33,17 @@ func (r *recent) remove(entries []entry, slot int32) {
 	e.older, e.newer = none, none
 }
 
-// limited is a heap of the entries that have run out of quota, the one that is
-// soonest free first. The rank of an entry is its index here and one.
-type limited []wait
+// limited is a heap of the entries that have run out of quota, the one that is allowed
+// again soonest first. The rank of an entry is its index here plus one.
+type limited []heapItem
 
-type wait struct {
+type heapItem struct {
 	until int64
 	slot  int32
 }
 
 func (l *limited) add(entries []entry, slot int32, until int64) {
-	*l = append(*l, wait{until, slot})
+	*l = append(*l, heapItem{until, slot})
 	l.up(entries, len(*l)-1)
 }
 
@@ -58,7 +58,7 @@ func (l *limited) remove(entries []entry, slot int32) {
 	}
 }
 
-// move changes until when slot is limited.
+// move changes the time until which slot is limited.
 func (l *limited) move(entries []entry, slot int32, until int64) {
 	i := int(entries[slot].rank - 1)
 	if (*l)[i].until != until {
@@ -72,7 +72,8 @@ func (l *limited) fix(entries []entry, i int) {
 	l.down(entries, l.up(entries, i))
 }
 
-// up moves i towards the front as far as it belongs, and returns where that is.
+// up moves the item at i towards the front as far as it belongs, and returns its new
+// index.
 func (l *limited) up(entries []entry, i int) int {
 	h := *l
 	w := h[i]
@@ -88,7 +89,7 @@ func (l *limited) up(entries []entry, i int) int {
 	return i
 }
 
-// down moves i towards the end as far as it belongs.
+// down moves the item at i towards the end as far as it belongs.
 func (l *limited) down(entries []entry, i int) {
 	h := *l
 	w := h[i]
@@ -109,7 +110,7 @@ func (l *limited) down(entries []entry, i int) {
 	h.set(entries, i, w)
 }
 
-func (l limited) set(entries []entry, i int, w wait) {
+func (l limited) set(entries []entry, i int, w heapItem) {
 	l[i] = w
 	entries[w.slot].rank = int32(i + 1)
 }

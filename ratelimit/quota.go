@@ -9,16 +9,15 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// The greatest quota, chosen so that twice a window, and a bucket's depth and
-// now's nanoseconds, are exact in the numbers of Redis scripts, which have 53
-// bits.
+// The greatest quota: twice a window, and the depth of a bucket plus the nanoseconds of
+// now, must be exact in the numbers of Redis scripts, which have 53 bits.
 const (
 	maxWindow   = 1 << 52 // nanoseconds, 52 days
 	maxDepth    = 1 << 52 // nanoseconds to fill a bucket, 52 days
 	maxCapacity = math.MaxUint32 - 1
 )
 
-// kind is an algorithm. The numbers are those of the script.
+// kind is an algorithm. take.lua has the same numbers.
 type kind uint8
 
 const (
@@ -41,18 +40,19 @@ func kindOf(a policy.Algorithm) kind {
 }
 
 // quota is a valid policy.Quota with a positive limit, in the terms of its
-// algorithm. The zero quota admits nothing.
+// algorithm. The zero quota denies everything.
 type quota struct {
 	kind kind
-	// capacity is what passes at once: the limit, or the burst.
+	// capacity is how much is allowed at once: the limit, or the burst.
 	capacity int64
-	// period is the window; of a bucket, the time in which it regains one.
+	// period is the window; for a bucket, the time in which it is refilled by one. In
+	// nanoseconds.
 	period int64
 }
 
-// newQuota reads the quota of c, or says why c makes no sense. A limit of 0 or
-// less is the zero quota, and a burst of 0 is the limit. What is beyond
-// maxCapacity or maxDepth is cut to that.
+// newQuota returns the quota of c, or an error where c is invalid. A limit of 0 or less
+// is the zero quota, and a burst of 0 is the limit. Values beyond maxCapacity or
+// maxDepth are cut to that.
 func newQuota(c *policy.LimitCheck) (quota, error) {
 	q := &c.Quota
 	kind, limit, window := kindOf(q.Algorithm), int64(q.Limit), int64(q.Window)
@@ -87,7 +87,7 @@ func newBucket(limit, window, burst int64) quota {
 // fewChecks is how many checks most requests have at most.
 const fewChecks = 4
 
-// newQuotas reads the quotas of all checks into the room of buf, if they fit.
+// newQuotas appends the quotas of all checks to buf.
 func newQuotas(buf []quota, checks []policy.LimitCheck) ([]quota, error) {
 	for i := range checks {
 		q, err := newQuota(&checks[i])

@@ -23,7 +23,7 @@ var prefixes atomic.Int64
 // newRedis returns a limiter with keys of its own, that judges at the instants of
 // Take.
 func newRedis(t testing.TB, client redis.UniversalClient) *Redis {
-	r := NewRedis(client, RedisOptions{Prefix: fmt.Sprint("test", prefixes.Add(1)), Budget: patient, instants: true})
+	r := NewRedis(client, RedisOptions{Prefix: fmt.Sprint("test", prefixes.Add(1)), Budget: patient, callerTime: true})
 	t.Cleanup(r.Close)
 	return r
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// id is what one counter counts: who, against which quota. Parts compared as
-// parts: no choice of key can meet the key of another limit. The quota in force is
-// one of them, so that what was used of it stays used, whichever other the same key
-// is counted against in between.
+// id identifies a counter: whose requests it counts, and against which quota. Its parts
+// are compared one by one, so that no chosen key can collide with that of another limit.
+// The quota is one of them: what was used of it stays used while the same key is counted
+// against another.
 type id struct {
-	// realm is the instance, and the definition of the limit.
-	realm     uint64
+	// namespace is the hash of the instance XOR that of the limit's definition.
+	namespace uint64
 	name, key string
 	quota     quota
 }
 
-// newID returns that of a check within the realm of an instance.
-func newID(realm uint64, c *policy.LimitCheck, q *quota) id {
-	return id{realm: realm ^ c.Definition, name: c.Name, key: c.Key, quota: *q}
+// newID returns the id of a check in the namespace of an instance.
+func newID(namespace uint64, c *policy.LimitCheck, q *quota) id {
+	return id{namespace: namespace ^ c.Definition, name: c.Name, key: c.Key, quota: *q}
 }
 
-// realmOf is the realm of an instance. Instances are few, and nobody who sends
-// requests chooses them.
-func realmOf(instance string) uint64 {
+// namespaceOf returns the namespace of an instance, 64 bits of a hash: instances are
+// few, and clients cannot choose them.
+func namespaceOf(instance string) uint64 {
 	if instance == "" {
 		return 0
 	}
@@ -36,8 +36,8 @@ func realmOf(instance string) uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// hash is that of the key alone: all else is of few kinds, and is told apart by
-// comparing.
+// hash returns the hash of the key alone: the other parts have few values, which
+// comparing tells apart.
 func (i *id) hash(seed maphash.Seed) uint64 {
 	return maphash.String(seed, i.key)
 }
@@ -49,47 +49,46 @@ const none int32 = 0
 type entry struct {
 	id
 	counter
-	// chain is the next entry whose hash has the same head, or the next free one.
+	// chain is the next entry of the same hash bucket, or the next free one.
 	chain int32
 	// older and newer are the neighbours in the order of use of an entry that
 	// has quota left.
 	older, newer int32
-	// rank is the place among the limited entries, counted from 1; 0 of one
-	// that has quota left.
+	// rank is the index in the heap of limited entries plus 1; 0 for an entry that has
+	// quota left.
 	rank int32
 }
 
-// shard is a hash table of at most maxKeys entries that knows which to forget.
+// shard is a hash table of at most maxKeys entries that knows which to evict.
 type shard struct {
 	seed    maphash.Seed
 	maxKeys int
 
 	mu sync.Mutex
-	passage
-	// entries are addressed by slot; that of none is not used.
+	monotonic
+	// entries are indexed by slot; slot 0 (none) is not used.
 	entries []entry
-	// heads are the first entries of the chains; their number is a power of two.
+	// heads are the first entries of the hash buckets; their number is a power of two.
 	heads []int32
-	// free is the first of the slots that hold nothing, and held how many hold
-	// something.
+	// free is the first free slot, and held how many are in use.
 	free, held int32
-	// hand is the slot the next sweep starts from, and turn counts up to it.
-	hand int32
-	turn uint32
+	// swept is the last slot that a sweep checked, and calls counts up to the next sweep.
+	swept int32
+	calls uint32
 	recent
 	limited
 }
 
-// find returns the slot of an entry, or none. The parts of an id come one by one,
-// for making one takes longer than finding it.
-func (s *shard) find(realm uint64, name, key string, q *quota, hash uint64) int32 {
+// find returns the slot of an entry, or none. It takes the parts of an id one by one,
+// since making an id takes longer than the search.
+func (s *shard) find(namespace uint64, name, key string, q *quota, hash uint64) int32 {
 	if len(s.heads) == 0 {
 		return none
 	}
 	slot := s.heads[s.head(hash)]
 	for slot != none {
 		e := &s.entries[slot]
-		if e.quota == *q && e.realm == realm && e.key == key && e.name == name {
+		if e.quota == *q && e.namespace == namespace && e.key == key && e.name == name {
 			break
 		}
 		slot = e.chain
@@ -97,10 +96,10 @@ func (s *shard) find(realm uint64, name, key string, q *quota, hash uint64) int3
 	return slot
 }
 
-// insert makes an entry that has nothing counted. The key is copied, for it may
-// be a part of something large.
+// insert adds an entry that has counted nothing. The key is copied, since it may be a
+// substring of a larger string.
 func (s *shard) insert(id id, hash uint64) int32 {
-	slot := s.vacant()
+	slot := s.freeSlot()
 	e := &s.entries[slot]
 	e.id = id
 	e.key = strings.Clone(id.key)
@@ -111,9 +110,9 @@ func (s *shard) insert(id id, hash uint64) int32 {
 	return slot
 }
 
-// vacant takes a free slot, or makes one: by growing, and where that is not
-// allowed by forgetting the entry that matters least.
-func (s *shard) vacant() int32 {
+// freeSlot returns a free slot. Where there is none it grows the table, or at maxKeys
+// evicts the victim.
+func (s *shard) freeSlot() int32 {
 	if s.free == none && len(s.entries) == cap(s.entries) && len(s.entries) <= s.maxKeys {
 		s.grow()
 	}
@@ -122,7 +121,7 @@ func (s *shard) vacant() int32 {
 		return int32(len(s.entries) - 1)
 	}
 	if s.free == none {
-		s.remove(s.least())
+		s.remove(s.victim())
 	}
 	slot := s.free
 	s.free = s.entries[slot].chain
@@ -130,17 +129,18 @@ func (s *shard) vacant() int32 {
 	return slot
 }
 
-// least returns the entry to forget: the one with quota left that has been idle
-// longest; where there is none, the limited one that is soonest free.
-func (s *shard) least() int32 {
+// victim returns the entry to evict: the least recently used one with quota left; where
+// there is none, the limited one that is allowed again soonest.
+func (s *shard) victim() int32 {
 	if s.oldest != none {
 		return s.oldest
 	}
 	return s.limited[0].slot
 }
 
-// place files an entry by whether it must wait.
-func (s *shard) place(slot int32, t, wait int64) {
+// reorder moves an entry to the limited ones if it must wait, or else to the recent
+// ones, as the newest.
+func (s *shard) reorder(slot int32, t, wait int64) {
 	limited := s.entries[slot].rank != 0
 	switch {
 	case wait > 0 && limited:
@@ -157,34 +157,33 @@ func (s *shard) place(slot int32, t, wait int64) {
 	}
 }
 
-// sweepEvery is after how many calls as many entries are looked at together,
-// which lie side by side.
+// sweepEvery is after how many calls a sweep checks as many adjacent entries.
 const sweepEvery = 8
 
-// sweep looks at a few entries: those that were limited and are free again by
-// now, and at times the next in the table, which go if their quota is whole.
+// sweep checks a few entries: limited ones that are allowed again by now, and every
+// sweepEvery calls the next of the table, which are removed if their quota is unused.
 func (s *shard) sweep(t int64) {
 	for range 2 {
 		if len(s.limited) == 0 || s.limited[0].until > t {
 			break
 		}
-		s.place(s.limited[0].slot, t, 0)
+		s.reorder(s.limited[0].slot, t, 0)
 	}
-	if s.turn++; s.turn%sweepEvery != 0 {
+	if s.calls++; s.calls%sweepEvery != 0 {
 		return
 	}
 	for range min(sweepEvery, len(s.entries)-1) {
-		s.hand++
-		if int(s.hand) >= len(s.entries) {
-			s.hand = none + 1
+		s.swept++
+		if int(s.swept) >= len(s.entries) {
+			s.swept = none + 1
 		}
-		if e := &s.entries[s.hand]; e.quota.kind != 0 && e.whole(&e.quota, t) {
-			s.remove(s.hand)
+		if e := &s.entries[s.swept]; e.quota.kind != 0 && e.unused(&e.quota, t) {
+			s.remove(s.swept)
 		}
 	}
 }
 
-// remove forgets an entry and frees its slot.
+// remove removes an entry and frees its slot.
 func (s *shard) remove(slot int32) {
 	e := &s.entries[slot]
 	link := &s.heads[s.head(e.id.hash(s.seed))]

@@ -186,7 +186,7 @@ func (s *shard) check(t testing.TB) int {
 			continue
 		}
 		live++
-		if slot := s.find(e.realm, e.name, e.key, &e.quota, e.id.hash(s.seed)); slot != int32(i) {
+		if slot := s.find(e.namespace, e.name, e.key, &e.quota, e.id.hash(s.seed)); slot != int32(i) {
 			t.Errorf("the entry in slot %d is found in %d", i, slot)
 		}
 		if e.rank != 0 {

@@ -9,35 +9,36 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Show tells what check would be told of an instance's counts, without counting
-// it. What processes hold in slices counts as used.
+// Show returns the result that check would have for an instance, without counting it.
+// What processes hold in leased slices counts as used. It returns an error if check is
+// invalid or the store does not answer within the budget.
 func (r *Redis) Show(ctx context.Context, instance string, check policy.LimitCheck) (policy.LimitResult, error) {
-	id, err := identify(instance, &check)
+	id, err := idOfCheck(instance, &check)
 	if err != nil {
 		return policy.LimitResult{}, err
 	}
 	key, bucket := storeKey(r.prefix, &id)
 	c := &call{requests: []request{newRequest(key, &id, 0, 0, time.Now().UnixNano())}}
-	if err := r.lanes[bucket%len(r.lanes)].do(ctx, c, r.budget); err != nil {
+	if err := r.batchers[bucket%len(r.batchers)].do(ctx, c, r.budget); err != nil {
 		return policy.LimitResult{}, fmt.Errorf("ratelimit: limit %q: %w", check.Name, err)
 	}
-	heard := c.requests[0].counter
-	a := heard.peek(&id.quota, 0, int64(check.Cost))
+	observed := c.requests[0].counter
+	a := observed.peek(&id.quota, 0, int64(check.Cost))
 	var result policy.LimitResult
 	a.write(&result, &check, &id.quota)
 	return result, nil
 }
 
-// Reset forgets everything that an instance counted against the key and the quota
-// of check, in the store and here. Other processes that remember a refusal do so
-// for five seconds more, and may spend what they hold in slices.
+// Reset deletes the counts of an instance for the key and the quota of check, in the
+// store and in this process. Other processes may deny the key for up to five seconds
+// more, and may spend what they hold in leased slices.
 func (r *Redis) Reset(ctx context.Context, instance string, check policy.LimitCheck) error {
-	id, err := identify(instance, &check)
+	id, err := idOfCheck(instance, &check)
 	if err != nil {
 		return err
 	}
 	key, _ := storeKey(r.prefix, &id)
-	r.known.reset(&id)
+	r.replica.reset(&id)
 	r.fallback.reset(&id)
 	if err := r.client.Del(ctx, key).Err(); err != nil {
 		return fmt.Errorf("ratelimit: limit %q: resetting: %w", check.Name, err)
@@ -45,8 +46,8 @@ func (r *Redis) Reset(ctx context.Context, instance string, check policy.LimitCh
 	return nil
 }
 
-// identify returns what the store counts check as.
-func identify(instance string, check *policy.LimitCheck) (id, error) {
+// idOfCheck returns the id by which the store counts check.
+func idOfCheck(instance string, check *policy.LimitCheck) (id, error) {
 	q, err := newQuota(check)
 	switch {
 	case err != nil:
@@ -56,23 +57,23 @@ func identify(instance string, check *policy.LimitCheck) (id, error) {
 	case check.Consistency == policy.Leased:
 		q.lease()
 	}
-	return newID(realmOf(instance), check, &q), nil
+	return newID(namespaceOf(instance), check, &q), nil
 }
 
-func (k *known) reset(id *id) {
-	s := k.shard(id)
+func (r *replica) reset(id *id) {
+	s := r.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.facts, *id)
+	delete(s.keys, *id)
 }
 
-// reset forgets a key.
+// reset removes a key.
 func (m *Memory) reset(id *id) {
 	hash := id.hash(m.seed)
 	s := &m.shards[hash>>m.shift]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slot := s.find(id.realm, id.name, id.key, &id.quota, hash); slot != none {
+	if slot := s.find(id.namespace, id.name, id.key, &id.quota, hash); slot != none {
 		s.remove(slot)
 	}
 }

@@ -2,51 +2,50 @@ package ratelimit
 
 import "sync/atomic"
 
-// LimitStats counts what became of the checks of one limit. A check counts once,
-// whatever its cost.
+// LimitStats counts the checks of one limit. A check counts once, whatever its cost.
 type LimitStats struct {
-	// Checked and Refused are all checks, and those that were refused.
+	// Checked counts all checks, and Refused those that were denied.
 	Checked, Refused uint64
-	// Local are the checks that were answered without asking the store, Answered
+	// Local counts the checks that were decided without asking the store, Answered
 	// those that the store answered, and StoreErrors those that it did not.
 	Local, Answered, StoreErrors uint64
-	// Leases is how many slices were taken, and Returned how much of them was
-	// given back, in units of cost.
+	// Leases counts the slices that were taken, and Returned what was returned of them,
+	// in units of cost.
 	Leases, Returned uint64
 }
 
-// Stats are the counts of a [Redis] since it was made.
+// Stats are the counts of a [Redis] since it was made, for metrics.
 type Stats struct {
-	// Limits is by the names of the limits.
+	// Limits has the counts by the name of the limit. Names beyond the first 1000 of a
+	// shard count under "".
 	Limits map[string]LimitStats
-	// RoundTrips is how many calls were sent to the store, Requests how many
-	// checks they carried and parts of slices that were given back, and Failures
-	// how many of the calls failed.
+	// RoundTrips counts the calls to the store, Requests the checks and returned parts of
+	// slices in them, and Failures the calls that failed.
 	RoundTrips, Requests, Failures uint64
-	// OpenBreakers is how many parts of the store are not asked at present, of
-	// Breakers: one of a server, sixteen of a cluster.
+	// Breakers is how many circuit breakers there are, one for a server and sixteen for a
+	// cluster, and OpenBreakers how many of them are open, so that the store is not asked.
 	OpenBreakers, Breakers int
 }
 
-// Stats returns the counts.
+// Stats returns the counts so far.
 func (r *Redis) Stats() Stats {
 	stats := Stats{
 		Limits:     make(map[string]LimitStats),
-		RoundTrips: r.counts.trips.Load(), Requests: r.counts.requests.Load(), Failures: r.counts.failures.Load(),
-		Breakers: len(r.lanes),
+		RoundTrips: r.counts.roundTrips.Load(), Requests: r.counts.requests.Load(), Failures: r.counts.failures.Load(),
+		Breakers: len(r.batchers),
 	}
-	for _, l := range r.lanes {
-		if l.open.Load() {
+	for _, b := range r.batchers {
+		if b.open.Load() {
 			stats.OpenBreakers++
 		}
 	}
-	for i := range r.known.shards {
-		r.known.shards[i].addStats(stats.Limits)
+	for i := range r.replica.shards {
+		r.replica.shards[i].addStats(stats.Limits)
 	}
 	return stats
 }
 
-func (s *knownShard) addStats(limits map[string]LimitStats) {
+func (s *replicaShard) addStats(limits map[string]LimitStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, c := range s.limits {
@@ -62,14 +61,14 @@ func (s *knownShard) addStats(limits map[string]LimitStats) {
 	}
 }
 
-// storeCounts are the counts that belong to no limit.
+// storeCounts are the counts of calls to the store.
 type storeCounts struct {
-	trips, requests, failures atomic.Uint64
+	roundTrips, requests, failures atomic.Uint64
 }
 
-// trip counts a call to the store.
-func (c *storeCounts) trip(calls []*call) {
-	c.trips.Add(1)
+// addCall counts one call to the store.
+func (c *storeCounts) addCall(calls []*call) {
+	c.roundTrips.Add(1)
 	for _, one := range calls {
 		c.requests.Add(uint64(len(one.requests)))
 	}

@@ -5,73 +5,74 @@ import (
 	"time"
 )
 
-// sweepSlices sees to it that slices that nobody spends are given back, as long
-// as there are any.
-func (r *Redis) sweepSlices() {
-	if r.instants || !r.known.slices.Load() || !r.sweeping.CompareAndSwap(false, true) {
+// startSweep returns unused slices to the store in the background, as long as there are
+// any slices.
+func (r *Redis) startSweep() {
+	if r.callerTime || !r.replica.hasSlices.Load() || !r.sweeping.CompareAndSwap(false, true) {
 		return
 	}
 	r.background(func() {
 		defer r.sweeping.Store(false)
 		ticker := time.NewTicker(sweepInterval)
 		defer ticker.Stop()
-		for r.known.slices.Load() {
+		for r.replica.hasSlices.Load() {
 			select {
 			case <-r.ctx.Done():
 				return
 			case now := <-ticker.C:
 				t, _ := r.fallback.clock.read(now)
-				r.giveBack(r.known.trim(t, false))
+				r.refundToStore(r.replica.trim(t, false))
 			}
 		}
 	})
 }
 
-// giveBack returns parts of slices to the store. What does not get there lapses.
-func (r *Redis) giveBack(parts []part) {
-	calls := make([]call, len(r.lanes))
-	flush := func(lane int) {
-		if c := &calls[lane]; len(c.requests) > 0 {
-			// A call of its own, for the lane may keep it.
-			r.lanes[lane].do(context.Background(), &call{requests: c.requests}, r.budget)
+// refundToStore returns parts of slices to the store. What does not arrive expires with
+// its window.
+func (r *Redis) refundToStore(refunds []refund) {
+	calls := make([]call, len(r.batchers))
+	flush := func(index int) {
+		if c := &calls[index]; len(c.requests) > 0 {
+			// A call of its own, since the batcher may still use it afterwards.
+			r.batchers[index].do(context.Background(), &call{requests: c.requests}, r.budget)
 			c.requests = nil
 		}
 	}
-	for _, p := range parts {
+	for _, p := range refunds {
 		key, bucket := storeKey(r.prefix, &p.id)
-		lane := bucket % len(r.lanes)
-		calls[lane].requests = append(calls[lane].requests, request{
+		index := bucket % len(r.batchers)
+		calls[index].requests = append(calls[index].requests, request{
 			key: key, cost: p.amount, at: p.at,
-			quota: scriptQuota{kind: p.id.quota.kind + gift, capacity: p.start.seconds, period: p.id.quota.period, nanos: p.start.nanos},
+			quota: scriptQuota{kind: p.id.quota.kind + refundFlag, capacity: p.start.seconds, period: p.id.quota.period, nanos: p.start.nanos},
 		})
-		if len(calls[lane].requests) == maxBatch {
-			flush(lane)
+		if len(calls[index].requests) == maxBatch {
+			flush(index)
 		}
 	}
-	for lane := range calls {
-		flush(lane)
+	for index := range calls {
+		flush(index)
 	}
 }
 
-// part of a slice, to be given back to the window it was counted in.
-type part struct {
+// refund is a part of a slice that is returned to the window in which it was counted.
+type refund struct {
 	id     id
 	amount int64
-	start  instant
+	start  storeTime
 	at     int64
 }
 
-// trim takes from all slices what is not about to be spent, or everything, and
-// forgets what is of no more use. What is left of a bucket's slice just lapses,
-// for the bucket has filled up meanwhile.
-func (k *known) trim(t int64, everything bool) []part {
-	var parts []part
+// trim takes what will not be spent soon, or everything, from all slices, and evicts
+// idle keys. It returns the refunds. There are none for buckets, which have been refilled
+// meanwhile.
+func (r *replica) trim(t int64, everything bool) []refund {
+	var refunds []refund
 	held := false
-	for i := range k.shards {
-		s := &k.shards[i]
+	for i := range r.shards {
+		s := &r.shards[i]
 		s.mu.Lock()
 		now := s.advance(t, true)
-		for id, f := range s.facts {
+		for id, f := range s.keys {
 			back := f.slice.trim(now)
 			if everything && now < f.slice.until {
 				back += f.slice.left
@@ -79,15 +80,15 @@ func (k *known) trim(t int64, everything bool) []part {
 			}
 			if back > 0 && id.quota.kind != tokenBucket {
 				f.counts.Returned += uint64(back)
-				parts = append(parts, part{id, back, f.slice.start, now})
+				refunds = append(refunds, refund{id, back, f.slice.start, now})
 			}
 			if f.idle(now) {
-				delete(s.facts, id)
+				delete(s.keys, id)
 			}
 			held = held || f.slice.left > 0
 		}
 		s.mu.Unlock()
 	}
-	k.slices.Store(held)
-	return parts
+	r.hasSlices.Store(held)
+	return refunds
 }

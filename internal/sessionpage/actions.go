@@ -12,95 +12,96 @@ import (
 )
 
 const (
-	// atOnce bounds the calls to Clerk that one request has under way.
-	atOnce = 8
-	// maxRounds bounds how often sessions are listed while all of them are
-	// ended: so many that they fill more than one answer.
+	// maxConcurrent bounds the concurrent calls to Clerk of one request.
+	maxConcurrent = 8
+	// maxRounds bounds how often sessions are listed while all of them are ended, where
+	// there are more than one answer holds.
 	maxRounds = 4
 )
 
-// errEdge: Clerk has ended the session, and this edge could not be told.
+// errEdge is the error where Clerk has ended the session, but revoking it at this edge
+// has failed.
 var errEdge = errors.New("the edge could not be told that the session has ended")
 
-// list answers with the sessions of whoever asks.
-func list(ctx context.Context, v *visit) {
-	found, more, err := v.clerk.list(ctx, v.who.UserID)
+// list answers with the sessions of the user.
+func list(ctx context.Context, q *pageRequest) {
+	found, more, err := q.clerk.list(ctx, q.principal.UserID)
 	if err != nil {
-		v.fail(err, nil)
+		q.answerError(err, nil)
 		return
 	}
-	v.show(Listing{Sessions: describe(found, v.who.SessionID), More: more, AccountChooserURL: v.chooserFor(v.r)})
+	q.answerList(Listing{Sessions: describe(found, q.principal.SessionID), More: more, AccountChooserURL: q.chooserWithReturn(q.r)})
 }
 
-// revoke ends one session, which must belong to whoever asks.
-func revoke(ctx context.Context, v *visit, id string) {
-	if err := v.clerk.own(ctx, v.who.UserID, id); err != nil {
-		v.fail(err, nil)
+// revoke ends one session, which must be one of the user's.
+func revoke(ctx context.Context, q *pageRequest, id string) {
+	if err := q.clerk.checkOwner(ctx, q.principal.UserID, id); err != nil {
+		q.answerError(err, nil)
 		return
 	}
-	if err := v.end(ctx, id); err != nil {
-		v.fail(err, nil)
+	if err := q.endSession(ctx, id); err != nil {
+		q.answerError(err, nil)
 		return
 	}
-	if id == v.who.SessionID {
-		v.leave([]string{id})
+	if id == q.principal.SessionID {
+		q.answerSignedOut([]string{id})
 		return
 	}
-	v.done([]string{id})
+	q.answerEnded([]string{id})
 }
 
 // signOut ends the session of the request.
-func signOut(ctx context.Context, v *visit) {
-	id := v.who.SessionID
-	if err := v.end(ctx, id); err != nil {
-		v.fail(err, nil)
+func signOut(ctx context.Context, q *pageRequest) {
+	id := q.principal.SessionID
+	if err := q.endSession(ctx, id); err != nil {
+		q.answerError(err, nil)
 		return
 	}
-	v.leave([]string{id})
+	q.answerSignedOut([]string{id})
 }
 
-// signOutEverywhere ends all sessions of whoever asks, their own last: should
-// anything fail, they are still here to try again.
-func signOutEverywhere(ctx context.Context, v *visit) {
+// signOutEverywhere ends all sessions of the user, that of the request last: if a call
+// fails, the user is still signed in and can try again.
+func signOutEverywhere(ctx context.Context, q *pageRequest) {
 	var ended []string
 	for range maxRounds {
-		found, more, err := v.clerk.list(ctx, v.who.UserID)
+		found, more, err := q.clerk.list(ctx, q.principal.UserID)
 		if err != nil {
-			v.fail(err, ended)
+			q.answerError(err, ended)
 			return
 		}
 		var others []string
 		for _, s := range found {
-			if s.ID != v.who.SessionID && !slices.Contains(ended, s.ID) {
+			if s.ID != q.principal.SessionID && !slices.Contains(ended, s.ID) {
 				others = append(others, s.ID)
 			}
 		}
-		gone, err := v.endAll(ctx, others)
+		gone, err := q.endSessions(ctx, others)
 		if ended = append(ended, gone...); err != nil {
-			v.fail(err, ended)
+			q.answerError(err, ended)
 			return
 		}
 		if !more {
 			break
 		}
 	}
-	if err := v.end(ctx, v.who.SessionID); err != nil {
-		v.fail(err, ended)
+	if err := q.endSession(ctx, q.principal.SessionID); err != nil {
+		q.answerError(err, ended)
 		return
 	}
-	v.leave(append(ended, v.who.SessionID))
+	q.answerSignedOut(append(ended, q.principal.SessionID))
 }
 
-// endAll ends sessions, a few at once, and returns those that ended, in the
-// order given.
-func (v *visit) endAll(ctx context.Context, ids []string) ([]string, error) {
+// endSessions ends sessions, a few concurrently, and returns those that have ended, in
+// the given order.
+func (q *pageRequest) endSessions(ctx context.Context, ids []string) ([]string, error) {
 	var group errgroup.Group
-	group.SetLimit(atOnce)
+	group.SetLimit(maxConcurrent)
 	var mu sync.Mutex
 	failed := map[string]bool{}
 	for _, id := range ids {
 		group.Go(func() error {
-			err := v.end(ctx, id)
+			err := q.endSession(ctx, id)
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -113,51 +114,51 @@ func (v *visit) endAll(ctx context.Context, ids []string) ([]string, error) {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return failed[id] }), err
 }
 
-// end ends a session at Clerk, and then at this edge: where Clerk refuses,
+// endSession ends a session at Clerk, and then at this edge: if Clerk returns an error,
 // nothing has changed.
-func (v *visit) end(ctx context.Context, id string) error {
-	if err := v.clerk.revoke(ctx, id); err != nil {
+func (q *pageRequest) endSession(ctx context.Context, id string) error {
+	if err := q.clerk.revoke(ctx, id); err != nil {
 		return err
 	}
-	v.options.Logger.Info("session ended by its user", "user_id", v.who.UserID, "session_id", id, "by_session_id", v.who.SessionID)
-	if v.options.Revoker == nil {
+	q.options.Logger.Info("session ended by its user", "user_id", q.principal.UserID, "session_id", id, "by_session_id", q.principal.SessionID)
+	if q.options.Revoker == nil {
 		return nil
 	}
-	if err := v.options.Revoker.RevokeSession(ctx, id); err != nil {
+	if err := q.options.Revoker.RevokeSession(ctx, id); err != nil {
 		return fmt.Errorf("%w: %w", errEdge, err)
 	}
 	return nil
 }
 
-// done answers that others of one's sessions have ended.
-func (v *visit) done(ids []string) {
-	if !v.page {
-		v.writeJSON(http.StatusOK, Ended{Revoked: ids})
+// answerEnded answers that other sessions of the user have ended.
+func (q *pageRequest) answerEnded(ids []string) {
+	if !q.html {
+		q.writeJSON(http.StatusOK, Ended{Revoked: ids})
 		return
 	}
-	v.redirect(v.prefix + "?done=" + doneRevoked)
+	q.redirect(q.prefix + "?done=" + doneRevoked)
 }
 
-// leave answers that the session of the request has ended, and takes its
-// cookies and pages away.
-func (v *visit) leave(ids []string) {
-	v.clearCookies()
-	v.forgetPages()
-	if !v.page {
-		v.writeJSON(http.StatusOK, Ended{Revoked: ids, SignedOut: true})
+// answerSignedOut answers that the session of the request has ended. It clears the
+// cookies and the pages that the browser has cached.
+func (q *pageRequest) answerSignedOut(ids []string) {
+	q.clearCookies()
+	q.invalidateBackCache()
+	if !q.html {
+		q.writeJSON(http.StatusOK, Ended{Revoked: ids, SignedOut: true})
 		return
 	}
-	if v.options.SignedOutURL != "" {
-		v.redirect(v.options.SignedOutURL)
+	if q.options.SignedOutURL != "" {
+		q.redirect(q.options.SignedOutURL)
 		return
 	}
-	v.redirect(v.prefix + "/signed-out")
+	q.redirect(q.prefix + "/signed-out")
 }
 
-// redirect sends a browser on with GET. The target is always ours: nothing in a
-// request names one.
-func (v *visit) redirect(to string) {
-	v.keepPrivate()
-	v.w.Header().Set("Location", to)
-	v.w.WriteHeader(http.StatusSeeOther)
+// redirect answers 303, on which browsers send a GET. The target comes from the
+// configuration, never from the request.
+func (q *pageRequest) redirect(to string) {
+	q.setPrivateHeaders()
+	q.w.Header().Set("Location", to)
+	q.w.WriteHeader(http.StatusSeeOther)
 }

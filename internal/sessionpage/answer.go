@@ -12,8 +12,8 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// problem is an answer that something is wrong: problem details (RFC 9457) with
-// an error string and a stable reason, as the policy's own.
+// problem is an error response: problem details (RFC 9457) with an error string and a
+// stable reason, as those of the policy.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -21,7 +21,7 @@ type problem struct {
 	Detail string `json:"detail"`
 	Error  string `json:"error"`
 	Reason string `json:"reason"`
-	// Revoked are the sessions that have ended all the same.
+	// Revoked are the sessions that have ended before the error.
 	Revoked []string `json:"revoked,omitempty"`
 }
 
@@ -31,79 +31,79 @@ func newProblem(status int, reason, detail string) problem {
 		Error: strings.ReplaceAll(strings.ToLower(title), " ", "_")}
 }
 
-// problemOf is the answer that the policy has for a reason.
+// problemOf returns the policy's problem for a reason.
 func problemOf(reason policy.Reason) problem {
 	return newProblem(reason.Status(), string(reason), reason.Detail())
 }
 
-// The problems that the policy has no word for.
+// The problems for which the policy has no reason.
 var (
 	methodNotAllowed = newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "This address does not take this method.")
 	crossOrigin      = newProblem(http.StatusForbidden, "cross-origin-request", "This request comes from another site, so nothing was changed.")
 	noSession        = newProblem(http.StatusNotFound, "session-not-found", "You have no such session.")
-	clerkAway        = newProblem(http.StatusServiceUnavailable, string(policy.ReasonClerkUnavailable), "Clerk cannot be reached right now. Try again in a moment.")
+	clerkUnavailable = newProblem(http.StatusServiceUnavailable, string(policy.ReasonClerkUnavailable), "Clerk cannot be reached right now. Try again in a moment.")
 	clerkRefused     = newProblem(http.StatusBadGateway, "clerk-refused", "Clerk did not do what was asked. Try again, or ask whoever runs this site.")
-	edgeAway         = newProblem(http.StatusServiceUnavailable, "revocation-unavailable",
+	edgeUnavailable  = newProblem(http.StatusServiceUnavailable, "revocation-unavailable",
 		"The session has ended at Clerk, but this site could not be told: it may go on working here for about a minute. Try again to be sure.")
 )
 
-// fail answers an error, and logs it. Sessions that ended all the same are
-// named.
-func (v *visit) fail(err error, ended []string) {
-	p := clerkAway
+// answerError answers with the problem of an error. It logs those with status 500 and
+// above. ended are the sessions that have ended before the error.
+func (q *pageRequest) answerError(err error, ended []string) {
+	p := clerkUnavailable
 	switch {
 	case errors.Is(err, errNotFound):
 		p = noSession
 	case errors.Is(err, errEdge):
-		p = edgeAway
+		p = edgeUnavailable
 	case errors.Is(err, errRefused):
 		p = clerkRefused
 	}
 	if p.Status >= http.StatusInternalServerError {
-		v.options.Logger.Error("session page", "reason", p.Reason, "error", err, "user_id", v.who.UserID)
+		q.options.Logger.Error("session page", "reason", p.Reason, "error", err, "user_id", q.principal.UserID)
 	}
 	p.Revoked = ended
-	v.refuse(p)
+	q.answerProblem(p)
 }
 
-// refuse answers with a problem.
-func (v *visit) refuse(p problem) {
+// answerProblem answers with a problem, as HTML or JSON.
+func (q *pageRequest) answerProblem(p problem) {
 	if p.Status == http.StatusServiceUnavailable {
-		v.w.Header().Set("Retry-After", "5")
+		q.w.Header().Set("Retry-After", "5")
 	}
-	if v.page {
-		v.writePage(p.Status, "problem", p)
+	if q.html {
+		q.writePage(p.Status, "problem", p)
 		return
 	}
-	v.write(p.Status, "application/problem+json", p)
+	q.write(p.Status, "application/problem+json", p)
 }
 
-func (v *visit) writeJSON(status int, body any) { v.write(status, "application/json", body) }
+func (q *pageRequest) writeJSON(status int, body any) { q.write(status, "application/json", body) }
 
-func (v *visit) write(status int, contentType string, body any) {
-	v.keepPrivate()
-	v.w.Header().Set("Content-Type", contentType)
-	v.w.WriteHeader(status)
-	if v.r.Method != http.MethodHead {
-		_ = json.NewEncoder(v.w).Encode(body) // the client may be gone
+func (q *pageRequest) write(status int, contentType string, body any) {
+	q.setPrivateHeaders()
+	q.w.Header().Set("Content-Type", contentType)
+	q.w.WriteHeader(status)
+	if q.r.Method != http.MethodHead {
+		_ = json.NewEncoder(q.w).Encode(body) // the client may be gone
 	}
 }
 
-// keepPrivate keeps an answer out of caches and frames: it is for one person.
-func (v *visit) keepPrivate() {
-	header := v.w.Header()
+// setPrivateHeaders sets the headers that keep a response out of caches and frames.
+func (q *pageRequest) setPrivateHeaders() {
+	header := q.w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Vary", "Accept, Authorization, Cookie")
-	header.Set("Content-Security-Policy", v.security)
+	header.Set("Content-Security-Policy", q.csp)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 }
 
-// maxAccept bounds the Accept field that is negotiated on, in bytes.
+// maxAccept bounds the Accept field for content negotiation, in bytes.
 const maxAccept = 1024
 
-// wantsPage reports whether an answer is for people: by Accept, and where that
-// minds nothing, by whether a form was sent.
+// wantsPage reports whether the response is HTML: by Accept, or where that accepts
+// everything, if a form was sent.
 func wantsPage(r *http.Request) bool {
 	accept := r.Header.Get("Accept")
 	if accept == "" || accept == "*/*" || len(accept) > maxAccept {

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	actionTimeout = 25 * time.Second // one request to the page, with all its calls to Clerk
-	pageSize      = 500              // sessions in one answer, the most that Clerk gives
+	actionTimeout = 25 * time.Second // of one request to the page, with all its calls to Clerk
+	pageSize      = 500              // sessions in one answer, Clerk's maximum
 )
 
 var (
@@ -24,8 +24,8 @@ var (
 	errRefused     = errors.New("it refused, or its answer makes no sense")
 )
 
-// backend is the part of Clerk's Backend API that the page calls. Its errors are
-// the three above, wrapped; none carries text of an answer.
+// backend is the part of Clerk's Backend API that the page calls. Its errors wrap one of
+// the three above; none contains text of Clerk's answer.
 type backend struct {
 	sessions *sessions.Client
 }
@@ -41,18 +41,18 @@ func newBackend(o *Options) (*backend, error) {
 	return &backend{client}, nil
 }
 
-// liveStatuses are those of sessions that a browser can still use.
+// liveStatuses are the statuses of sessions that a browser can still use.
 var liveStatuses = []string{"active", "pending"}
 
-// list returns the live sessions of a user, and whether there are more than one
-// answer holds. Whatever Clerk says of other users is left out.
+// list returns the live sessions of a user, and whether there are more than one answer
+// holds. Sessions of other users in the answer are left out.
 func (b *backend) list(ctx context.Context, userID string) (live []*clerk.Session, more bool, err error) {
 	for _, status := range liveStatuses {
 		params := &sessions.ListParams{UserID: &userID, Status: &status}
 		params.Limit = new(int64(pageSize))
 		answer, err := b.sessions.List(ctx, params)
 		if err != nil {
-			return nil, false, plain(ctx, "listing sessions", err)
+			return nil, false, classify(ctx, "listing sessions", err)
 		}
 		for _, s := range answer.Sessions {
 			if s != nil && s.UserID == userID && s.Status == status && sessionID.MatchString(s.ID) {
@@ -64,26 +64,26 @@ func (b *backend) list(ctx context.Context, userID string) (live []*clerk.Sessio
 	return live, more, nil
 }
 
-// own makes sure that a session is a user's. One of somebody else does not
-// exist.
-func (b *backend) own(ctx context.Context, userID, id string) error {
+// checkOwner returns an error unless the session is the user's: errNotFound for one of
+// another user.
+func (b *backend) checkOwner(ctx context.Context, userID, id string) error {
 	found, err := b.sessions.Get(ctx, id)
 	switch {
 	case err != nil:
-		return plain(ctx, "looking up a session", err)
+		return classify(ctx, "looking up a session", err)
 	case found.ID != id || found.UserID != userID:
 		return errNotFound
 	}
 	return nil
 }
 
-// revoke ends a session. One that has ended already, or that Clerk has
-// forgotten, is no error.
+// revoke ends a session. It returns no error for one that has ended already or that
+// does not exist.
 func (b *backend) revoke(ctx context.Context, id string) error {
 	ended, err := b.sessions.Revoke(ctx, &sessions.RevokeParams{ID: id})
 	switch {
 	case err != nil:
-		err = plain(ctx, "ending a session", err)
+		err = classify(ctx, "ending a session", err)
 		if errors.Is(err, errNotFound) || errors.Is(err, errRefused) && b.hasEnded(ctx, id) {
 			return nil
 		}
@@ -102,8 +102,8 @@ func (b *backend) hasEnded(ctx context.Context, id string) bool {
 
 func isLive(status string) bool { return status == liveStatuses[0] || status == liveStatuses[1] }
 
-// plain tells the kinds of failures apart and drops their text.
-func plain(ctx context.Context, doing string, err error) error {
+// classify returns the kind of an error, without its text.
+func classify(ctx context.Context, doing string, err error) error {
 	kind := errUnavailable
 	if errors.Is(err, session.ErrRedirected) {
 		kind = errRefused

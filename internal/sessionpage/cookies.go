@@ -12,9 +12,9 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// cookieNames are the cookies by which a browser is signed in: each with the
-// instance's suffix and without. Those of other instances on the same domain
-// have other suffixes, and stay.
+// cookieNames returns the names of Clerk's session cookies: each with the instance's
+// suffix and without. Those of other instances on the same domain have other suffixes,
+// and are kept.
 func cookieNames(publishableKey string) []string {
 	suffix := "_" + session.CookieSuffix(strings.TrimSpace(publishableKey))
 	var names []string
@@ -24,41 +24,41 @@ func cookieNames(publishableKey string) []string {
 	return names
 }
 
-// clearCookies has the browser forget that it is signed in. Clerk sets these
-// cookies with Path=/ and SameSite=Lax, the session for the host alone and
-// client_uat for the whole registrable domain; a cookie goes away only by the
-// domain that it was set for, so each is cleared for both.
-func (v *visit) clearCookies() {
+// clearCookies deletes Clerk's session cookies in the browser. Clerk sets them with
+// Path=/ and SameSite=Lax, the session for the host alone and client_uat for the whole
+// registrable domain. A cookie is deleted only by the domain for which it was set, so
+// each is cleared for both.
+func (q *pageRequest) clearCookies() {
 	domains := []string{""}
-	if domain := registrable(v.r.Host); domain != "" {
+	if domain := registrable(q.r.Host); domain != "" {
 		domains = append(domains, domain)
 	}
-	secure := v.secure()
-	for _, name := range v.cookies {
+	secure := q.secure()
+	for _, name := range q.cookies {
 		for _, domain := range domains {
-			http.SetCookie(v.w, &http.Cookie{Name: name, Path: "/", Domain: domain, MaxAge: -1, SameSite: http.SameSiteLaxMode, Secure: secure})
+			http.SetCookie(q.w, &http.Cookie{Name: name, Path: "/", Domain: domain, MaxAge: -1, SameSite: http.SameSiteLaxMode, Secure: secure})
 		}
 	}
 }
 
-// forgetPages has the browser forget the pages that it keeps for its Back button.
-// Chromium keeps even those that are not to be stored, and until a cookie changes
-// that scripts do not see; so one does, to a value that it never had.
-func (v *visit) forgetPages() {
+// invalidateBackCache invalidates the pages in the browser's back/forward cache.
+// Chromium caches even those with no-store, until an HttpOnly cookie changes; so this
+// sets one to a new value.
+func (q *pageRequest) invalidateBackCache() {
 	marker := http.Cookie{Name: "clerkgate-out", Value: rand.Text(), Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	if v.secure() {
+	if q.secure() {
 		marker.Name, marker.Secure = "__Host-"+marker.Name, true
 	}
-	http.SetCookie(v.w, &marker)
+	http.SetCookie(q.w, &marker)
 }
 
-// secure reports whether the browser came by TLS.
-func (v *visit) secure() bool {
-	return v.r.TLS != nil || v.options.Request(v.r).Scheme == "https" || slices.Contains(v.options.Instance.Origins, "https://"+v.r.Host)
+// secure reports whether the browser uses HTTPS.
+func (q *pageRequest) secure() bool {
+	return q.r.TLS != nil || q.options.Request(q.r).Scheme == "https" || slices.Contains(q.options.Instance.Origins, "https://"+q.r.Host)
 }
 
-// registrable is the domain that the host's owner registered: example.com of
-// app.example.com. Addresses and names of one label have none.
+// registrable returns the registrable domain (eTLD+1) of a host: example.com for
+// app.example.com. Addresses and names with one label have none.
 func registrable(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

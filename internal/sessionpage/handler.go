@@ -18,64 +18,65 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// DefaultPrefix is where the page is unless told otherwise.
+// DefaultPrefix is the default path of the page.
 const DefaultPrefix = "/__clerkgate/sessions"
 
-// Revoker ends a session at the edge, before Clerk's webhook says so.
+// Revoker revokes a session at the edge, before Clerk's webhook does.
 type Revoker interface {
-	// RevokeSession returns once no request with a token of the session passes
-	// any more.
+	// RevokeSession returns once no request with a token of the session is allowed any
+	// more. An error means that some may still be allowed.
 	RevokeSession(ctx context.Context, sessionID string) error
 }
 
-// Options are what a [Handler] needs.
+// Options are those of [New].
 type Options struct {
-	// Prefix is the path the page is at. Default: [DefaultPrefix].
+	// Prefix is the path of the page. Default: [DefaultPrefix].
 	Prefix string
-	// Clerk is the instance. Its secret key is required.
+	// Clerk is the Clerk instance. Its secret key is required.
 	Clerk session.Config
-	// Authenticator establishes who is asking. Required.
+	// Authenticator authenticates requests. Required.
 	Authenticator policy.Authenticator
-	// Instance is where to sign in, and the origins of the site.
+	// Instance has the sign-in URL and the origins of the site.
 	Instance policy.Instance
-	// TrustedProxies are believed about scheme and client, as in the policy.
+	// TrustedProxies are the proxies whose headers determine scheme and client, as in
+	// the policy. Default: none.
 	TrustedProxies policy.StringList
-	// Request returns the facts of a request, for hosts that know more of it than
-	// net/http does. Default: [httpgate.Request].
+	// Request converts a request, for hosts that know more of it than net/http.
+	// Default: [httpgate.Request].
 	Request func(*http.Request) *policy.Request
-	// Revocations is asked whether the session of a request has ended. Default:
-	// none has before its token.
+	// Revocations knows which sessions are revoked. Default: none are.
 	Revocations policy.Revocations
-	// Revoker ends sessions at this edge. Default: their tokens end by
-	// themselves.
+	// Revoker revokes ended sessions at this edge. Default: their tokens stay valid
+	// until they expire.
 	Revoker Revoker
 	// Limiter counts requests by user. Default: one in memory.
 	Limiter policy.Limiter
-	// SignedOutURL is where a browser goes once it is signed out: a path of this
-	// site, or an absolute URL. Default: a page of the handler that says so.
+	// SignedOutURL is the redirect after signing out: a path of this site, or an
+	// absolute URL. Default: a page that says that the user is signed out.
 	SignedOutURL string
-	// AccountChooserURL is where people choose among the accounts of their
-	// browser, in the same form. Default: choose below the sign-in page, where
-	// Clerk's sign-in has it.
+	// AccountChooserURL is the page on which users choose among the accounts of their
+	// browser: a path of this site, or an absolute URL. Default: choose below the
+	// sign-in URL, where Clerk's sign-in page has it.
 	AccountChooserURL string
-	// HTTPClient makes the calls to Clerk, or lends its connections to them: see
-	// [session.Client].
+	// HTTPClient makes the connections of the calls to Clerk; see [session.Client].
+	// Default: [http.DefaultClient].
 	HTTPClient *http.Client
-	// Logger hears of sessions that were ended, and of failures. Default: nobody.
+	// Logger logs sessions that were ended, at level info, and failures, at error.
+	// Default: discarded.
 	Logger *slog.Logger
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 }
 
-// Handler is the page. It is safe for concurrent use.
+// Handler is the HTTP handler of the page. It is safe for concurrent use.
 type Handler struct {
 	prefix     string
 	options    Options
-	guard      *policy.Policy
+	policy     *policy.Policy
 	clerk      *backend
 	chooser    string
 	cookies    []string
-	security   string // the Content-Security-Policy
+	csp        string // the Content-Security-Policy
 	protection *http.CrossOriginProtection
 }
 
@@ -84,7 +85,7 @@ var (
 	sessionID   = regexp.MustCompile(`^sess_[A-Za-z0-9]{1,128}$`)
 )
 
-// New returns a handler, or everything that is wrong with its options.
+// New returns a handler. Its error joins all that is invalid in the options.
 func New(o Options) (*Handler, error) {
 	o.Prefix = cmp.Or(strings.TrimRight(o.Prefix, "/"), DefaultPrefix)
 	if o.Logger == nil {
@@ -113,7 +114,7 @@ func New(o Options) (*Handler, error) {
 	if h.clerk, err = newBackend(&o); err != nil {
 		errs = append(errs, err)
 	}
-	if h.guard, err = newGuard(&o); err != nil {
+	if h.policy, err = newPolicy(&o); err != nil {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
@@ -121,49 +122,49 @@ func New(o Options) (*Handler, error) {
 	}
 	h.chooser = chooserURL(&o)
 	h.cookies = cookieNames(o.Clerk.PublishableKey)
-	h.security = contentSecurity(&o)
+	h.csp = contentSecurityPolicy(&o)
 	return h, nil
 }
 
-// Handles reports whether a path, as the client sent it, is one of the page's.
+// Handles reports whether a path, as the client sent it, is the prefix or below it.
 func (h *Handler) Handles(path string) bool {
 	return path == h.prefix || strings.HasPrefix(path, h.prefix+"/")
 }
 
-// visit is one request to the page.
-type visit struct {
+// pageRequest is one request to the page, and its response.
+type pageRequest struct {
 	*Handler
 	w http.ResponseWriter
 	r *http.Request
-	// who is asking: set where the route wants somebody signed in.
-	who *policy.Principal
-	// page: the answer is for people, not for programs.
-	page bool
+	// principal is set where the route requires a signed-in user.
+	principal *policy.Principal
+	// html: the response is HTML, not JSON.
+	html bool
 }
 
-// ServeHTTP answers requests to the page. Others are not found.
+// ServeHTTP answers requests to the page, and 404 for other paths.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &visit{Handler: h, w: w, r: r, page: wantsPage(r)}
+	q := &pageRequest{Handler: h, w: w, r: r, html: wantsPage(r)}
 	route, ok := h.route(r.URL.EscapedPath())
 	switch {
 	case !ok:
-		v.refuse(problemOf(policy.ReasonNotFound))
-	case !route.takes(r.Method):
+		q.answerProblem(problemOf(policy.ReasonNotFound))
+	case !route.allows(r.Method):
 		w.Header().Set("Allow", route.method)
-		v.refuse(methodNotAllowed)
-	case h.protection.Check(r) != nil || refersElsewhere(r):
-		v.refuse(crossOrigin)
-	case route.open || v.enter():
+		q.answerProblem(methodNotAllowed)
+	case h.protection.Check(r) != nil || isCrossOrigin(r):
+		q.answerProblem(crossOrigin)
+	case route.anonymous || q.authorize():
 		ctx, cancel := context.WithTimeout(r.Context(), actionTimeout)
 		defer cancel()
-		route.serve(ctx, v)
+		route.serve(ctx, q)
 	}
 }
 
-// refersElsewhere reports whether the fields by which browsers say where a change
-// comes from contradict each other, or whether one that sends none of them names
-// another site in the field of before.
-func refersElsewhere(r *http.Request) bool {
+// isCrossOrigin reports whether a request that changes something may come from another
+// site, in addition to [http.CrossOriginProtection]: Sec-Fetch-Site or Origin is
+// repeated, or both are missing and Referer names another host.
+func isCrossOrigin(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return false
 	}
@@ -178,21 +179,21 @@ func refersElsewhere(r *http.Request) bool {
 	return len(referers) > 1 || err != nil || !strings.EqualFold(from.Host, r.Host)
 }
 
-// route is what is at one path.
+// route is the handler of one path.
 type route struct {
 	method string
-	// open: nobody needs to be signed in.
-	open  bool
-	serve func(context.Context, *visit)
+	// anonymous: the user need not be signed in.
+	anonymous bool
+	serve     func(context.Context, *pageRequest)
 }
 
-// takes reports whether the route answers to a method.
-func (r route) takes(method string) bool {
+// allows reports whether the route has a method.
+func (r route) allows(method string) bool {
 	return method == r.method || method == http.MethodHead && r.method == http.MethodGet
 }
 
-// route finds the route of an undecoded path. Nothing in the paths of the page
-// needs an escape, so that an escape is a path of something else.
+// route returns the route of an undecoded path. The paths of the page need no percent
+// encoding, so an encoded path has no route.
 func (h *Handler) route(path string) (route, bool) {
 	rest, ok := strings.CutPrefix(path, h.prefix)
 	switch {
@@ -205,11 +206,11 @@ func (h *Handler) route(path string) (route, bool) {
 	case rest == "/sign-out-everywhere":
 		return route{method: http.MethodPost, serve: signOutEverywhere}, true
 	case rest == "/signed-out":
-		return route{method: http.MethodGet, serve: signedOut, open: true}, true
+		return route{method: http.MethodGet, serve: signedOut, anonymous: true}, true
 	}
 	id, ok := strings.CutSuffix(strings.TrimPrefix(rest, "/"), "/revoke")
 	if !ok || !sessionID.MatchString(id) {
 		return route{}, false
 	}
-	return route{method: http.MethodPost, serve: func(ctx context.Context, v *visit) { revoke(ctx, v, id) }}, true
+	return route{method: http.MethodPost, serve: func(ctx context.Context, q *pageRequest) { revoke(ctx, q, id) }}, true
 }

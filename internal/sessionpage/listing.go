@@ -9,26 +9,26 @@ import (
 	"github.com/clerk/clerk-sdk-go/v2"
 )
 
-// Listing is the list of one's sessions, in JSON as on the page.
+// Listing is the list of a user's sessions, for JSON and for the page.
 type Listing struct {
-	// Sessions are those that are live, the current one first, then the most
-	// recently used.
+	// Sessions are the live sessions (status active or pending): the current one first,
+	// then by last activity, latest first.
 	Sessions []Session `json:"sessions"`
-	// More: there are more than Clerk lists at once.
+	// More: there are more than one answer of Clerk holds.
 	More bool `json:"more"`
-	// AccountChooserURL is where to choose among the accounts that are signed in
-	// in this browser; left out where there is no such page.
+	// AccountChooserURL is the page on which to choose among the accounts of this
+	// browser; absent if there is none.
 	AccountChooserURL string `json:"account_chooser_url,omitempty"`
 }
 
-// Session is one of one's sessions. What Clerk does not know is left out.
+// Session is one session of the user. What Clerk does not know is absent.
 type Session struct {
 	ID string `json:"id"`
-	// Current is the session of the request itself.
+	// Current: it is the session of the request itself.
 	Current bool `json:"current"`
 	// Status is active, or pending where signing in is not finished.
 	Status string `json:"status"`
-	// Device is the system, as Clerk names it: Macintosh, Windows, iPhone.
+	// Device is Clerk's device_type: Macintosh, Windows, iPhone.
 	Device         string `json:"device,omitempty"`
 	Mobile         bool   `json:"mobile"`
 	Browser        string `json:"browser,omitempty"`
@@ -36,17 +36,17 @@ type Session struct {
 	IPAddress      string `json:"ip_address,omitempty"`
 	City           string `json:"city,omitempty"`
 	Country        string `json:"country,omitempty"`
-	// Impersonated: somebody else acts as the user in this session.
+	// Impersonated: in this session somebody else acts as the user (actor).
 	Impersonated bool `json:"impersonated"`
-	// The times are in UTC; zero ones are left out.
+	// The times are in UTC; unknown ones are absent.
 	LastActiveAt time.Time `json:"last_active_at,omitzero"`
 	CreatedAt    time.Time `json:"created_at,omitzero"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`
 }
 
-// Ended says what a request has ended.
+// Ended is the response to a request that ended sessions.
 type Ended struct {
-	// Revoked are the ids of the sessions.
+	// Revoked are the IDs of the ended sessions.
 	Revoked []string `json:"revoked"`
 	// SignedOut: the session of the request is among them.
 	SignedOut bool `json:"signed_out"`
@@ -78,7 +78,7 @@ func describe(found []*clerk.Session, current string) []Session {
 	return list
 }
 
-// instant reads a time in Unix milliseconds; zero or less is none.
+// instant converts Unix milliseconds; zero or less is the zero time.
 func instant(ms int64) time.Time {
 	if ms <= 0 {
 		return time.Time{}
@@ -86,7 +86,7 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// text is a text of Clerk's, cut to a length that fits on a page.
+// text returns a text of Clerk's, cut to maxText.
 func text(s *string) string {
 	if s == nil {
 		return ""
@@ -98,7 +98,7 @@ func text(s *string) string {
 	return t
 }
 
-// Name is the session for people: Chrome 126 on Macintosh.
+// Name is the name of the session on the page: Chrome 126 on Macintosh.
 func (s Session) Name() string {
 	browser, device := strings.TrimSpace(s.Browser+" "+majorVersion(s.BrowserVersion)), s.Device
 	if device == "" && s.Mobile {
@@ -112,13 +112,13 @@ func (s Session) Name() string {
 	}
 }
 
-// majorVersion is what people know of a version: 126 of 126.0.6478.
+// majorVersion returns the first part of a version: 126 of 126.0.6478.
 func majorVersion(version string) string {
 	major, _, _ := strings.Cut(version, ".")
 	return major
 }
 
-// Place is where the session was last used, as well as Clerk can tell.
+// Place is where the session was last used: city and country, as far as Clerk knows.
 func (s Session) Place() string {
 	place := s.City
 	if s.City != "" && s.Country != "" {

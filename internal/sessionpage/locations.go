@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// isLocation reports whether a configured text is empty, a path of this site or
-// an absolute URL, and can be read as nothing else.
+// isLocation reports whether a configured value is empty, a path of this site or an
+// absolute URL, without characters that browsers read differently.
 func isLocation(text string) bool {
 	if text == "" || strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//") && !strings.ContainsFunc(text, odd) {
 		return true
 	}
-	_, ok := webOrigin(text)
+	_, ok := originOf(text)
 	return ok
 }
 
 func odd(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }
 
-// webOrigin is the origin of an absolute http or https URL.
-func webOrigin(text string) (string, bool) {
+// originOf returns the origin of an absolute http or https URL.
+func originOf(text string) (string, bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(text, odd) {
 		return "", false
@@ -31,8 +31,8 @@ func webOrigin(text string) (string, bool) {
 	return u.Scheme + "://" + u.Host, true
 }
 
-// chooserURL is the page on which Clerk's sign-in lets people choose among the
-// accounts of their browser.
+// chooserURL returns the page on which users choose among the accounts of their
+// browser: the configured one, or that of Clerk's sign-in page.
 func chooserURL(o *Options) string {
 	if o.AccountChooserURL != "" || o.Instance.SignInURL == "" {
 		return o.AccountChooserURL
@@ -44,9 +44,9 @@ func chooserURL(o *Options) string {
 	return u.JoinPath("choose").String()
 }
 
-// chooserFor is the account chooser with the way back to this page, where the
-// request was made to an origin of the site.
-func (h *Handler) chooserFor(r *http.Request) string {
+// chooserWithReturn returns the account chooser with this page as its redirect_url,
+// if the request was made to an origin of the site.
+func (h *Handler) chooserWithReturn(r *http.Request) string {
 	u, err := url.Parse(h.chooser)
 	if err != nil || h.chooser == "" {
 		return ""

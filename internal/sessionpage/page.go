@@ -23,14 +23,14 @@ var (
 	pages = template.Must(template.New("page").Parse(pageText))
 )
 
-// contentSecurity lets the page do nothing but show its own style and send its
-// forms here. What a form leads to counts as well, so the pages that signing out
-// may end at are named.
-func contentSecurity(o *Options) string {
+// contentSecurityPolicy returns the Content-Security-Policy of the page, which allows
+// only its own style and its own forms. form-action also applies to redirects of a form,
+// so it names the origins to which signing out may redirect.
+func contentSecurityPolicy(o *Options) string {
 	style := sha256.Sum256([]byte(pageStyle))
 	targets := []string{"'self'"}
 	for _, location := range []string{o.SignedOutURL, o.Instance.SignInURL} {
-		if origin, ok := webOrigin(location); ok && !slices.Contains(targets, origin) {
+		if origin, ok := originOf(location); ok && !slices.Contains(targets, origin) {
 			targets = append(targets, origin)
 		}
 	}
@@ -38,63 +38,63 @@ func contentSecurity(o *Options) string {
 		base64.StdEncoding.EncodeToString(style[:]), strings.Join(targets, " "))
 }
 
-// doneRevoked is what a page reports that follows on ending a session.
+// doneRevoked is the value of the parameter done after a session was ended.
 const doneRevoked = "revoked"
 
-// shown is what the templates are given.
+// shown is the data of the templates.
 type shown struct {
 	Style  template.CSS
 	Prefix string
 	Body   any
 	// Done: a session has just been ended.
 	Done bool
-	// SignInURL is where to sign in again.
+	// SignInURL is the sign-in page.
 	SignInURL string
 }
 
-// followsOn reports whether the browser was led here after what the query says
-// was done. A link on another site says nothing.
-func (v *visit) followsOn(done string) bool {
-	from := v.r.Header.Get("Sec-Fetch-Site")
-	return (from == "" || from == "same-origin") && v.r.URL.Query().Get("done") == done
+// isAfter reports whether the browser was redirected here after the action that the
+// query names. Links on other sites do not count.
+func (q *pageRequest) isAfter(done string) bool {
+	from := q.r.Header.Get("Sec-Fetch-Site")
+	return (from == "" || from == "same-origin") && q.r.URL.Query().Get("done") == done
 }
 
-// show answers with the list.
-func (v *visit) show(l Listing) {
-	if v.page {
-		v.writePage(http.StatusOK, "list", v.cards(l))
+// answerList answers with the list.
+func (q *pageRequest) answerList(l Listing) {
+	if q.html {
+		q.writePage(http.StatusOK, "list", q.cards(l))
 		return
 	}
-	v.writeJSON(http.StatusOK, l)
+	q.writeJSON(http.StatusOK, l)
 }
 
-// signedOut says that signing out is done. It knows nobody.
-func signedOut(_ context.Context, v *visit) {
-	if v.page {
-		v.writePage(http.StatusOK, "signed-out", nil)
+// signedOut answers with the page after signing out. It needs no user.
+func signedOut(_ context.Context, q *pageRequest) {
+	if q.html {
+		q.writePage(http.StatusOK, "signed-out", nil)
 		return
 	}
-	v.writeJSON(http.StatusOK, Ended{Revoked: []string{}, SignedOut: true})
+	q.writeJSON(http.StatusOK, Ended{Revoked: []string{}, SignedOut: true})
 }
 
-func (v *visit) writePage(status int, name string, body any) {
-	data := shown{Style: template.CSS(pageStyle), Prefix: v.prefix, Body: body,
-		Done: v.followsOn(doneRevoked), SignInURL: v.options.Instance.SignInURL}
+func (q *pageRequest) writePage(status int, name string, body any) {
+	data := shown{Style: template.CSS(pageStyle), Prefix: q.prefix, Body: body,
+		Done: q.isAfter(doneRevoked), SignInURL: q.options.Instance.SignInURL}
 	var page bytes.Buffer
 	if err := pages.ExecuteTemplate(&page, name, data); err != nil {
-		v.options.Logger.Error("session page", "error", err)
-		http.Error(v.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		q.options.Logger.Error("session page", "error", err)
+		http.Error(q.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}
-	v.keepPrivate()
-	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	v.w.WriteHeader(status)
-	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(page.Bytes()) // the browser may be gone
+	q.setPrivateHeaders()
+	q.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	q.w.WriteHeader(status)
+	if q.r.Method != http.MethodHead {
+		_, _ = q.w.Write(page.Bytes()) // the browser may be gone
 	}
 }
 
-// cards is a listing as the page shows it.
+// cards are the sessions of a listing, as the page shows them.
 type cards struct {
 	Here, Others      []card
 	More              bool
@@ -105,24 +105,24 @@ type cards struct {
 type card struct {
 	Session
 	Prefix string
-	// Used says how long ago the session was last active. In which time zone the
-	// reader is, nothing in the request says.
+	// Used says how long ago the session was last active: the user's time zone is not in
+	// the request.
 	Used string
 }
 
-func (v *visit) cards(l Listing) cards {
+func (q *pageRequest) cards(l Listing) cards {
 	c := cards{More: l.More, AccountChooserURL: l.AccountChooserURL}
 	for _, s := range l.Sessions {
 		of := &c.Others
 		if s.Current {
 			of = &c.Here
 		}
-		*of = append(*of, card{s, v.prefix, ago(v.options.Now().Sub(s.LastActiveAt))})
+		*of = append(*of, card{s, q.prefix, ago(q.options.Now().Sub(s.LastActiveAt))})
 	}
 	return c
 }
 
-// ago is a time in the past, for people.
+// ago returns a duration as text: "5 minutes ago".
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:

@@ -16,12 +16,12 @@ func init() {
 	caddy.RegisterModule(LogFilter{})
 }
 
-// redacted is what Caddy's own log writes in the place of secrets.
+// redacted is what Caddy's own log writes in place of secrets.
 const redacted = "REDACTED"
 
-// hideLocation keeps the parameters of a redirect that was written to w, which
-// may be tokens that hold, from Caddy's access log: that reads the header map once
-// the request is over. What goes over the wire was taken from it before.
+// hideLocation hides the parameters of a redirect that was written to w, which may be
+// valid tokens, from Caddy's access log. The log reads the header map after the request
+// has ended; the client got the header as it was before.
 func hideLocation(w http.ResponseWriter, r *http.Request, status int) {
 	location := w.Header().Get("Location")
 	if !strings.Contains(location, "?") {
@@ -32,16 +32,16 @@ func hideLocation(w http.ResponseWriter, r *http.Request, status int) {
 		return // there is no access log
 	}
 	if recorder.Status() == 0 {
-		recorder.WriteHeader(status) // something in between was waiting for a body
+		recorder.WriteHeader(status) // a handler in between delays it until there is a body
 	}
-	if r.ProtoMajor >= 3 { // which writes the fields with the first bytes of the body
-		_ = http.NewResponseController(recorder).Flush() // a client that is gone has no use for it
+	if r.ProtoMajor >= 3 { // which sends the header with the first bytes of the body
+		_ = http.NewResponseController(recorder).Flush() // the client may be gone
 	}
 	w.Header().Set("Location", withoutValues(location))
 }
 
-// recorderOf is the recorder nearest to the connection, which is that of the
-// access log; nil for none.
+// recorderOf returns the response recorder nearest to the connection, which is that of
+// the access log; nil where there is none.
 func recorderOf(w http.ResponseWriter) caddyhttp.ResponseRecorder {
 	var nearest caddyhttp.ResponseRecorder
 	for w != nil {
@@ -57,13 +57,13 @@ func recorderOf(w http.ResponseWriter) caddyhttp.ResponseRecorder {
 	return nearest
 }
 
-// withoutValues writes a URL without the values of its parameters.
+// withoutValues returns a URL without the values of its parameters.
 func withoutValues(location string) string {
 	return filterQuery(location, func(string) bool { return true })
 }
 
-// filterQuery writes a URL without the values of the parameters that are secret,
-// by their decoded names, and without its fragment.
+// filterQuery returns a URL without its fragment, and with the values of the secret
+// parameters, by their decoded names, redacted.
 func filterQuery(location string, secret func(name string) bool) string {
 	before, rest, _ := strings.Cut(location, "?")
 	query, _, _ := strings.Cut(rest, "#")
@@ -81,7 +81,8 @@ func filterQuery(location string, secret func(name string) bool) string {
 	return before + "?" + strings.Join(pairs, "&")
 }
 
-// secretParameter reports whether a parameter of Clerk's may sign somebody in.
+// secretParameter reports whether the parameter of that name may be one of Clerk's
+// tokens, tickets or codes, by which a user can be signed in.
 func secretParameter(name string) bool {
 	for _, prefix := range []string{"__clerk_", "__session", "__client", "__dev_session", "_clerk_", "rotating_token", "clerk_"} {
 		if strings.HasPrefix(name, prefix) {
@@ -91,9 +92,9 @@ func secretParameter(name string) bool {
 	return name == "token" || name == "code" || name == "ticket"
 }
 
-// LogFilter writes URLs into a log without what Clerk puts into their parameters:
-// handshakes, tickets and tokens that may still hold. It is a field filter of
-// Caddy's `filter` encoder:
+// LogFilter redacts Clerk's handshakes, tickets and tokens in the parameters of logged
+// URLs: some of them may still be valid. It is a field filter of Caddy's `filter`
+// encoder:
 //
 //	log {
 //		format filter {
@@ -120,7 +121,7 @@ func (LogFilter) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// Filter writes one field.
+// Filter redacts one field: a URL, or a list of URLs.
 func (LogFilter) Filter(field zapcore.Field) zapcore.Field {
 	if values, ok := field.Interface.(caddyhttp.LoggableStringArray); ok {
 		filtered := make(caddyhttp.LoggableStringArray, len(values))
@@ -134,8 +135,8 @@ func (LogFilter) Filter(field zapcore.Field) zapcore.Field {
 	return field
 }
 
-// hideSecrets writes a URL without Clerk's parameters, also where they are in a
-// URL that is a parameter itself.
+// hideSecrets returns a URL with Clerk's parameters redacted, and with redirect_url,
+// which is a URL that may contain them.
 func hideSecrets(location string) string {
 	return filterQuery(location, func(name string) bool { return secretParameter(name) || name == "redirect_url" })
 }

@@ -11,19 +11,18 @@ import (
 // perUser is the name of the limit that all routes share.
 const perUser = "clerkgate-sessions"
 
-// The limit's numbers: a person clicks, a program polls, and neither gets far
-// with calls to Clerk in our name.
+// The rate limit of a user, which also bounds the calls to Clerk with our secret key.
 const (
 	requestsPerMinute = 60
 	requestsAtOnce    = 30
 	costOfChange      = 3
 )
 
-// newGuard makes the policy that the page itself is behind. It decides as the
-// policy of the site does: who is signed in, that the session has not ended, and
-// how often they may ask. Whoever acts as somebody else may look and sign out,
-// but not end the sessions of the person they act as.
-func newGuard(o *Options) (*policy.Policy, error) {
+// newPolicy returns the policy that protects the page. It decides as the policy of the
+// site does: the user must be signed in, by a session that is not revoked, and within
+// the rate limit. Somebody who impersonates the user may list the sessions and sign out,
+// but not end the user's sessions.
+func newPolicy(o *Options) (*policy.Policy, error) {
 	limits := policy.StringList{perUser}
 	below := policy.StringList{o.Prefix + "/(.*)"}
 	return policy.New(policy.Config{
@@ -39,25 +38,26 @@ func newGuard(o *Options) (*policy.Policy, error) {
 				Require: &policy.Requirement{Actor: "forbidden"}},
 			{Name: "sessions", Limits: limits, Match: policy.Match{Path: append(policy.StringList{o.Prefix}, below...)}},
 		},
-		Default: policy.Default{Access: policy.Public}, // other paths are not ours to answer; see enter
+		Default: policy.Default{Access: policy.Public}, // other paths do not get here; authorize requires a principal
 	}, policy.Deps{
 		Authenticator: o.Authenticator, Revocations: o.Revocations, Limiter: o.Limiter, Instance: o.Instance, Now: o.Now,
 	})
 }
 
-// enter asks the guard. Where somebody may not come in, it has answered.
-func (v *visit) enter() bool {
-	d := v.guard.Decide(v.r.Context(), v.options.Request(v.r))
+// authorize evaluates the policy. If it does not allow the request, authorize has
+// answered it and returns false.
+func (q *pageRequest) authorize() bool {
+	d := q.policy.Decide(q.r.Context(), q.options.Request(q.r))
 	if !d.Allowed() {
-		_ = httpgate.Answer(v.w, v.r, &d) // the client may be gone
+		_ = httpgate.Answer(q.w, q.r, &d) // the client may be gone
 		return false
 	}
 	p := d.Principal
 	if p == nil || p.TokenType != policy.SessionToken || p.UserID == "" || !sessionID.MatchString(p.SessionID) {
-		v.refuse(problemOf(policy.ReasonTokenType))
+		q.answerProblem(problemOf(policy.ReasonTokenType))
 		return false
 	}
-	httpgate.AddFields(v.w.Header(), &d)
-	v.who = p
+	httpgate.AddFields(q.w.Header(), &d)
+	q.principal = p
 	return true
 }

@@ -24,10 +24,10 @@ func (t *trips) all() []int {
 }
 
 // newLane returns a lane whose calls take a round trip of a millisecond.
-func newLane(fail *atomic.Bool) (l *lane, sent *trips) {
+func newLane(fail *atomic.Bool) (l *batcher, sent *trips) {
 	sent = &trips{}
-	l = &lane{watch: func(*lane) {}, late: func(*call) {}}
-	l.send = func(calls []*call) error {
+	l = &batcher{onOpen: func(*batcher) {}, onLate: func(*call) {}}
+	l.execute = func(calls []*call) error {
 		n := 0
 		for _, c := range calls {
 			n += len(c.requests)
@@ -67,11 +67,11 @@ func TestCallsThatWaitGoTogether(t *testing.T) {
 				t.Errorf("%d requests went together, want no more than %d", n, maxBatch)
 			}
 		}
-		if sum != 1000 || len(sent.all()) > maxFlights+1000/maxBatch+1 {
+		if sum != 1000 || len(sent.all()) > maxInFlight+1000/maxBatch+1 {
 			t.Errorf("%d requests in %d calls", sum, len(sent.all()))
 		}
-		if l.flights != 0 || len(l.queue) != 0 {
-			t.Errorf("%d flights and %d calls are left", l.flights, len(l.queue))
+		if l.inFlight != 0 || len(l.queue) != 0 {
+			t.Errorf("%d flights and %d calls are left", l.inFlight, len(l.queue))
 		}
 	})
 }
@@ -97,7 +97,7 @@ func TestNobodyWaitsLongerThanTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := newLane(new(atomic.Bool))
 		begin := time.Now()
-		l.flights = maxFlights // and none of them comes back
+		l.inFlight = maxInFlight // and none of them comes back
 		if err := l.do(t.Context(), oneRequest(), 10*time.Millisecond); !errors.Is(err, errBudget) {
 			t.Errorf("got %v, want %v", err, errBudget)
 		}
@@ -125,9 +125,9 @@ func TestABreakerOpensAndCloses(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer watching.Wait()
 		defer cancel()
-		l.watch = func(l *lane) {
+		l.onOpen = func(l *batcher) {
 			watching.Go(func() {
-				l.breaker.watch(ctx, func() error { return l.send([]*call{oneRequest()}) })
+				l.breaker.watch(ctx, func() error { return l.execute([]*call{oneRequest()}) })
 			})
 		}
 		broken.Store(true)
@@ -157,7 +157,7 @@ func TestSuccessesForgiveFailures(t *testing.T) {
 	var b breaker
 	failed := errors.New("failed")
 	for _, err := range []error{failed, failed, nil, failed, failed, nil} {
-		if b.note(err) || b.open.Load() {
+		if b.record(err) || b.open.Load() {
 			t.Fatal("the breaker opened without three failures in a row")
 		}
 	}

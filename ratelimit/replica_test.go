@@ -161,7 +161,7 @@ func TestTagsLieEvenlyInTheSlots(t *testing.T) {
 func TestWhatIsKnownIsBounded(t *testing.T) {
 	t.Parallel()
 	client, _ := oneServer(t)
-	r := NewRedis(client, RedisOptions{Prefix: "bounded", Budget: patient, MaxKeys: 640, instants: true})
+	r := NewRedis(client, RedisOptions{Prefix: "bounded", Budget: patient, MaxKeys: 640, callerTime: true})
 	defer r.Close()
 	q := fixed(1, time.Hour)
 	checks := make([]policy.LimitCheck, 100)
@@ -175,9 +175,9 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 		}
 	}
 	facts, limits := 0, 0
-	for i := range r.known.shards {
-		facts += len(r.known.shards[i].facts)
-		limits = max(limits, len(r.known.shards[i].limits))
+	for i := range r.replica.shards {
+		facts += len(r.replica.shards[i].keys)
+		limits = max(limits, len(r.replica.shards[i].limits))
 	}
 	if facts > 640 || facts < 320 {
 		t.Errorf("%d keys are known, want no more than 640", facts)
