@@ -173,3 +173,57 @@ func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 }
 func (rawCodec) Unmarshal(mem.BufferSlice, any) error { return nil }
 func (rawCodec) Name() string                         { return "proto" }
+
+// BenchmarkMessages measures what reading a check and writing its answer by hand
+// gains over the generated types. Compare within one run.
+func BenchmarkMessages(b *testing.B) {
+	data, err := proto.Marshal(benchCheck("/dashboard", "member"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := newPolicy(b, policy.Config{}, bearers{"member": signedIn("user_1")})
+	request, _, err := decode(b, data).policyRequest()
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := p.Decide(b.Context(), request)
+	response := ok(&d)
+	for name, run := range map[string]func(){
+		"read/by-hand":    func() { _, _, _ = decode(b, data).policyRequest() },
+		"read/generated":  func() { oracle(data) },
+		"write/by-hand":   func() { response.encode(1) },
+		"write/generated": func() { _, _ = proto.Marshal(oracleResponse(response, 1)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				run()
+			}
+		})
+	}
+}
+
+// BenchmarkDeadline measures what a deadline costs that nobody waits for, beside
+// that of the standard library.
+func BenchmarkDeadline(b *testing.B) {
+	b.Run("due", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				d := &due{Context: b.Context(), at: time.Now().Add(time.Minute)}
+				_ = d.Err()
+				d.end()
+			}
+		})
+	})
+	b.Run("context", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+				_ = ctx.Err()
+				cancel()
+			}
+		})
+	})
+}

