@@ -2,12 +2,12 @@ package revocation
 
 import "github.com/clerkgate/clerkgate/policy"
 
-// maxActors bounds who may act through whom. Clerk's tokens name one.
+// maxActors bounds the chain of actors (nested act claims). Clerk's tokens have one.
 const maxActors = 16
 
-// lookUpActors returns what entries say of those who act as a principal (claim act,
-// and within it those who act through them): what ends a user, a session or a key
-// ends what is done by it. Who acts through more than can be looked up is refused.
+// lookUpActors returns the reason of entries about the actors of a principal (claim act,
+// RFC 8693 § 4.1, with the act claims nested in it): a revoked user, session or key can
+// no longer impersonate. A chain longer than maxActors is denied.
 func (x *Index) lookUpActors(p *policy.Principal, issued int64) policy.Reason {
 	reason := policy.Reason("")
 	sub, sid := p.Actor, ""
@@ -20,7 +20,7 @@ func (x *Index) lookUpActors(p *policy.Principal, issued int64) policy.Reason {
 			sid, _ = claim["sid"].(string)
 		}
 		for _, s := range [...]subject{{User, sub, ""}, {Credential, sub, ""}, {Session, sid, ""}} {
-			switch x.lookUpOne(s).judge(issued) {
+			switch x.lookUpOne(s).reasonFor(issued) {
 			case policy.ReasonSessionRevoked:
 				return policy.ReasonSessionRevoked
 			case policy.ReasonClaimsStale:
@@ -35,10 +35,10 @@ func (x *Index) lookUpActors(p *policy.Principal, issued int64) policy.Reason {
 	return policy.ReasonSessionRevoked
 }
 
-// lookUpOne returns what is known of one subject.
-func (x *Index) lookUpOne(s subject) mark {
-	if s.id == "" || !x.filter.Load().has(s.kind, sum(s.id), 0) {
-		return mark{}
+// lookUpOne returns the state of one subject.
+func (x *Index) lookUpOne(s subject) subjectState {
+	if s.id == "" || !x.filter.Load().has(s.kind, hashOf(s.id), 0) {
+		return subjectState{}
 	}
-	return x.mark(s)
+	return x.stateOf(s)
 }

@@ -54,7 +54,7 @@ func TestAWrongClockForgetsNothing(t *testing.T) {
 			c.set.Store(int64(away))
 			revoke(t, a, "sess_2") // appends, and lets go of what is past
 			time.Sleep(5 * quick.sweep)
-			a.sweep(a.steady())
+			a.sweep(a.steadyNow())
 			c.set.Store(0)
 			time.Sleep(2 * quick.read) // in which the store's time is asked for
 			b := node(t, at(server.Addr), Options{Lifetime: time.Hour, times: quick})
@@ -143,9 +143,9 @@ func TestAStoreWhoseClockWasSetIsToldAgain(t *testing.T) {
 			a := node(t, at(server.Addr), c.options(Options{times: quick}))
 			eventually(t, "readiness", a.Ready)
 			revoke(t, a, "sess_1")
-			eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+			eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 			revoke(t, a, "sess_2") // which was read last
-			eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+			eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 			log := newKeys("clerkgate", "").log
 			server.Do(t, "XTRIM", log, "MAXLEN", 1)
 			c.passed.Add(int64(passed))

@@ -10,35 +10,34 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// deliveries are what the receivers of a service have in common: a delivery that
-// reaches two of them has one effect, and a configuration that is loaded anew
-// forgets none.
+// deliveries is the state that the receivers of a service share: a delivery that reaches
+// two of them has one effect, and reloading the configuration forgets none.
 type deliveries struct {
-	// seen are those that were taken; made by the first.
-	seen                         func() *otter.Cache[delivery, struct{}]
+	// remembered are those that were processed; the first call makes the cache.
+	remembered                   func() *otter.Cache[delivery, struct{}]
 	taken, refused, failed, busy atomic.Uint64
-	// open are being read, and room is what their bodies take, in bytes.
-	open, room atomic.Int64
+	// open is how many are being read, and openBytes the size of their buffers.
+	open, openBytes atomic.Int64
 }
 
-// delivery is what tells one from all others. Who signs is a part of it, so that
-// nobody can use up what somebody else is about to send, and so is what was sent:
-// another body under the same id is another delivery.
+// delivery identifies a delivery. The signer is a part of it, so that the owner of
+// another secret cannot make a delivery look like a duplicate; and so is the body:
+// another body with the same svix-id is another delivery.
 type delivery struct {
 	signer [sha256.Size]byte
 	id     string
 	body   [sha256.Size]byte
 }
 
-func newSeen() *otter.Cache[delivery, struct{}] {
-	return otter.Must(&otter.Options[delivery, struct{}]{MaximumSize: maxSeen, ExpiryCalculator: otter.ExpiryWriting[delivery, struct{}](seenTime)})
+func newRemembered() *otter.Cache[delivery, struct{}] {
+	return otter.Must(&otter.Options[delivery, struct{}]{MaximumSize: maxRemembered, ExpiryCalculator: otter.ExpiryWriting[delivery, struct{}](rememberTime)})
 }
 
-// WebhookStats are for metrics.
+// WebhookStats counts deliveries of webhooks, for metrics.
 type WebhookStats struct {
-	// Taken counts deliveries that were believed, each once, Refused those that
-	// were not, Failed those that could not be stored, and Busy those that came while
-	// too much was being read.
+	// Taken counts valid deliveries, each once; Refused those that were rejected as
+	// invalid; Failed those whose revocations could not be stored; and Busy those that
+	// were rejected because too many were being read.
 	Taken, Refused, Failed, Busy uint64
 }
 
@@ -46,16 +45,16 @@ func (d *deliveries) stats() WebhookStats {
 	return WebhookStats{Taken: d.taken.Load(), Refused: d.refused.Load(), Failed: d.failed.Load(), Busy: d.busy.Load()}
 }
 
-// errBusy: too much is being read already.
+// errBusy is the error while too many deliveries are being read.
 var errBusy = errors.New("too many deliveries at once; send it again")
 
-// read reads the body of one delivery, as long as there is room for it. The room is
-// taken for what has come, not for what is announced. Call done once the body is no
-// longer needed, whatever the error.
+// read reads the body of one delivery, or returns errBusy. It counts the bytes that have
+// arrived, not the Content-Length. Call done once the body is no longer needed, also
+// after an error.
 func (d *deliveries) read(body io.Reader) (text []byte, done func(), err error) {
 	taken := int64(0)
 	done = func() {
-		d.room.Add(-taken)
+		d.openBytes.Add(-taken)
 		d.open.Add(-1)
 	}
 	if d.open.Add(1) > maxOpen {
@@ -65,7 +64,7 @@ func (d *deliveries) read(body io.Reader) (text []byte, done func(), err error) 
 	for {
 		const more = 2 * readSize // it grows by doubling
 		taken += more
-		if d.room.Add(more) > maxRoom {
+		if d.openBytes.Add(more) > maxOpenBytes {
 			return nil, done, errBusy
 		}
 		if _, err = io.CopyN(&b, body, readSize); err == io.EOF {

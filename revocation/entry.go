@@ -7,64 +7,67 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Kind is what an entry is about.
+// Kind is the type of subject that an entry is about.
 type Kind string
 
 // The kinds.
 const (
-	// Session is one session, by its id.
+	// Session is one session, by its ID (sess_...).
 	Session Kind = "session"
-	// User is a user with all sessions and keys.
+	// User is a user, with all of their sessions and API keys, by their ID (user_...).
 	User Kind = "user"
-	// Credential is an API key or a machine's token, by its id.
+	// Credential is an API key or a token of a machine, by its ID.
 	Credential Kind = "credential"
-	// Organization is every member of one.
+	// Organization is an organization, with all of its members, by its ID (org_...).
 	Organization Kind = "organization"
-	// Member is one user in one organization.
+	// Member is the membership of one user in one organization.
 	Member Kind = "member"
-	// Everybody is every session there is.
+	// Everybody is all sessions of the instance.
 	Everybody Kind = "everybody"
-	// Everything is every token there is, of machines too: what was known of them is
-	// lost.
+	// Everything is all tokens of the instance, of machines too: their revocations may
+	// have been lost.
 	Everything Kind = "everything"
 )
 
-// Effect is what becomes of the tokens an entry is about.
+// Effect is the effect of an entry on the tokens of its subject.
 type Effect string
 
 // The effects.
 const (
-	// Gone refuses every token, whenever it was made.
+	// Gone revokes every token, whenever it was issued
+	// ([policy.ReasonSessionRevoked]).
 	Gone Effect = "gone"
-	// GoneBefore refuses the tokens made up to the time of the entry.
+	// GoneBefore revokes the tokens issued up to the time of the entry
+	// ([policy.ReasonSessionRevoked]).
 	GoneBefore Effect = "gone_before"
-	// Stale wants a new token in place of those made up to the time of the entry:
-	// what they say has changed.
+	// Stale requires a new token in place of those issued up to the time of the entry,
+	// because their claims have changed ([policy.ReasonClaimsStale]).
 	Stale Effect = "stale"
 )
 
-// Entry says what happened to a subject, and when.
+// Entry is one revocation: its subject, its effect and its time.
 type Entry struct {
 	Kind Kind `json:"k"`
-	// ID is the subject's; of a Member it is the user's. Everybody and Everything
-	// have none.
+	// ID is the ID of the subject; that of the user for a Member. Empty for Everybody
+	// and Everything.
 	ID string `json:"i,omitempty"`
-	// Of is the organization's id, of a Member.
+	// Of is the ID of the organization, for a Member.
 	Of     string `json:"o,omitempty"`
 	Effect Effect `json:"e"`
-	// At is when it happened, in Unix milliseconds.
+	// At is the time of the event, in Unix milliseconds.
 	At int64 `json:"t"`
 }
 
-// Ended is the entry of a session that has ended.
+// Ended returns the entry of a session that has ended.
 func Ended(sessionID string, at time.Time) Entry {
 	return Entry{Kind: Session, ID: sessionID, Effect: Gone, At: at.UnixMilli()}
 }
 
-// maxID bounds an id, in bytes. Clerk's have 32.
+// maxID bounds an ID, in bytes. Clerk's have 32.
 const maxID = 128
 
-// validate refuses entries that are about nobody, or about more than they say.
+// validate returns an error for an entry without a subject, or with fields that its kind
+// does not have.
 func (e *Entry) validate() error {
 	switch e.Kind {
 	case Session, User, Credential, Organization:
@@ -91,8 +94,7 @@ func (e *Entry) validate() error {
 	return nil
 }
 
-// isID reports whether text can be one of Clerk's ids: letters, digits, "_" and
-// "-".
+// isID reports whether text can be one of Clerk's IDs: letters, digits, "_" and "-".
 func isID(text string) bool {
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -104,15 +106,15 @@ func isID(text string) bool {
 	return text != "" && len(text) <= maxID
 }
 
-// subject is what an entry is found by.
+// subject is the key of an entry in the index.
 type subject struct {
 	kind   Kind
 	id, of string
 }
 
-// possible returns an entry as it can have happened by some clock: up to then. One
-// that happens later is nobody's, except that what is gone is so whenever that was.
-func (e Entry) possible(latest int64) (Entry, bool) {
+// notAfter returns the entry if it is not later than latest, which no clock can explain.
+// For the effect Gone the time does not matter: it is cut to latest.
+func (e Entry) notAfter(latest int64) (Entry, bool) {
 	switch {
 	case e.At <= latest:
 	case e.Effect == Gone:
@@ -123,45 +125,47 @@ func (e Entry) possible(latest int64) (Entry, bool) {
 	return e, true
 }
 
-// mark is what is known of one subject. Times are Unix milliseconds.
-type mark struct {
-	// gone refuses, and stale wants anew, the tokens made up to then; 0 is none.
+// subjectState is the merged entries of one subject. Times are Unix milliseconds.
+type subjectState struct {
+	// Tokens issued up to gone are revoked, and those up to stale are stale; 0 is none.
 	gone, stale int64
 	// learned is when the first of all nodes learned of it, by the steady clock.
 	learned int64
-	// always: what is gone is so whenever a token was made.
+	// always: all tokens are revoked, whenever they were issued.
 	always bool
-	// goneStored and staleStored: the store has it.
+	// goneStored and staleStored: Redis has the entry.
 	goneStored, staleStored bool
 }
 
-// mark is what an entry says, from the store or not.
-func (e *Entry) mark(stored bool) mark {
+// state returns the state of an entry; stored says whether Redis has it.
+func (e *Entry) state(stored bool) subjectState {
 	switch e.Effect {
 	case Gone:
-		return mark{gone: e.At, always: true, goneStored: stored}
+		return subjectState{gone: e.At, always: true, goneStored: stored}
 	case GoneBefore:
-		return mark{gone: e.At, goneStored: stored}
+		return subjectState{gone: e.At, goneStored: stored}
 	}
-	return mark{stale: e.At, staleStored: stored}
+	return subjectState{stale: e.At, staleStored: stored}
 }
 
-// at is when the last of it happened.
-func (m mark) at() int64 { return max(m.gone, m.stale) }
+// at returns the time of the latest entry.
+func (m subjectState) at() int64 { return max(m.gone, m.stale) }
 
-// merge adds what another mark knows. Nothing is undone by it, in whatever order
-// entries arrive. The store has it where it has what remains of both.
-func (m mark) merge(other mark) mark {
-	sum := mark{gone: max(m.gone, other.gone), stale: max(m.stale, other.stale), learned: max(m.learned, other.learned), always: m.always || other.always}
-	for _, part := range [...]mark{m, other} {
+// merge returns the union of two states. It is commutative, and revokes no less than
+// each of them, so the order of entries does not matter. An entry is stored if Redis has
+// the one that remains.
+func (m subjectState) merge(other subjectState) subjectState {
+	sum := subjectState{gone: max(m.gone, other.gone), stale: max(m.stale, other.stale), learned: max(m.learned, other.learned), always: m.always || other.always}
+	for _, part := range [...]subjectState{m, other} {
 		sum.goneStored = sum.goneStored || part.goneStored && part.gone == sum.gone && part.always == sum.always
 		sum.staleStored = sum.staleStored || part.staleStored && part.stale == sum.stale
 	}
 	return sum
 }
 
-// entries are the entries that make up a mark, or those that the store lacks.
-func (m mark) entries(s subject, lacking bool) []Entry {
+// entries returns the entries of a state: all, or with lacking those that Redis does not
+// have.
+func (m subjectState) entries(s subject, lacking bool) []Entry {
 	var list []Entry
 	add := func(effect Effect, at int64, stored bool) {
 		if at > 0 && !(lacking && stored) {
@@ -177,8 +181,8 @@ func (m mark) entries(s subject, lacking bool) []Entry {
 	return list
 }
 
-// judge returns the reason a token made at an instant does not count, or "".
-func (m mark) judge(issued int64) policy.Reason {
+// reasonFor returns the reason for which a token issued at that time is rejected, or "".
+func (m subjectState) reasonFor(issued int64) policy.Reason {
 	switch {
 	case m.always || m.gone > 0 && issued <= m.gone:
 		return policy.ReasonSessionRevoked

@@ -9,15 +9,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// event is the envelope of a Clerk event. Names of other cases are other names.
+// event is the envelope of a Clerk event. Names are case-sensitive.
 type event struct {
 	Type      string         `json:"type"`
 	Timestamp int64          `json:"timestamp"` // Unix milliseconds
 	Data      jsontext.Value `json:"data"`
 }
 
-// What events say of whom they are about. Of each no more is read than is
-// needed, so that nothing else in an event can keep it from being understood.
+// The data of events. Only the fields that are needed are read, so that changes of
+// other fields cannot make an event invalid.
 type (
 	subjectData struct {
 		ID string `json:"id"`
@@ -41,12 +41,11 @@ type (
 	}
 )
 
-// meaning reads what an event means from what it is about. It reports false for
-// what cannot be read.
-type meaning func(data jsontext.Value) (Entry, bool)
+// eventReader returns the entry of an event from its data, or false for invalid data.
+type eventReader func(data jsontext.Value) (Entry, bool)
 
-// reads is the meaning of an event whose data is a T.
-func reads[T any](entry func(T) Entry) meaning {
+// readerOf returns the reader of an event whose data is a T.
+func readerOf[T any](entry func(T) Entry) eventReader {
 	return func(data jsontext.Value) (Entry, bool) {
 		var d T
 		if json.Unmarshal(data, &d) != nil {
@@ -56,20 +55,20 @@ func reads[T any](entry func(T) Entry) meaning {
 	}
 }
 
-// events are what Clerk's events mean for tokens that are out. All others mean
-// nothing. Locking bars signing in; whether sessions go on is Clerk's to say, so
-// their tokens are only stale.
-var events = map[string]meaning{
+// events are the readers of the Clerk events that revoke tokens. All others have no
+// effect. A locked user cannot sign in, but Clerk may keep their sessions, so tokens are
+// only stale: Clerk decides about new ones.
+var events = map[string]eventReader{
 	"session.ended":   gone(Session),
 	"session.removed": gone(Session),
 	"session.revoked": gone(Session),
 
 	"user.deleted": gone(User),
-	"user.updated": reads(userChanged),
+	"user.updated": readerOf(userChanged),
 
-	"organizationMembership.deleted": reads(memberChanged),
-	"organizationMembership.updated": reads(memberChanged),
-	"organization.deleted":           reads(func(d subjectData) Entry { return Entry{Kind: Organization, ID: d.ID, Effect: Stale} }),
+	"organizationMembership.deleted": readerOf(memberChanged),
+	"organizationMembership.updated": readerOf(memberChanged),
+	"organization.deleted":           readerOf(func(d subjectData) Entry { return Entry{Kind: Organization, ID: d.ID, Effect: Stale} }),
 
 	"role.updated":       everybodyChanged,
 	"role.deleted":       everybodyChanged,
@@ -81,8 +80,8 @@ var events = map[string]meaning{
 	"m2mToken.revoked": gone(Credential),
 }
 
-func gone(kind Kind) meaning {
-	return reads(func(d subjectData) Entry { return Entry{Kind: kind, ID: d.ID, Effect: Gone} })
+func gone(kind Kind) eventReader {
+	return readerOf(func(d subjectData) Entry { return Entry{Kind: kind, ID: d.ID, Effect: Gone} })
 }
 
 func userChanged(d userData) Entry {
@@ -103,7 +102,7 @@ func everybodyChanged(jsontext.Value) (Entry, bool) {
 	return Entry{Kind: Everybody, Effect: Stale}, true
 }
 
-// payerChanged is what plans and features hang on.
+// payerChanged is for events of subscriptions, which change plans and features.
 func payerChanged(d payerData) Entry {
 	if d.Payer.OrganizationID != "" {
 		return Entry{Kind: Organization, ID: d.Payer.OrganizationID, Effect: Stale}
@@ -111,12 +110,12 @@ func payerChanged(d payerData) Entry {
 	return Entry{Kind: User, ID: d.Payer.UserID, Effect: Stale}
 }
 
-// ahead is how far Clerk's clock may be ahead of ours.
-const ahead = time.Minute
+// maxClockAhead is how far Clerk's clock may be ahead of ours.
+const maxClockAhead = time.Minute
 
-// readEvent returns what an event revokes. It reports false for what is no event,
-// and for one that revokes without saying whom; one that revokes nothing is fine.
-// What does not say when it happened did so now.
+// readEvent returns the entries of an event: none for one that revokes nothing. It
+// returns false for a body that is no event, and for one that revokes an unknown
+// subject. The time of an event without a timestamp is now.
 func readEvent(body []byte, now time.Time) (entries []Entry, ok bool) {
 	var kind struct {
 		Type string `json:"type"`
@@ -126,7 +125,7 @@ func readEvent(body []byte, now time.Time) (entries []Entry, ok bool) {
 	}
 	meaning := events[kind.Type]
 	if strings.HasPrefix(kind.Type, "subscription") {
-		meaning = reads(payerChanged)
+		meaning = readerOf(payerChanged)
 	}
 	if meaning == nil {
 		return nil, true
@@ -136,12 +135,12 @@ func readEvent(body []byte, now time.Time) (entries []Entry, ok bool) {
 		return nil, false
 	}
 	entry, ok := meaning(e.Data)
-	entry.At = min(cmp.Or(e.Timestamp, now.UnixMilli()), now.Add(ahead).UnixMilli())
+	entry.At = min(cmp.Or(e.Timestamp, now.UnixMilli()), now.Add(maxClockAhead).UnixMilli())
 	switch {
 	case ok && entry.validate() == nil:
 		return []Entry{entry}, true
 	case ok && entry.Effect != Gone && entry.Effect != GoneBefore:
-		return nil, true // whose claims have changed is not said
+		return nil, true // stale claims of an unknown subject
 	}
 	return nil, false
 }

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// follower is where a service is in the log.
+// follower is the position of a service in the log.
 type follower struct {
-	// cursor is the id that was read last, or [beginning].
+	// cursor is the stream ID that was read last, or [beginning].
 	cursor string
-	// forgot: the store lost something, and is to be told what it lacks as soon as all
-	// that it has was read.
+	// forgot: the store lost entries. What it lacks is written back after all that it has
+	// was read.
 	forgot bool
-	// since is from when on everything there is to know is known here, by the store's
-	// time in Unix milliseconds.
+	// since is the time from which on this process knows all entries, by the store's
+	// clock in Unix milliseconds.
 	since int64
-	// ahead is how far the store's clock was ahead of the steady one, in milliseconds,
-	// when it was first heard of, or last set.
-	ahead int64
-	heard bool
-	// warned: the lifetimes of nodes differ.
+	// storeAhead is how far the store's clock was ahead of the steady one, in
+	// milliseconds, at its first answer, or when it was last set.
+	storeAhead     int64
+	storeTimeKnown bool
+	// warned: it was logged that the lifetimes of nodes differ.
 	warned bool
-	// expected are entries that the store took before what is read.
-	expected []aged
+	// expected are entries that the store accepted before those that are read next.
+	expected []agedEntry
 }
 
 // beginning is the cursor before the first entry.
 const beginning = "0"
 
-// follow reads the store for as long as ctx lasts.
+// follow reads the store until ctx ends, also after errors.
 func (s *Service) follow(ctx context.Context) {
 	for warned := false; ctx.Err() == nil; {
 		err := s.catchUp(ctx)
@@ -42,7 +42,7 @@ func (s *Service) follow(ctx context.Context) {
 			s.options.Logger.Warn("the store of revocations is out of reach", "error", err)
 		}
 		s.phase.CompareAndSwap(catchingUp, cutOff)
-		s.untold.Store(true) // it may have lost what it said it had
+		s.unsynced.Store(true) // the store may have lost entries that it had accepted
 		s.counts.failures.Add(1)
 		select {
 		case <-ctx.Done():
@@ -51,25 +51,25 @@ func (s *Service) follow(ctx context.Context) {
 	}
 }
 
-// catchUp reads on, tells the store what it lacks, and waits for news. It returns
-// when the store does not answer.
+// catchUp reads the log, writes back what the store lacks, and waits for new entries. It
+// returns the error when the store does not answer.
 func (s *Service) catchUp(ctx context.Context) error {
 	for {
-		s.expect()
-		p, err := s.readOn(ctx)
+		s.expectUnconfirmed()
+		p, err := s.readNext(ctx)
 		if err != nil {
 			return err
 		}
 		s.phase.CompareAndSwap(cutOff, catchingUp)
-		if !p.known || !p.end {
+		if !p.intact || !p.end {
 			continue
 		}
-		s.missExpected()
+		s.checkExpected()
 		if err := s.atEnd(ctx, p); err != nil {
 			return err
 		}
 		pause := s.options.times.read
-		if s.phase.Load() == starting || s.untold.Load() {
+		if s.phase.Load() == starting || s.unsynced.Load() {
 			pause = s.options.times.retry
 		}
 		if err := s.log.await(ctx, s.follower.cursor, pause); err != nil {
@@ -78,8 +78,8 @@ func (s *Service) catchUp(ctx context.Context) error {
 	}
 }
 
-// readOn takes in what is new.
-func (s *Service) readOn(ctx context.Context) (*page, error) {
+// readNext reads and applies the next entries.
+func (s *Service) readNext(ctx context.Context) (*page, error) {
 	f := &s.follower
 	since := int64(-1)
 	if !f.forgot && s.phase.Load() == current {
@@ -89,97 +89,97 @@ func (s *Service) readOn(ctx context.Context) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.answered(p)
-	if !p.known {
-		s.beginAnew(p)
+	s.recordStatus(p)
+	if !p.intact {
+		s.restart(p)
 		return p, nil
 	}
-	if s.wasSet() {
-		s.beginAnew(&page{})
+	if s.clockWasSet() {
+		s.restart(&page{})
 		return &page{}, nil
 	}
 	latest := max(s.options.Now().UnixMilli(), p.now) + s.margin.Milliseconds()
-	p.entries = slices.DeleteFunc(p.entries, func(e aged) bool {
-		_, ok := e.possible(latest)
+	p.entries = slices.DeleteFunc(p.entries, func(e agedEntry) bool {
+		_, ok := e.notAfter(latest)
 		if !ok {
 			p.ignored++
 		}
 		return !ok
 	})
 	for i := range p.entries {
-		p.entries[i].Entry, _ = p.entries[i].possible(latest)
+		p.entries[i].Entry, _ = p.entries[i].notAfter(latest)
 	}
-	s.take(s.steady(), p.entries, true)
+	s.apply(s.steadyNow(), p.entries, true)
 	s.counts.received.Add(uint64(len(p.entries)))
 	s.counts.ignored.Add(p.ignored)
 	f.cursor = p.cursor
 	return p, nil
 }
 
-// wasSet reports whether the store's clock was set, so that entries may have left it
-// too early.
-func (s *Service) wasSet() bool {
-	f, ahead := &s.follower, s.ahead.Load()
-	jump := time.Duration(ahead-f.ahead) * time.Millisecond
-	if f.heard && max(jump, -jump) <= s.options.times.jump {
+// clockWasSet reports whether the store's clock was set, so that entries may have expired
+// there too early.
+func (s *Service) clockWasSet() bool {
+	f, ahead := &s.follower, s.storeAhead.Load()
+	jump := time.Duration(ahead-f.storeAhead) * time.Millisecond
+	if f.storeTimeKnown && max(jump, -jump) <= s.options.times.jump {
 		return false
 	}
-	heard := f.heard
-	f.heard, f.ahead = true, ahead
+	heard := f.storeTimeKnown
+	f.storeTimeKnown, f.storeAhead = true, ahead
 	if heard {
 		s.options.Logger.Warn("the clock of the store of revocations was set", "by", jump.String())
 	}
 	return heard
 }
 
-// answered keeps what the store says of itself.
-func (s *Service) answered(p *page) {
-	steady := s.steady().UnixMilli()
-	s.ahead.Store(p.now - steady)
-	s.heard.Store(true)
-	s.contact.Store(s.options.Now().UnixMilli())
-	s.contactSteady.Store(steady)
+// recordStatus records the clock and the retention of the store from an answer.
+func (s *Service) recordStatus(p *page) {
+	steady := s.steadyNow().UnixMilli()
+	s.storeAhead.Store(p.now - steady)
+	s.storeTimeKnown.Store(true)
+	s.lastContact.Store(s.options.Now().UnixMilli())
+	s.lastContactSteady.Store(steady)
 	s.compareClocks()
-	// Who can be asked for everything keeps it for as long as anybody needs it.
+	// Keep entries as long as any node needs them: it may have to write them back.
 	raise(&s.retention, p.keep.Milliseconds())
 	own := s.log.keep
-	s.differ.Store(p.keep > own)
+	s.lifetimesDiffer.Store(p.keep > own)
 	if p.keep > own && !s.follower.warned {
 		s.follower.warned = true
 		s.options.Logger.Warn("another node of this instance names a longer lifetime of tokens; name the same for all", "own", (own - s.margin).String(), "longest", (p.keep - s.margin).String())
 	}
 }
 
-// beginAnew reads the store from the beginning. It lost what was read last: because
-// that was past, or because it forgot it.
-func (s *Service) beginAnew(p *page) {
+// restart reads the store from the beginning, since it no longer has the entry that was
+// read last: that has expired, or the store has lost it.
+func (s *Service) restart(p *page) {
 	past := instantOf(s.follower.cursor) < p.now-p.keep.Milliseconds()
 	s.follower.cursor = beginning
 	if past {
 		return
 	}
 	s.follower.forgot = true
-	s.lost()
+	s.markNotStored()
 	s.counts.forgot.Add(1)
 	s.options.Logger.Warn("the store of revocations has forgotten what it knew, and is told again", "entries", s.Len())
 }
 
-// atEnd is for when all that the store has was read.
+// atEnd is called when all entries of the store were read.
 func (s *Service) atEnd(ctx context.Context, p *page) error {
-	if s.follower.forgot || s.untold.Load() {
-		switch known, err := s.tell(ctx); {
+	if s.follower.forgot || s.unsynced.Load() {
+		switch known, err := s.writeBack(ctx); {
 		case err != nil:
 			return err
 		case !known:
 			return nil
 		}
 	}
-	// Who starts with nothing waits for those who are telling the store what it lost.
-	if s.phase.Load() == starting && p.young {
+	// A starting process waits for the nodes that are writing back what the store lost.
+	if s.phase.Load() == starting && p.settling {
 		return nil
 	}
 	if s.phase.Load() == starting {
-		s.begin(p)
+		s.finishStart(p)
 	}
 	if s.phase.Swap(current) != current {
 		s.options.Logger.Info("revocations are up to date", "entries", s.Len())
@@ -187,40 +187,41 @@ func (s *Service) atEnd(ctx context.Context, p *page) error {
 	return nil
 }
 
-// begin is for who has read all there is for the first time. Where nobody came who
-// knows whether that is all, it is from now on: who is to deny takes no token of
-// before.
-func (s *Service) begin(p *page) {
+// finishStart is called when a starting process has read all entries. If no node knows
+// whether the store has lost some, this process knows all entries from now on only: with
+// Deny, tokens issued before are stale.
+func (s *Service) finishStart(p *page) {
 	since := p.since
 	if since == -1 {
 		since = p.now
 	}
 	s.follower.since = since
 	if s.options.Deny && since > 0 {
-		raise(&s.floor, since)
+		raise(&s.allStaleUntil, since)
 		s.options.Logger.Warn("nobody knows what the store of revocations forgot before; tokens from before do not count", "before", time.UnixMilli(since).UTC())
 	}
 }
 
-// tell writes what the store lacks: what was made here while it was out of reach,
-// and what it forgot. It reports whether the store still knew all that was read.
-func (s *Service) tell(ctx context.Context) (known bool, err error) {
-	s.untold.Store(false)
-	list := s.lacking(s.steady())
-	// A million take seconds, and news do not wait so long.
+// writeBack writes the entries that the store lacks: those made here while it was
+// unavailable, and those that it lost. It returns false if the store has meanwhile lost
+// entries that were read.
+func (s *Service) writeBack(ctx context.Context) (known bool, err error) {
+	s.unsynced.Store(false)
+	list := s.notStored(s.steadyNow())
+	// Writing a million takes seconds: read new entries in between.
 	for some := range slices.Chunk(list, readCount) {
-		some = s.stillLacking(some)
+		some = s.stillNotStored(some)
 		if err := s.log.append(ctx, some, true); err != nil {
-			// One that is full can still be read. It is tried again.
-			s.untold.Store(true)
+			// A store that is full can still be read. Try again later.
+			s.unsynced.Store(true)
 			s.counts.failures.Add(1)
 			return true, nil
 		}
 		s.counts.rewritten.Add(uint64(len(some)))
 		for end := false; !end; {
-			p, err := s.readOn(ctx)
-			if err != nil || !p.known {
-				s.untold.Store(true)
+			p, err := s.readNext(ctx)
+			if err != nil || !p.intact {
+				s.unsynced.Store(true)
 				return false, err
 			}
 			end = p.end

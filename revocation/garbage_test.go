@@ -29,7 +29,7 @@ func TestWhatOthersDoToTheStore(t *testing.T) {
 		"lists":   every("RPUSH", "x"),
 		"hashes":  every("HSET", "x", "y"),
 		"numbers": every("SET", "1e300"),
-		"no end":  {{"PERSIST", k.log}, {"PERSIST", k.keep}, {"SET", k.young, 1}},
+		"no end":  {{"PERSIST", k.log}, {"PERSIST", k.keep}, {"SET", k.settling, 1}},
 		"garbage": {
 			{"XADD", k.log, "*", "e", "{"}, {"XADD", k.log, "*", "z", "z"},
 			{"XADD", k.log, "*", "e", `{"k":"session","i":"../../x","e":"gone","t":1}`},
@@ -58,7 +58,7 @@ func TestWhatOthersDoToTheStore(t *testing.T) {
 			a := node(t, at(server.Addr), Options{times: quick})
 			eventually(t, "readiness", a.Ready)
 			revoke(t, a, "sess_1")
-			eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+			eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 			for _, command := range commands {
 				server.Do(t, command...)
 			}
@@ -101,7 +101,7 @@ func TestAFullStoreIsToldLater(t *testing.T) {
 		t.Error("not even this process refuses it")
 	}
 	server.Do(t, "CONFIG", "SET", "maxmemory", "0")
-	eventually(t, "telling", func() bool { return len(a.lacking(a.steady())) == 0 })
+	eventually(t, "telling", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 	late := lateNode(t, at(server.Addr), Options{times: quick})
 	if !refuses(late, "sess_1") {
 		t.Error("it was not told")

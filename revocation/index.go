@@ -12,53 +12,56 @@ import (
 
 // Bounds of an index.
 const (
-	// DefaultLifetime is how long a token holds at most.
+	// DefaultLifetime is the default of the longest lifetime of a token.
 	DefaultLifetime = 24 * time.Hour
-	// DefaultEntries is how many subjects are remembered at most.
+	// DefaultEntries is the default of how many subjects have entries at most.
 	DefaultEntries = 1_000_000
-	// margin is how much longer than a token an entry is kept, and how much later than
-	// now something can have happened: clocks differ.
+	// margin is how much longer than the lifetime of a token an entry is kept, and how
+	// far in the future its time may be: clocks differ.
 	margin = 5 * time.Minute
-	// vouched is how long Clerk's word for an opaque token may be old. Such a
-	// token does not say when it was made.
-	vouched = time.Minute
+	// opaqueMaxAge is the age that an opaque token is assumed to have, which does not say
+	// when it was issued: how old a cached verification by Clerk can be.
+	opaqueMaxAge = time.Minute
 )
 
-// Index is what is known in this process. It is safe for concurrent use; looking
-// somebody up takes no lock and no memory, unless there is an entry about them.
+// Index is the revocations of this process, in memory. It is safe for concurrent use.
+// Looking up a principal takes no lock and allocates nothing, unless there is an entry
+// about it.
 //
-// What is forgotten goes by a steady clock, which nobody sets: the times that its
-// methods other than Revoked take are a process's own.
+// Entries expire by a steady clock, which is never set: the methods other than Revoked
+// take the time of that clock.
 type Index struct {
 	lifetime time.Duration
 	// margin is [margin], except in tests.
-	margin time.Duration
-	most   int
-	anyAge atomic.Bool // see [Options.AnyAge]
+	margin     time.Duration
+	maxEntries int
+	anyAge     atomic.Bool // see [Options.AnyAge]
 
-	// state is the number of what is known now.
-	state atomic.Uint64
-	// filter tells most subjects without an entry apart from those with one.
+	// version is the version of the entries.
+	version atomic.Uint64
+	// filter has all subjects with an entry, and few others.
 	filter atomic.Pointer[filter]
-	// everybody is up to when every session's claims are stale, and floor up to
-	// when every token's are, because entries were dropped. In Unix milliseconds; 0 is
-	// none.
-	everybody, floor atomic.Int64
-	// retention is for how long entries are kept, in milliseconds: for a lifetime and
-	// the margin, or as long as others need them.
+	// Session tokens issued up to sessionsStaleUntil are stale, and all tokens issued up
+	// to allStaleUntil, because entries about them may have been dropped. In Unix
+	// milliseconds; 0 is none.
+	sessionsStaleUntil, allStaleUntil atomic.Int64
+	// retention is how long entries are kept, in milliseconds: the lifetime and the
+	// margin, or longer if other nodes need it.
 	retention atomic.Int64
-	// behind is how far the clock that judges is behind a better one, in
-	// milliseconds; negative where it is ahead.
-	behind atomic.Int64
-	// ahead is how far the store's clock is ahead of the steady one, in milliseconds.
-	ahead atomic.Int64
+	// clockBehind is how far the wall clock (Options.Now) is behind the store's, in
+	// milliseconds; negative if it is ahead.
+	clockBehind atomic.Int64
+	// storeAhead is how far the store's clock is ahead of the steady one, in
+	// milliseconds.
+	storeAhead atomic.Int64
 
-	mu    sync.RWMutex
-	marks map[subject]mark // guarded by mu; filter changes under it too
+	mu       sync.RWMutex
+	subjects map[subject]subjectState // guarded by mu; filter changes under it too
 }
 
-// NewIndex returns an empty index. Entries are kept for the lifetime of tokens,
-// and most of them at most; zero is the default of each.
+// NewIndex returns an empty index. lifetime is the longest lifetime of a token, for which
+// entries are kept, and most is how many subjects have entries at most; 0 is
+// [DefaultLifetime] and [DefaultEntries].
 func NewIndex(lifetime time.Duration, most int) *Index {
 	if lifetime <= 0 {
 		lifetime = DefaultLifetime
@@ -66,32 +69,33 @@ func NewIndex(lifetime time.Duration, most int) *Index {
 	if most <= 0 {
 		most = DefaultEntries
 	}
-	x := &Index{lifetime: lifetime, most: most, marks: map[subject]mark{}}
+	x := &Index{lifetime: lifetime, maxEntries: most, subjects: map[subject]subjectState{}}
 	x.setMargin(margin)
 	x.filter.Store(newFilter(most))
-	x.state.Store(states.Add(1))
+	x.version.Store(versions.Add(1))
 	return x
 }
 
-// setMargin says how much longer than a token entries are kept.
+// setMargin sets how much longer than the lifetime of a token entries are kept.
 func (x *Index) setMargin(margin time.Duration) {
 	x.margin = margin
 	x.retention.Store((x.lifetime + margin).Milliseconds())
 }
 
-// states numbers what indexes know, over all of them.
-var states atomic.Uint64
+// versions is the last version of any index.
+var versions atomic.Uint64
 
-// Revoked implements [policy.Revocations]. A token older than entries are kept
-// is stale too: what is no longer remembered may have been about it.
+// Revoked implements [policy.Revocations]: it returns the reason for which the token of
+// a principal is rejected, or "". A token older than the lifetime for which entries are
+// kept is stale, too: entries about it may have expired.
 func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
-	earliest, latest := x.span(now)
+	earliest, latest := x.clockRange(now)
 	issued := issuedAt(p, earliest)
 	reason := policy.Reason("")
-	if issued <= x.floor.Load() || p.TokenType == policy.SessionToken && issued <= x.everybody.Load() || issued < latest-x.lifetime.Milliseconds() && !x.anyAge.Load() {
+	if issued <= x.allStaleUntil.Load() || p.TokenType == policy.SessionToken && issued <= x.sessionsStaleUntil.Load() || issued < latest-x.lifetime.Milliseconds() && !x.anyAge.Load() {
 		reason = policy.ReasonClaimsStale
 	}
-	state := x.state.Load()
+	state := x.version.Load()
 	if p.Cleared() == state {
 		return reason
 	}
@@ -106,19 +110,20 @@ func (x *Index) Revoked(p *policy.Principal, now time.Time) policy.Reason {
 	return reason
 }
 
-// span is between when it is now by the clock that judges and by a better one, in
-// Unix milliseconds. Where they differ it is not said which of them is wrong: a
-// token is as old as it can be.
-func (x *Index) span(now time.Time) (earliest, latest int64) {
+// clockRange returns the earliest and the latest time that it can be now, in Unix
+// milliseconds: by the wall clock and by the store's. Either may be wrong, so a token is
+// as old as it can be.
+func (x *Index) clockRange(now time.Time) (earliest, latest int64) {
 	at := now.UnixMilli()
-	behind := x.behind.Load()
+	behind := x.clockBehind.Load()
 	if behind == 0 {
 		return at, at
 	}
 	return at + min(behind, 0), at + max(behind-x.margin.Milliseconds(), 0)
 }
 
-// lookUp returns what entries about a principal say of a token made then.
+// lookUp returns the reason of the entries about a principal, and its actors, for a token
+// issued at that time.
 func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
 	reason := policy.Reason("")
 	if p.Actor != "" {
@@ -126,14 +131,14 @@ func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
 			return reason
 		}
 	}
-	if !x.mayKnow(p) {
+	if !x.mayHaveEntry(p) {
 		return reason
 	}
 	for _, s := range [...]subject{{Session, p.SessionID, ""}, {User, p.UserID, ""}, {Organization, p.OrgID, ""}, {Member, p.UserID, p.OrgID}, {Credential, p.CredentialID, ""}} {
 		if s.id == "" || s.kind == Member && s.of == "" {
 			continue
 		}
-		switch x.mark(s).judge(issued) {
+		switch x.stateOf(s).reasonFor(issued) {
 		case policy.ReasonSessionRevoked:
 			return policy.ReasonSessionRevoked
 		case policy.ReasonClaimsStale:
@@ -143,17 +148,17 @@ func (x *Index) lookUp(p *policy.Principal, issued int64) policy.Reason {
 	return reason
 }
 
-// mayKnow reports whether there may be an entry about a principal. No entry has
-// an empty id, so that what is not there is found by mistake at most.
-func (x *Index) mayKnow(p *policy.Principal) bool {
+// mayHaveEntry reports whether there may be an entry about a principal. No entry has an
+// empty ID, so an empty one is a false positive at most.
+func (x *Index) mayHaveEntry(p *policy.Principal) bool {
 	f := x.filter.Load()
-	user, org := sum(p.UserID), sum(p.OrgID)
-	return f.has(Session, sum(p.SessionID), 0) || f.has(User, user, 0) || f.has(Organization, org, 0) || f.has(Member, user, org) ||
-		p.CredentialID != "" && f.has(Credential, sum(p.CredentialID), 0)
+	user, org := hashOf(p.UserID), hashOf(p.OrgID)
+	return f.has(Session, hashOf(p.SessionID), 0) || f.has(User, user, 0) || f.has(Organization, org, 0) || f.has(Member, user, org) ||
+		p.CredentialID != "" && f.has(Credential, hashOf(p.CredentialID), 0)
 }
 
-// issuedAt is when what a token says was true, in Unix milliseconds. A session
-// token that does not say is taken to be as old as can be.
+// issuedAt returns the time at which the claims of a token were true, in Unix
+// milliseconds. A session token without the claim iat is as old as can be.
 func issuedAt(p *policy.Principal, now int64) int64 {
 	switch {
 	case !p.IssuedAt.IsZero():
@@ -161,26 +166,26 @@ func issuedAt(p *policy.Principal, now int64) int64 {
 	case p.TokenType == policy.SessionToken:
 		return 0
 	}
-	return now - vouched.Milliseconds()
+	return now - opaqueMaxAge.Milliseconds()
 }
 
-func (x *Index) mark(s subject) mark {
+func (x *Index) stateOf(s subject) subjectState {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.marks[s]
+	return x.subjects[s]
 }
 
-// add takes entries in. They count from the moment it returns.
+// add applies entries that Redis does not have. They take effect before it returns.
 func (x *Index) add(now time.Time, entries ...Entry) {
-	list := make([]aged, 0, len(entries))
+	list := make([]agedEntry, 0, len(entries))
 	for _, e := range entries {
-		list = append(list, aged{Entry: e})
+		list = append(list, agedEntry{Entry: e})
 	}
-	x.take(now, list, false)
+	x.apply(now, list, false)
 }
 
-// take takes entries in that the store has, or that it does not have yet.
-func (x *Index) take(now time.Time, entries []aged, stored bool) {
+// apply applies entries; stored says whether Redis has them.
+func (x *Index) apply(now time.Time, entries []agedEntry, stored bool) {
 	if len(entries) == 0 {
 		return
 	}
@@ -189,76 +194,76 @@ func (x *Index) take(now time.Time, entries []aged, stored bool) {
 	for _, e := range entries {
 		switch e.Kind {
 		case Everybody:
-			raise(&x.everybody, e.At)
+			raise(&x.sessionsStaleUntil, e.At)
 		case Everything:
-			raise(&x.floor, e.At)
+			raise(&x.allStaleUntil, e.At)
 		}
-		if len(x.marks) >= x.most {
-			x.makeRoom(now)
+		if len(x.subjects) >= x.maxEntries {
+			x.evict(now)
 		}
 		s := subject{e.Kind, e.ID, e.Of}
-		m := e.mark(stored)
+		m := e.state(stored)
 		m.learned = now.UnixMilli() - e.age.Milliseconds()
-		x.marks[s] = x.marks[s].merge(m)
+		x.subjects[s] = x.subjects[s].merge(m)
 		x.filter.Load().add(s)
 	}
-	x.state.Store(states.Add(1))
+	x.version.Store(versions.Add(1))
 }
 
-// sweep forgets the entries that outlived all tokens they could be about.
+// sweep drops expired entries: all tokens that they could revoke have expired.
 func (x *Index) sweep(now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.dropPast(now)
+	x.dropExpired(now)
 }
 
-func (x *Index) dropPast(now time.Time) {
+func (x *Index) dropExpired(now time.Time) {
 	past := now.UnixMilli() - x.retention.Load()
-	x.drop(func(m mark) bool { return m.learned < past })
+	x.drop(func(m subjectState) bool { return m.learned < past })
 }
 
-// makeRoom forgets what is past, or else the older half.
-func (x *Index) makeRoom(now time.Time) {
-	x.dropPast(now)
-	if len(x.marks) < x.most {
+// evict drops expired entries, or else the older half of all.
+func (x *Index) evict(now time.Time) {
+	x.dropExpired(now)
+	if len(x.subjects) < x.maxEntries {
 		return
 	}
-	times := make([]int64, 0, len(x.marks))
-	for _, m := range x.marks {
+	times := make([]int64, 0, len(x.subjects))
+	for _, m := range x.subjects {
 		times = append(times, m.at())
 	}
 	slices.Sort(times)
 	last := times[len(times)/2]
-	x.drop(func(m mark) bool { return m.at() <= last })
-	// A store that forgets is told that, too: those who start on it know no more.
+	x.drop(func(m subjectState) bool { return m.at() <= last })
+	// A store that loses its entries gets this one, too: new processes know no more.
 	s := subject{kind: Everything}
-	x.marks[s] = x.marks[s].merge(mark{stale: last, staleStored: true, learned: now.UnixMilli()})
+	x.subjects[s] = x.subjects[s].merge(subjectState{stale: last, staleStored: true, learned: now.UnixMilli()})
 }
 
-// drop forgets marks. Every token that they can have been about is stale instead:
-// where they are past there is none, unless the clock that judges is behind.
-func (x *Index) drop(past func(mark) bool) {
-	before, last := len(x.marks), int64(0)
-	maps.DeleteFunc(x.marks, func(_ subject, m mark) bool {
+// drop drops entries. Every token that they can have revoked is stale instead: for
+// expired entries there is none, unless the wall clock is behind.
+func (x *Index) drop(past func(subjectState) bool) {
+	before, last := len(x.subjects), int64(0)
+	maps.DeleteFunc(x.subjects, func(_ subject, m subjectState) bool {
 		if !past(m) {
 			return false
 		}
-		// Nothing is learned of much sooner than it happens, by whichever clock is right.
-		last = max(last, min(m.at(), m.learned+min(x.ahead.Load(), 0)+x.margin.Milliseconds()))
+		// By whichever clock is right, entries are not learned much before their time.
+		last = max(last, min(m.at(), m.learned+min(x.storeAhead.Load(), 0)+x.margin.Milliseconds()))
 		return true
 	})
-	if len(x.marks) == before {
+	if len(x.subjects) == before {
 		return
 	}
-	raise(&x.floor, last)
-	f := newFilter(x.most)
-	for s := range x.marks {
+	raise(&x.allStaleUntil, last)
+	f := newFilter(x.maxEntries)
+	for s := range x.subjects {
 		f.add(s)
 	}
 	x.filter.Store(f)
 }
 
-// all lists every entry.
+// all returns every entry.
 func (x *Index) all() []Entry {
 	var list []Entry
 	for _, e := range x.list(time.Time{}, false) {
@@ -267,47 +272,48 @@ func (x *Index) all() []Entry {
 	return list
 }
 
-// lacking lists what the store does not have.
-func (x *Index) lacking(now time.Time) []aged { return x.list(now, true) }
+// notStored returns the entries that Redis does not have.
+func (x *Index) notStored(now time.Time) []agedEntry { return x.list(now, true) }
 
-func (x *Index) list(now time.Time, lacking bool) []aged {
+func (x *Index) list(now time.Time, lacking bool) []agedEntry {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	var list []aged
-	for s, m := range x.marks {
+	var list []agedEntry
+	for s, m := range x.subjects {
 		age := time.Duration(now.UnixMilli()-m.learned) * time.Millisecond
 		for _, e := range m.entries(s, lacking) {
-			list = append(list, aged{e, age})
+			list = append(list, agedEntry{e, age})
 		}
 	}
 	return list
 }
 
-// stillLacking leaves out what the store has got meanwhile.
-func (x *Index) stillLacking(list []aged) []aged {
+// stillNotStored removes the entries that Redis has meanwhile from a list.
+func (x *Index) stillNotStored(list []agedEntry) []agedEntry {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return slices.DeleteFunc(list, func(e aged) bool {
-		m, ok := x.marks[subject{e.Kind, e.ID, e.Of}]
+	return slices.DeleteFunc(list, func(e agedEntry) bool {
+		m, ok := x.subjects[subject{e.Kind, e.ID, e.Of}]
 		return !ok || len(m.entries(subject{}, true)) == 0
 	})
 }
 
-// lost: the store is to be read anew, and what is not found in it was lost.
-func (x *Index) lost() {
+// markNotStored marks all entries as not stored, before the store is read again: those
+// that are not found in it were lost.
+func (x *Index) markNotStored() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for s, m := range x.marks {
+	for s, m := range x.subjects {
 		m.goneStored, m.staleStored = false, false
-		x.marks[s] = m
+		x.subjects[s] = m
 	}
 }
 
-// Len is how many subjects have an entry.
+// Len returns how many subjects have an entry.
 func (x *Index) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.marks)
+	return len(x.subjects)
 }
 
 func raise(to *atomic.Int64, at int64) {

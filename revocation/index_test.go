@@ -98,7 +98,7 @@ func TestEntriesLiveAsLongAsTokens(t *testing.T) {
 	if x.Len() != 0 {
 		t.Error("kept for ever")
 	}
-	if x.filter.Load().has(Session, sum("sess_1"), 0) {
+	if x.filter.Load().has(Session, hashOf("sess_1"), 0) {
 		t.Error("the filter still finds it")
 	}
 }
@@ -148,13 +148,13 @@ func TestAFullIndexTellsWhatItForgot(t *testing.T) {
 	t.Parallel()
 	x, other := NewIndex(time.Hour, 100), NewIndex(time.Hour, 1000)
 	for i := range 1000 {
-		x.take(now, []aged{{Entry: Ended(fmt.Sprintf("sess_%d", i), now.Add(time.Duration(i)*time.Millisecond))}}, true)
+		x.apply(now, []agedEntry{{Entry: Ended(fmt.Sprintf("sess_%d", i), now.Add(time.Duration(i)*time.Millisecond))}}, true)
 	}
-	if list := x.lacking(now); len(list) != 0 {
+	if list := x.notStored(now); len(list) != 0 {
 		t.Errorf("%d entries are told to a store that has them", len(list))
 	}
-	x.lost()
-	other.take(now, x.lacking(now), true)
+	x.markNotStored()
+	other.apply(now, x.notStored(now), true)
 	for i := range 1000 {
 		token := member()
 		token.SessionID, token.IssuedAt = fmt.Sprintf("sess_%d", i), now.Add(time.Duration(i)*time.Millisecond)
@@ -209,11 +209,11 @@ func TestTheStoreGetsBackWhatMadeTheIndex(t *testing.T) {
 	x.add(now, Ended("sess_1", now), Entry{User, "user_1", "", GoneBefore, 5}, Entry{User, "user_1", "", Stale, 9},
 		Entry{Member, "user_1", "org_1", Stale, 7}, Entry{Everybody, "", "", Stale, 3})
 	y.add(now, x.all()...)
-	if len(x.marks) != len(y.marks) || x.everybody.Load() != y.everybody.Load() {
-		t.Fatalf("%d marks of %d", len(y.marks), len(x.marks))
+	if len(x.subjects) != len(y.subjects) || x.sessionsStaleUntil.Load() != y.sessionsStaleUntil.Load() {
+		t.Fatalf("%d marks of %d", len(y.subjects), len(x.subjects))
 	}
-	for s, m := range x.marks {
-		if got := y.marks[s]; got.gone != m.gone || got.stale != m.stale {
+	for s, m := range x.subjects {
+		if got := y.subjects[s]; got.gone != m.gone || got.stale != m.stale {
 			t.Errorf("%v: %+v, want %+v", s, got, m)
 		}
 	}

@@ -13,25 +13,25 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// keys are those of one instance in Redis. The braces keep them in one slot of a
+// keys are the keys of one instance in Redis. The braces keep them in one slot of a
 // cluster.
 type keys struct {
 	log string
-	// home names the process that has the log in its memory, and says whether that
-	// is all there is to know.
+	// home identifies the server process that holds the log in memory, and since when the
+	// log is complete.
 	home string
-	// keep is for how long whoever needs entries longest needs them.
+	// keep is the longest retention that any node needs.
 	keep string
-	// young is there while the store may not know again all that it did.
-	young string
+	// settling exists while nodes may still be writing back what the store lost.
+	settling string
 }
 
 func newKeys(prefix, instance string) keys {
 	base := prefix + ":{revocations:" + instance + "}:"
-	return keys{log: base + "log", home: base + "home", keep: base + "keep", young: base + "young"}
+	return keys{log: base + "log", home: base + "home", keep: base + "keep", settling: base + "young"}
 }
 
-func (k *keys) all() []string { return []string{k.log, k.home, k.keep, k.young} }
+func (k *keys) all() []string { return []string{k.log, k.home, k.keep, k.settling} }
 
 //go:embed common.lua
 var commonSource string
@@ -49,39 +49,38 @@ var (
 
 // Bounds of the log.
 const (
-	// writeTimeout is how long an entry may take to be stored.
+	// writeTimeout is the timeout of a call to the store.
 	writeTimeout = 2 * time.Second
-	// readCount is how many entries are read at once.
+	// readCount is how many entries are read or written in one call.
 	readCount = 1000
 	// maxText bounds an entry, in bytes of JSON.
 	maxText = 1024
-	// maxKeep bounds what anybody may ask to be kept: the longest lifetime that a
-	// configuration can name.
+	// maxKeep bounds the retention: the longest lifetime that a configuration can have,
+	// and the margin.
 	maxKeep = 366*24*time.Hour + margin
 )
 
-// log is what the nodes of an instance share: a stream in Redis that each reads
-// from where it left off, so that nothing announced while it was away is missed.
-// Entries leave it, by the store's own time, once no token is left that they could
-// be about.
+// log is the revocations that the nodes of an instance share: a Redis stream that each
+// node reads from its last position, so that it misses no entry while it is
+// disconnected. Entries expire, by the store's clock, once no token is left that they
+// could revoke.
 type log struct {
 	client redis.UniversalClient
 	keys   keys
-	// keep is for how long this process needs entries.
+	// keep is how long this process needs entries.
 	keep  time.Duration
 	times times
 }
 
-// aged is an entry, and how long ago the first of all nodes learned of it.
-type aged struct {
+// agedEntry is an entry, and how long ago the first of all nodes learned of it.
+type agedEntry struct {
 	Entry
 	age time.Duration
 }
 
-// append stores entries for all nodes. With young, they are what the store lost,
-// and whoever starts meanwhile is to wait for more. They are written at once: no
-// more than [readCount].
-func (l *log) append(ctx context.Context, entries []aged, young bool) error {
+// append stores entries, at most [readCount], for all nodes, in one call. With settling,
+// they are written back after the store lost them, and starting nodes wait for more.
+func (l *log) append(ctx context.Context, entries []agedEntry, young bool) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -104,29 +103,28 @@ func (l *log) append(ctx context.Context, entries []aged, young bool) error {
 	return nil
 }
 
-// page is what a read found.
+// page is the result of a read.
 type page struct {
-	entries []aged
-	// ignored are those that none of ours can have written.
+	entries []agedEntry
+	// ignored counts invalid entries.
 	ignored uint64
-	// cursor is behind them, and end says that they are the last.
+	// cursor is the ID of the last entry, and end says that there are no more.
 	cursor string
 	end    bool
-	// known: what was read last is still there, and everything before it that was.
-	known bool
-	// young: somebody may still be telling the store what it lost.
-	young bool
-	// since is from when on it knows all there is to know, by its own time in Unix
+	// intact: the store still has the entry that was read last, and those before it.
+	intact bool
+	// settling: nodes may still be writing back what the store lost.
+	settling bool
+	// since is the time from which on the store has all entries, by its own clock in Unix
 	// milliseconds, or -1.
 	since int64
-	// now is the store's time in Unix milliseconds, and keep is for how long entries
-	// are kept.
+	// now is the store's time in Unix milliseconds, and keep its retention.
 	now  int64
 	keep time.Duration
 }
 
-// read returns what came after cursor, without waiting. since is from when on this
-// node knows all that there is to know, or -1.
+// read returns the entries after cursor, without waiting. since is the time from which on
+// this node knows all entries, or -1.
 func (l *log) read(ctx context.Context, cursor string, since int64) (*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -142,7 +140,7 @@ func (l *log) read(ctx context.Context, cursor string, since int64) (*page, erro
 		}
 		numbers[i], _ = answer[i].(int64)
 	}
-	p := &page{cursor: cursor, now: numbers[0], keep: time.Duration(numbers[1]) * time.Millisecond, known: numbers[2] == 1, young: numbers[3] == 1, since: -1}
+	p := &page{cursor: cursor, now: numbers[0], keep: time.Duration(numbers[1]) * time.Millisecond, intact: numbers[2] == 1, settling: numbers[3] == 1, since: -1}
 	if text, ok := answer[4].(string); ok {
 		if since, err := strconv.ParseInt(text, 10, 64); err == nil && since >= 0 {
 			p.since = min(since, p.now)
@@ -160,10 +158,10 @@ func (l *log) read(ctx context.Context, cursor string, since int64) (*page, erro
 	return p, nil
 }
 
-// take reads one entry. Its age is that which it had when it was written, and what
-// has passed since by the store's time.
+// take reads one entry. Its age is the age that it had when it was written, plus the time
+// since, by the store's clock.
 func (p *page) take(id, text, age string) {
-	e := aged{}
+	e := agedEntry{}
 	if json.Unmarshal([]byte(text), &e.Entry) != nil || e.validate() != nil {
 		p.ignored++
 		return
@@ -173,14 +171,14 @@ func (p *page) take(id, text, age string) {
 	p.entries = append(p.entries, e)
 }
 
-// instantOf is when an id was given, in Unix milliseconds of the store.
+// instantOf returns the time of a stream ID, in Unix milliseconds of the store.
 func instantOf(id string) int64 {
 	text, _, _ := strings.Cut(id, "-")
 	at, _ := strconv.ParseUint(text, 10, 63)
 	return int64(at)
 }
 
-// await waits for something to come after cursor, that long at most.
+// await waits for an entry after cursor, for pause at most.
 func (l *log) await(ctx context.Context, cursor string, pause time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, pause+writeTimeout)
 	defer cancel()

@@ -95,7 +95,7 @@ func (n *modelNode) ask(session string, issued time.Time) policy.Reason {
 
 // knows reports whether a node has an entry.
 func (n *modelNode) knows(session string) bool {
-	return n.mark(subject{Session, session, ""}).always
+	return n.stateOf(subject{Session, session, ""}).always
 }
 
 // stored is what the log holds.
@@ -300,7 +300,7 @@ func (w *world) explain(n *modelNode, session string) {
 	w.t.Errorf("%s lets %s pass, which ended %v ago (%+v)", n.name, session, time.Since(e.issued), *e)
 	w.t.Logf("stored: %t", strings.Contains(w.stored(), `"`+session+`"`))
 	for _, n := range w.nodes {
-		w.t.Logf("%s knows it: %t, ready %t, %+v, floor %v, behind %v, ahead %v, retention %v", n.name, n.knows(session), n.Ready(), n.Stats(), n.floor.Load(), n.behind.Load(), n.ahead.Load(), n.retention.Load())
+		w.t.Logf("%s knows it: %t, ready %t, %+v, floor %v, behind %v, ahead %v, retention %v", n.name, n.knows(session), n.Ready(), n.Stats(), n.allStaleUntil.Load(), n.clockBehind.Load(), n.storeAhead.Load(), n.retention.Load())
 	}
 	w.t.FailNow()
 }

@@ -26,7 +26,7 @@ func TestAnOlderSnapshotIsToldAgain(t *testing.T) {
 	revoke(t, a, "sess_0")
 	server.Do(t, "SAVE")
 	revoke(t, a, "sess_1")
-	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+	eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 	server.Restart(t)
 	eventually(t, "telling", func() bool { return server.Do(t, "XLEN", newKeys("clerkgate", "").log) == int64(2) })
 	late := lateNode(t, at(server.Addr), Options{times: quick})
@@ -48,7 +48,7 @@ func TestAnOlderSnapshotIsNoticedThoughOthersWroteSince(t *testing.T) {
 	eventually(t, "readiness", a.Ready)
 	server.Do(t, "SAVE")
 	revoke(t, a, "sess_1")
-	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+	eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 	link.Cut()
 	server.Restart(t)
 	b := node(t, at(server.Addr), Options{times: quick})
@@ -69,11 +69,11 @@ func TestWhoStartsOnAnOlderSnapshotWaits(t *testing.T) {
 	eventually(t, "readiness", a.Ready)
 	server.Do(t, "SAVE")
 	revoke(t, a, "sess_1")
-	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+	eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 	link.Cut()
 	server.Restart(t)
 	late := node(t, at(server.Addr), Options{})
-	eventually(t, "reading", func() bool { return late.contact.Load() > 0 })
+	eventually(t, "reading", func() bool { return late.lastContact.Load() > 0 })
 	if late.Ready() {
 		t.Error("ready at once")
 	}
@@ -92,7 +92,7 @@ func TestWhoStartsOnAStoreThatKnowsAllIsReadyAtOnce(t *testing.T) {
 		s := node(t, at(server.Addr), Options{})
 		began := time.Now()
 		eventually(t, "readiness", s.Ready)
-		if took := time.Since(began); i == 1 && took > usual.settle/2 {
+		if took := time.Since(began); i == 1 && took > defaultTimes.settle/2 {
 			t.Errorf("after %v", took)
 		}
 		revoke(t, s, "sess_1")
@@ -108,7 +108,7 @@ func TestWhatNobodyKnowsIsRefusedWhereThatIsSaid(t *testing.T) {
 	eventually(t, "readiness", a.Ready)
 	server.Do(t, "SAVE")
 	revoke(t, a, "sess_1")
-	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+	eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 	a.Close()
 	before := time.Now()
 	server.Restart(t)
@@ -123,7 +123,7 @@ func TestWhatNobodyKnowsIsRefusedWhereThatIsSaid(t *testing.T) {
 		}
 	}
 	// The store's time is in milliseconds, and this may still be the one.
-	since := time.UnixMilli(strict.floor.Load() + 1)
+	since := time.UnixMilli(strict.allStaleUntil.Load() + 1)
 	who := &policy.Principal{TokenType: policy.SessionToken, SessionID: "sess_2", UserID: "user_1", IssuedAt: since}
 	if got := strict.Revoked(who, time.Now()); got != "" {
 		t.Errorf("%q for a token made since", got)
@@ -158,7 +158,7 @@ func TestLifetimesOnOneStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	short := Options{Lifetime: 100 * time.Millisecond, times: quick}
-	short.times.settle = usual.settle
+	short.times.settle = defaultTimes.settle
 	brief := node(t, at(server.Addr), short)
 	eventually(t, "readiness", brief.Ready)
 	time.Sleep(short.Lifetime + quick.margin + 100*time.Millisecond)
@@ -204,7 +204,7 @@ func TestWhatIsPastLeavesTheStore(t *testing.T) {
 	eventually(t, "forgetting", func() bool { return s.Len() <= 2 })
 	eventually(t, "the end of the log", func() bool { return server.Do(t, "EXISTS", newKeys("clerkgate", "").log) == int64(0) })
 	revoke(t, s, "sess_new")
-	eventually(t, "reading on", func() bool { return len(s.lacking(s.steady())) == 0 })
+	eventually(t, "reading on", func() bool { return len(s.notStored(s.steadyNow())) == 0 })
 	if got := s.Stats(); got.Forgot != 0 {
 		t.Errorf("what is past was taken for forgotten: %+v", got)
 	}
@@ -231,7 +231,7 @@ func TestInstancesDoNotMeet(t *testing.T) {
 	}
 	for i, s := range nodes[1:] {
 		revoke(t, s, "sess_own")
-		eventually(t, "reading on", func() bool { return len(s.lacking(s.steady())) == 0 })
+		eventually(t, "reading on", func() bool { return len(s.notStored(s.steadyNow())) == 0 })
 		who := member()
 		who.IssuedAt = time.Now().Add(-time.Second)
 		if got := s.Revoked(who, time.Now()); got != "" || s.Len() != 1 {
@@ -251,7 +251,7 @@ func TestAFailoverForgetsNothing(t *testing.T) {
 	pair.Nodes[0].Do(t, "WAIT", 1, 5000)
 	pair.Nodes[1].Do(t, "REPLICAOF", "NO", "ONE") // it lags behind
 	revoke(t, a, "sess_2")
-	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+	eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 	pair.Nodes[0].Do(t, "REPLICAOF", "127.0.0.1", strings.Split(pair.Nodes[1].Addr, ":")[1]) // and takes over
 	b := node(t, at(pair.Nodes[1].Addr), Options{times: quick})
 	if b.Ready() {

@@ -13,96 +13,99 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Options make a service. The zero value is one for this process only.
+// Options are those of [New]. The zero value is a service for this process only.
 type Options struct {
-	// Instance names the Clerk instance that everything here is about. On one store,
-	// nothing of one is known to another.
+	// Instance is the Clerk instance of the entries. Instances in one store do not see
+	// each other's entries.
 	Instance string
-	// Prefix is what every key in Redis begins with. Default: clerkgate.
+	// Prefix is the prefix of every key in Redis. Default: clerkgate.
 	Prefix string
-	// Redis is the store that instances share. Default: none.
+	// Redis is the store that processes share. Default: none.
 	Redis redis.UniversalClient
-	// Lifetime is how long the tokens of the instance hold at most. Default:
+	// Lifetime is the longest lifetime of a token of the instance. Default:
 	// [DefaultLifetime].
 	Lifetime time.Duration
-	// MaxEntries bounds what is remembered. Default: [DefaultEntries].
+	// MaxEntries bounds the subjects that have entries. Default: [DefaultEntries].
 	MaxEntries int
-	// AnyAge lets tokens count that are older than entries are kept: for who
-	// knows of nothing that ended before. It is over for good as soon as there is
-	// a [Receiver], from which on there may be something to know.
+	// AnyAge accepts tokens that are older than Lifetime: for a service that has no
+	// source of revocations. It ends for good with the first [Receiver].
 	AnyAge bool
-	// Kin are the services of this process, which it joins until [Service.Close].
-	// Default: it has none.
-	Kin *Kin
-	// Deny refuses everybody while the store is out of reach for longer than
-	// [Grace]. Default: this process goes on with what it knows.
+	// Group is the services of this process, with which it shares its entries until
+	// [Service.Close]. Default: none.
+	Group *Group
+	// Deny denies every request while the store is unavailable for longer than [Grace]
+	// ([policy.ReasonRevocationsUnavailable]). Default: this process continues with the
+	// entries that it has.
 	Deny bool
-	// Logger takes what happens in the background. Default: discarded.
+	// Logger logs the state of the store at level info and warn, rejected deliveries at
+	// warn, and failed ones at error. Default: discarded.
 	Logger *slog.Logger
-	// Now is the clock. Default: time.Now.
+	// Now is the wall clock. Default: [time.Now].
 	Now func() time.Time
 
-	// elapsed is the steady clock, and times are those of the background. Tests set
+	// elapsed is the steady clock, and times are those of the background work. Tests set
 	// them.
 	elapsed func() time.Duration
 	times   times
 }
 
-// Grace is how long the store may be out of reach before that matters.
+// Grace is how long the store may be unavailable before [Options.Deny] denies. At the
+// start, a service without Deny also denies for that time, until it has read the store.
 const Grace = 10 * time.Second
 
-// times are those of the background.
+// times are those of the background work.
 type times struct {
-	// retry is the pause after a failure, read how long a read waits for news, which
-	// is also when a lost connection is noticed, and sweep the pause between two.
+	// retry is the pause after a failure; read how long a read waits for new entries,
+	// after which a lost connection is noticed; and sweep the interval of sweeps.
 	retry, read, sweep time.Duration
-	// settle is how long a store without memory counts as young: those who know more
-	// notice within that time, and begin to tell it.
+	// settle is how long starting nodes wait for an empty store: nodes that have entries
+	// notice the loss within that time, and begin to write them back.
 	settle time.Duration
 	// grace is [Grace], and margin [margin].
 	grace, margin time.Duration
-	// jump is by how much the store's clock and this process's steady one may part
-	// before entries may have left the store too early.
+	// jump is how far the store's clock and the steady one may drift apart before entries
+	// may have expired in the store too early.
 	jump time.Duration
 }
 
-// usual are the times of all but tests.
-var usual = times{
+// defaultTimes are the times of all but tests.
+var defaultTimes = times{
 	retry: 200 * time.Millisecond, read: time.Second, sweep: time.Minute,
 	settle: 3 * time.Second, grace: Grace, margin: margin, jump: margin / 2,
 }
 
 const (
-	awaitPause = 10 * time.Millisecond
-	// clockPause is how often clocks are compared, and alike what they may be apart.
-	clockPause = time.Second
-	alike      = time.Second
+	awaitInterval = 10 * time.Millisecond
+	// clockInterval is how often clocks are compared, and clockTolerance how far they may
+	// be apart.
+	clockInterval  = time.Second
+	clockTolerance = time.Second
 )
 
-// Service keeps the index of this process and what the store knows the same. It
-// is safe for concurrent use.
+// Service keeps the [Index] of this process and the store synchronized. It is safe for
+// concurrent use.
 type Service struct {
 	*Index
 	options Options
 	log     *log // nil without a store
 
-	// began is when it was made.
+	// began is the time at which it was made.
 	began time.Time
 	phase atomic.Int32
-	// contact is when the store last answered: by the clock that judges, in Unix
+	// lastContact is when the store last answered: by the wall clock, in Unix
 	// milliseconds, and by the steady clock.
-	contact       atomic.Int64
-	contactSteady atomic.Int64
-	// heard: the store has told its time.
-	heard atomic.Bool
-	// differ: another node needs entries for longer.
-	differ atomic.Bool
-	// untold: something was made here that the store does not have.
-	untold     atomic.Bool
-	unread     unread
-	follower   follower // the background's alone
-	counts     counts
-	deliveries deliveries
+	lastContact       atomic.Int64
+	lastContactSteady atomic.Int64
+	// storeTimeKnown: the store has answered with its time.
+	storeTimeKnown atomic.Bool
+	// lifetimesDiffer: another node needs entries for longer.
+	lifetimesDiffer atomic.Bool
+	// unsynced: there are entries that the store may not have.
+	unsynced    atomic.Bool
+	unconfirmed unconfirmed
+	follower    follower // used by the background goroutine alone
+	counts      counts
+	deliveries  deliveries
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -115,13 +118,14 @@ type counts struct {
 
 // The phases of a service with a store.
 const (
-	starting   int32 = iota // not all that the store knows is in the index yet
-	current                 // all of it is
+	starting   int32 = iota // not all entries of the store are in the index yet
+	current                 // all of them are
 	cutOff                  // the store does not answer; the index was current before
-	catchingUp              // it answers again, and is read
+	catchingUp              // the store answers again, and is being read
 )
 
-// New returns a service that knows nothing yet but what its kin do.
+// New returns a service. It has the entries of its group, and reads the store after
+// [Service.Start].
 func New(o Options) *Service {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -133,7 +137,7 @@ func New(o Options) *Service {
 		o.Now = time.Now
 	}
 	if o.times == (times{}) {
-		o.times = usual
+		o.times = defaultTimes
 	}
 	s := &Service{Index: NewIndex(o.Lifetime, o.MaxEntries), began: o.Now(), follower: follower{cursor: beginning}}
 	if o.elapsed == nil {
@@ -141,23 +145,23 @@ func New(o Options) *Service {
 	}
 	s.options = o
 	s.setMargin(o.times.margin)
-	s.deliveries.seen = sync.OnceValue(newSeen)
+	s.deliveries.remembered = sync.OnceValue(newRemembered)
 	s.anyAge.Store(o.AnyAge)
 	if o.Redis != nil {
 		s.log = &log{o.Redis, newKeys(o.Prefix, o.Instance), s.lifetime + s.margin, o.times}
 	}
-	if o.Kin != nil {
-		o.Kin.join(s)
+	if o.Group != nil {
+		o.Group.add(s)
 	}
 	return s
 }
 
-// steady is the time by a clock that nobody sets: it agrees with the other as long
-// as that is not set either.
-func (s *Service) steady() time.Time { return s.began.Add(s.options.elapsed()) }
+// steadyNow returns the time of the steady clock, which is never set: it is that of the
+// wall clock as long as nobody sets that.
+func (s *Service) steadyNow() time.Time { return s.began.Add(s.options.elapsed()) }
 
-// Start follows the store until ctx ends or [Service.Close] is called. Call it
-// once.
+// Start reads the store in the background until ctx ends or [Service.Close] is called.
+// Call it once.
 func (s *Service) Start(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.done.Go(func() { s.sweeps(ctx) })
@@ -166,10 +170,10 @@ func (s *Service) Start(ctx context.Context) {
 	}
 }
 
-// Close stops what Start started, and waits for it.
+// Close stops the background work, and waits for it.
 func (s *Service) Close() {
-	if s.options.Kin != nil {
-		s.options.Kin.leave(s)
+	if s.options.Group != nil {
+		s.options.Group.remove(s)
 	}
 	if s.cancel != nil {
 		s.cancel()
@@ -177,19 +181,21 @@ func (s *Service) Close() {
 	s.done.Wait()
 }
 
-// Revoked implements [policy.Revocations].
+// Revoked implements [policy.Revocations]. Before the store was read, and with
+// [Options.Deny] while it is unavailable, the reason is
+// [policy.ReasonRevocationsUnavailable].
 func (s *Service) Revoked(p *policy.Principal, now time.Time) policy.Reason {
-	if s.log != nil && s.blind(now) {
+	if s.log != nil && s.mustDeny(now) {
 		return policy.ReasonRevocationsUnavailable
 	}
 	return s.Index.Revoked(p, now)
 }
 
-// blind reports whether too little is known to let anybody pass: nothing yet of
-// what the store knows, or where that is to matter, nothing new for too long. A
-// store that cannot be read at all keeps nobody out for longer than [Grace]
-// otherwise.
-func (s *Service) blind(now time.Time) bool {
+// mustDeny reports whether requests must be denied because entries may be missing: the
+// store was not read yet, or with Deny, it has not answered for longer than [Grace].
+// Without Deny, a store that cannot be read at all denies no request for longer than
+// [Grace].
+func (s *Service) mustDeny(now time.Time) bool {
 	phase := s.phase.Load()
 	if phase == starting {
 		return s.options.Deny || s.options.elapsed() <= s.options.times.grace
@@ -197,25 +203,25 @@ func (s *Service) blind(now time.Time) bool {
 	if !s.options.Deny {
 		return false
 	}
-	// By either clock: the one may be set, the other stands still while a machine
-	// sleeps.
-	return now.UnixMilli()-s.contact.Load() > s.options.times.grace.Milliseconds() ||
-		phase != current && s.steady().UnixMilli()-s.contactSteady.Load() > s.options.times.grace.Milliseconds()
+	// By either clock: the wall clock may be set, and the steady clock stops while a
+	// machine sleeps.
+	return now.UnixMilli()-s.lastContact.Load() > s.options.times.grace.Milliseconds() ||
+		phase != current && s.steadyNow().UnixMilli()-s.lastContactSteady.Load() > s.options.times.grace.Milliseconds()
 }
 
-// Await waits until everything that the store knew at the start is known here,
-// for a time from the start at most.
+// Await waits until all entries of the store are in the index, for limit from the start
+// at most.
 func (s *Service) Await(limit time.Duration) {
-	for range limit / awaitPause {
+	for range limit / awaitInterval {
 		if s.log == nil || s.phase.Load() != starting || s.options.elapsed() >= limit {
 			return
 		}
-		time.Sleep(awaitPause)
+		time.Sleep(awaitInterval)
 	}
 }
 
-// Ready reports whether everything the store knows is known here. A service that
-// was cut off is ready with what it knows, unless it is to deny.
+// Ready reports whether all entries of the store are in the index. A service whose store
+// has become unavailable is ready, unless [Options.Deny] is set.
 func (s *Service) Ready() bool {
 	if s.log == nil {
 		return true
@@ -229,22 +235,22 @@ func (s *Service) Ready() bool {
 	return false
 }
 
-// Revoke refuses what the entries are about, here at once and everywhere as soon
-// as they are stored. The error is for entries that are none, of which nothing is
-// taken, and for a store that did not take them: here they count even so.
+// Revoke applies entries, in this process at once, and in all others as soon as they
+// have read them from the store. It returns an error if an entry is invalid, and then
+// applies none; or if the store did not accept them: they are then still applied here.
 func (s *Service) Revoke(ctx context.Context, entries ...Entry) error {
 	for i := range entries {
 		if err := entries[i].validate(); err != nil {
 			return fmt.Errorf("revoking: %w", err)
 		}
 	}
-	made := make([]aged, 0, len(entries))
+	made := make([]agedEntry, 0, len(entries))
 	for _, e := range entries {
-		made = append(made, aged{Entry: e})
+		made = append(made, agedEntry{Entry: e})
 	}
-	s.take(s.steady(), made, false)
-	if s.options.Kin != nil {
-		s.options.Kin.tell(s, made)
+	s.apply(s.steadyNow(), made, false)
+	if s.options.Group != nil {
+		s.options.Group.share(s, made)
 	}
 	s.counts.revoked.Add(uint64(len(entries)))
 	if s.log == nil {
@@ -252,23 +258,23 @@ func (s *Service) Revoke(ctx context.Context, entries ...Entry) error {
 	}
 	if err := s.log.append(ctx, made, false); err != nil {
 		s.counts.failures.Add(1)
-		s.untold.Store(true)
+		s.unsynced.Store(true)
 		return err
 	}
-	if !s.unread.add(made) {
-		s.untold.Store(true)
+	if !s.unconfirmed.add(made) {
+		s.unsynced.Store(true)
 	}
 	return nil
 }
 
-// RevokeSession ends a session, everywhere.
+// RevokeSession revokes a session, as [Service.Revoke].
 func (s *Service) RevokeSession(ctx context.Context, sessionID string) error {
 	return s.Revoke(ctx, Ended(sessionID, s.options.Now()))
 }
 
-// sweeps forgets what is past, and compares the clocks, now and then.
+// sweeps drops expired entries and compares the clocks, periodically.
 func (s *Service) sweeps(ctx context.Context) {
-	sweep, clocks := time.NewTicker(s.options.times.sweep), time.NewTicker(clockPause)
+	sweep, clocks := time.NewTicker(s.options.times.sweep), time.NewTicker(clockInterval)
 	defer sweep.Stop()
 	defer clocks.Stop()
 	for {
@@ -276,21 +282,21 @@ func (s *Service) sweeps(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-sweep.C:
-			s.sweep(s.steady())
+			s.sweep(s.steadyNow())
 		case <-clocks.C:
 			s.compareClocks()
 		}
 	}
 }
 
-// storeTime is what time it is by the store's clock, in Unix milliseconds, and
-// whether that is known.
+// storeTime returns the time by the store's clock, in Unix milliseconds, and whether it
+// is known.
 func (s *Service) storeTime() (int64, bool) {
-	return s.steady().UnixMilli() + s.ahead.Load(), s.heard.Load()
+	return s.steadyNow().UnixMilli() + s.storeAhead.Load(), s.storeTimeKnown.Load()
 }
 
-// clocks are the times that it may be now: by the clock that judges, and by the
-// store's. Either may be wrong.
+// clocks returns the present time by the wall clock and by the store's clock. Either may
+// be wrong.
 func (s *Service) clocks() []time.Time {
 	clocks := []time.Time{s.options.Now()}
 	if store, known := s.storeTime(); known {
@@ -299,34 +305,34 @@ func (s *Service) clocks() []time.Time {
 	return clocks
 }
 
-// compareClocks corrects the clock that judges. The store's is the better one.
-// Without it, a clock that was set back may have been wrong before, but one that was
-// set forward makes nobody wait.
+// compareClocks computes how far the wall clock is behind the store's. Without a store it
+// compares it with the steady clock, but only for a wall clock that is ahead: one that
+// was set back may have been wrong before.
 func (s *Service) compareClocks() {
 	better, known := s.storeTime()
 	behind := better - s.options.Now().UnixMilli()
 	if !known {
 		behind = min(behind, 0)
 	}
-	if max(behind, -behind) < alike.Milliseconds() {
+	if max(behind, -behind) < clockTolerance.Milliseconds() {
 		behind = 0
 	}
-	s.behind.Store(behind)
+	s.clockBehind.Store(behind)
 }
 
-// Stats are for metrics.
+// Stats are the counts of a [Service] since it was made, for metrics.
 type Stats struct {
 	// Entries is how many subjects have an entry.
 	Entries int
-	// Received, Revoked and Rewritten count entries read from the store, made
-	// here, and written back to a store that lost them. Ignored counts what was read
-	// and is no entry, Forgot how often the store had forgotten what it knew, and
-	// Failures what it did not answer.
+	// Received, Revoked and Rewritten count entries that were read from the store, made
+	// in this process, and written back to the store. Ignored counts invalid entries that
+	// were read, Forgot how often the store had lost entries, and Failures the calls that
+	// it did not answer.
 	Received, Revoked, Rewritten, Ignored, Forgot, Failures uint64
-	// Away is how long the store has not answered, from the beginning where it
-	// never did; 0 while it does, and without one.
+	// Away is how long the store has not answered, since the start if it never has; 0
+	// while it answers, and without a store.
 	Away time.Duration
-	// LifetimesDiffer reports that another node names a longer lifetime of tokens.
+	// LifetimesDiffer reports that another node is configured with a longer Lifetime.
 	LifetimesDiffer bool
 	// Webhooks counts the deliveries to all receivers.
 	Webhooks WebhookStats
@@ -338,14 +344,14 @@ func (s *Service) Stats() Stats {
 	stats := Stats{
 		Entries: s.Len(), Received: c.received.Load(), Revoked: c.revoked.Load(), Rewritten: c.rewritten.Load(),
 		Ignored: c.ignored.Load(), Forgot: c.forgot.Load(), Failures: c.failures.Load(),
-		LifetimesDiffer: s.differ.Load(), Webhooks: s.deliveries.stats(),
+		LifetimesDiffer: s.lifetimesDiffer.Load(), Webhooks: s.deliveries.stats(),
 	}
 	if s.log != nil && s.phase.Load() != current {
 		last := s.began.UnixMilli()
-		if contact := s.contactSteady.Load(); contact > 0 {
+		if contact := s.lastContactSteady.Load(); contact > 0 {
 			last = contact
 		}
-		stats.Away = max(0, time.Duration(s.steady().UnixMilli()-last)*time.Millisecond)
+		stats.Away = max(0, time.Duration(s.steadyNow().UnixMilli()-last)*time.Millisecond)
 	}
 	return stats
 }

@@ -76,7 +76,7 @@ func TestAnEmptyStoreIsNotTakenForOneThatKnowsAll(t *testing.T) {
 	link.Cut()
 	server.Restart(t)
 	late := node(t, at(server.Addr), Options{})
-	eventually(t, "reading", func() bool { return late.contact.Load() > 0 })
+	eventually(t, "reading", func() bool { return late.lastContact.Load() > 0 })
 	link.Heal()
 	eventually(t, "readiness of a node that came late", late.Ready)
 	if !refuses(late, "sess_1") {
@@ -107,9 +107,9 @@ func TestWhatWasLostBeforeItWasReadIsToldAgain(t *testing.T) {
 	a := node(t, at(server.Addr), Options{times: quick})
 	eventually(t, "readiness", a.Ready)
 	for i := range 2 { // in a log that has nothing yet, and in one that has
-		ended := []aged{{Entry: Ended(fmt.Sprintf("sess_%d", i), time.Now())}}
-		a.take(a.steady(), ended, false)
-		a.unread.add(ended)
+		ended := []agedEntry{{Entry: Ended(fmt.Sprintf("sess_%d", i), time.Now())}}
+		a.apply(a.steadyNow(), ended, false)
+		a.unconfirmed.add(ended)
 		late := node(t, at(server.Addr), Options{times: quick})
 		eventually(t, "telling", func() bool { return refuses(late, ended[0].ID) })
 	}
@@ -117,7 +117,7 @@ func TestWhatWasLostBeforeItWasReadIsToldAgain(t *testing.T) {
 		t.Errorf("%d were told again", again)
 	}
 	revoke(t, a, "sess_read")
-	eventually(t, "reading it", func() bool { return len(a.lacking(a.steady())) == 0 })
+	eventually(t, "reading it", func() bool { return len(a.notStored(a.steadyNow())) == 0 })
 	time.Sleep(2 * quick.read)
 	if again := a.Stats().Rewritten; again != 2 {
 		t.Errorf("%d were told again that were there", again-2)
@@ -194,7 +194,7 @@ func TestTheDocumentedRightsAreEnough(t *testing.T) {
 	eventually(t, "readiness", func() bool { return a.Ready() && b.Ready() })
 	revoke(t, a, "sess_1")
 	eventually(t, "knowing", func() bool { return refuses(b, "sess_1") })
-	time.Sleep(2 * usual.read) // in which the store is looked at
+	time.Sleep(2 * defaultTimes.read) // in which the store is looked at
 	if !a.Ready() || a.Stats().Failures+b.Stats().Failures > 0 {
 		t.Errorf("%+v, %+v", a.Stats(), b.Stats())
 	}

@@ -16,26 +16,26 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// tolerance is how far the time of a delivery may be from ours.
+// tolerance is how far the timestamp of a delivery may be from now, either way.
 const tolerance = 5 * time.Minute
 
-// Verifier tells Clerk's deliveries from others, by their signatures (Standard
-// Webhooks, under the names svix-id, svix-timestamp and svix-signature).
+// Verifier verifies the signatures of Clerk's webhook deliveries (Standard Webhooks, with
+// the header fields svix-id, svix-timestamp and svix-signature).
 type Verifier struct {
 	webhook *standardwebhooks.Webhook
-	// signer tells secrets apart.
+	// signer is the SHA-256 of the secret.
 	signer [sha256.Size]byte
 }
 
-// NewVerifier returns a verifier for a signing secret (whsec_ and base64). The
-// error is for a secret that is none, and does not hold it.
+// NewVerifier returns a verifier for a signing secret (whsec_ and base64). It returns an
+// error for an invalid secret, which does not contain it.
 func NewVerifier(secret string) (*Verifier, error) {
 	text := strings.TrimPrefix(secret, "whsec_")
 	digits := strings.TrimRight(text, "=") // padded or not
 	key, err := base64.RawStdEncoding.DecodeString(digits)
 	misshapen := len(text) < 4 && text != "" || len(text)-len(digits) > 2 || strings.ContainsAny(text, "\r\n")
 	if err != nil || misshapen {
-		return nil, errors.New("the webhook secret is not whsec_ and base64") // err tells of the text
+		return nil, errors.New("the webhook secret is not whsec_ and base64") // err contains parts of the secret
 	}
 	if len(key) == 0 {
 		return nil, errors.New("the webhook secret is empty")
@@ -47,16 +47,16 @@ func NewVerifier(secret string) (*Verifier, error) {
 	return &Verifier{webhook, sha256.Sum256(key)}, nil
 }
 
-// stamped is what the fields of a delivery say of it.
-type stamped struct {
+// deliveryHeader is the header fields of a delivery.
+type deliveryHeader struct {
 	id, stamp, signature string
 	at                   time.Time
 }
 
-// readStamped reads the fields of a delivery, and refuses those that can be of none,
-// whatever its body is: some are missing, or its time is more than five minutes from
-// each of those that it may be now.
-func readStamped(h http.Header, now ...time.Time) (s stamped, err error) {
+// readDeliveryHeader reads the header fields of a delivery. It returns an error if one is
+// missing or malformed, or if the timestamp is more than five minutes from each of the
+// present times.
+func readDeliveryHeader(h http.Header, now ...time.Time) (s deliveryHeader, err error) {
 	var missing []string
 	for _, field := range []struct {
 		name string
@@ -87,19 +87,19 @@ func readStamped(h http.Header, now ...time.Time) (s stamped, err error) {
 	return s, errors.New("the delivery is too old, or from the future (svix-timestamp)")
 }
 
-// Verify reports an error unless body is a JSON object that the secret's owner
-// delivered, at most five minutes from now.
+// Verify returns an error unless the signature is valid, the timestamp is at most five
+// minutes from now, and body is a JSON object.
 func (v *Verifier) Verify(h http.Header, body []byte, now time.Time) error {
-	s, err := readStamped(h, now)
+	s, err := readDeliveryHeader(h, now)
 	if err != nil {
 		return err
 	}
 	return v.verify(s, body)
 }
 
-// verify reports an error unless body is a JSON object that the secret's owner
-// delivered with those fields.
-func (v *Verifier) verify(s stamped, body []byte) error {
+// verify returns an error unless the signature is valid for the fields and the body, and
+// body is a JSON object.
+func (v *Verifier) verify(s deliveryHeader, body []byte) error {
 	err := v.webhook.VerifyIgnoringTimestamp(body, http.Header{
 		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookID):        {s.id},
 		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookTimestamp): {s.stamp},
@@ -114,10 +114,10 @@ func (v *Verifier) verify(s stamped, body []byte) error {
 	return nil
 }
 
-// joined is a field as HTTP joins its lines.
+// joined returns the lines of a field, joined by commas (RFC 9110 § 5.3).
 func joined(h http.Header, name string) string { return strings.Join(h.Values(name), ", ") }
 
-// readStamp reads Unix seconds, in digits alone and as they are signed.
+// readStamp reads Unix seconds, in the one form that was signed: without sign or zeros.
 func readStamp(text string) (int64, error) {
 	at, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || strconv.FormatInt(at, 10) != text || at < 0 {

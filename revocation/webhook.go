@@ -9,36 +9,41 @@ import (
 	"time"
 )
 
-// Path is where a [Receiver] is usually mounted.
+// Path is the default path of a [Receiver].
 const Path = "/webhooks/clerk"
 
 // Bounds of the receiver.
 const (
 	// maxDelivery bounds the body of a delivery, in bytes.
 	maxDelivery = 1 << 20
-	// maxOpen bounds the deliveries that are read at once, and maxRoom what their
-	// bodies take, in bytes. Clerk sends again what finds no room.
-	maxOpen = 256
-	maxRoom = 32 << 20
-	// readSize is how much of a body is read at once, and readTime how long all of it
-	// may take.
+	// maxOpen bounds the deliveries that are read concurrently, and maxOpenBytes their
+	// buffers, in bytes. Others are answered 503, and Clerk retries them.
+	maxOpen      = 256
+	maxOpenBytes = 32 << 20
+	// readSize is how much of a body is read at once, in bytes, and readTime the timeout
+	// for all of it.
 	readSize = 16 << 10
 	readTime = 5 * time.Second
-	// maxSeen bounds the deliveries that are remembered, to do nothing twice.
-	maxSeen  = 100_000
-	seenTime = 2 * tolerance
+	// maxRemembered bounds the deliveries that are remembered for rememberTime, to find
+	// duplicates.
+	maxRemembered = 100_000
+	rememberTime  = 2 * tolerance
 )
 
-// Receiver takes Clerk's webhooks: POST with a signed event. It answers 204 once
-// what the event revokes is stored, so that Clerk sends again whatever was not.
+// Receiver is an HTTP handler of Clerk's webhooks: POST requests with a signed event. It
+// answers 204 once the revocations of the event are stored, 400 to 413 for an invalid
+// delivery, and 503 if storing failed or too many are being read. Clerk retries what is
+// not answered 2xx.
 type Receiver struct {
 	service  *Service
 	verifier *Verifier
 	logger   *slog.Logger
 }
 
-// NewReceiver returns a receiver of the deliveries that a secret signs. All
-// receivers of a service have what they took, and their counts, in common.
+// NewReceiver returns a receiver of the deliveries that are signed with a secret
+// (whsec_...). All receivers of a service share their counts, and find each other's
+// duplicates. It returns an error if the secret is invalid. It ends
+// [Options.AnyAge].
 func NewReceiver(service *Service, secret string) (*Receiver, error) {
 	verifier, err := NewVerifier(secret)
 	if err != nil {
@@ -48,7 +53,7 @@ func NewReceiver(service *Service, secret string) (*Receiver, error) {
 	return &Receiver{service: service, verifier: verifier, logger: service.options.Logger}, nil
 }
 
-// ServeHTTP takes one delivery.
+// ServeHTTP receives one delivery.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if request.Method != http.MethodPost {
@@ -56,34 +61,34 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "deliveries are POST", http.StatusMethodNotAllowed)
 		return
 	}
-	// Strangers can send here, too: no more is read of them than is needed.
+	// Anonymous clients can send requests, too: no more is read than is needed.
 	deadline := func(at time.Time) { _ = http.NewResponseController(w).SetReadDeadline(at) } // where the server can
 	deadline(time.Now().Add(readTime))
-	fields, err := readStamped(request.Header, r.service.clocks()...)
+	fields, err := readDeliveryHeader(request.Header, r.service.clocks()...)
 	if err != nil {
-		r.refuse(w, http.StatusBadRequest, err.Error())
+		r.reject(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	if request.ContentLength > maxDelivery {
-		r.refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+		r.reject(w, http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
 		return
 	}
 	body, done, err := r.service.deliveries.read(http.MaxBytesReader(w, request.Body, maxDelivery))
 	defer done()
 	if err != nil {
-		r.notRead(w, err)
+		r.answerReadError(w, err)
 		return
 	}
-	deadline(time.Time{}) // storing it has a time of its own
+	deadline(time.Time{}) // storing has a timeout of its own
 	if err := r.verifier.verify(fields, body); err != nil {
-		r.refuse(w, http.StatusBadRequest, err.Error())
+		r.reject(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	r.take(w, request, fields, body)
+	r.process(w, request, fields, body)
 }
 
-// notRead answers what could not be read.
-func (r *Receiver) notRead(w http.ResponseWriter, err error) {
+// answerReadError answers a delivery whose body could not be read.
+func (r *Receiver) answerReadError(w http.ResponseWriter, err error) {
 	_, tooLong := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case errors.Is(err, errBusy):
@@ -91,25 +96,25 @@ func (r *Receiver) notRead(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, errBusy.Error(), http.StatusServiceUnavailable)
 	case tooLong:
-		r.refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+		r.reject(w, http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		r.refuse(w, http.StatusRequestTimeout, "the body did not come in time")
+		r.reject(w, http.StatusRequestTimeout, "the body did not come in time")
 	default:
-		r.refuse(w, http.StatusBadRequest, "the body cannot be read")
+		r.reject(w, http.StatusBadRequest, "the body cannot be read")
 	}
 }
 
-// take does what a delivery that is Clerk's says.
-func (r *Receiver) take(w http.ResponseWriter, request *http.Request, fields stamped, body []byte) {
+// process applies the event of a valid delivery.
+func (r *Receiver) process(w http.ResponseWriter, request *http.Request, fields deliveryHeader, body []byte) {
 	d := &r.service.deliveries
 	this := delivery{r.verifier.signer, fields.id, sha256.Sum256(body)}
-	if _, again := d.seen().GetIfPresent(this); again {
+	if _, again := d.remembered().GetIfPresent(this); again {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	entries, ok := readEvent(body, fields.at) // by Clerk's own clock
 	if !ok {
-		r.refuse(w, http.StatusBadRequest, "the body is no event")
+		r.reject(w, http.StatusBadRequest, "the body is no event")
 		return
 	}
 	if len(entries) > 0 {
@@ -120,13 +125,13 @@ func (r *Receiver) take(w http.ResponseWriter, request *http.Request, fields sta
 			return
 		}
 	}
-	d.seen().Set(this, struct{}{})
+	d.remembered().Set(this, struct{}{})
 	d.taken.Add(1)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// refuse answers what is not believed. Nothing of the request is repeated.
-func (r *Receiver) refuse(w http.ResponseWriter, status int, why string) {
+// reject answers and logs an invalid delivery. Nothing of the request is repeated.
+func (r *Receiver) reject(w http.ResponseWriter, status int, why string) {
 	r.service.deliveries.refused.Add(1)
 	r.logger.Warn("a webhook was refused", "status", status, "reason", why)
 	http.Error(w, why, status)

@@ -105,13 +105,13 @@ func TestOpenDeliveriesAreBounded(t *testing.T) {
 	}
 	most, mostRoom := int64(0), int64(0)
 	eventually(t, "refusing", func() bool {
-		most, mostRoom = max(most, d.open.Load()), max(mostRoom, d.room.Load())
+		most, mostRoom = max(most, d.open.Load()), max(mostRoom, d.openBytes.Load())
 		return d.busy.Load() > 0
 	})
 	sent.Wait()
-	most, mostRoom = max(most, d.open.Load()), max(mostRoom, d.room.Load())
+	most, mostRoom = max(most, d.open.Load()), max(mostRoom, d.openBytes.Load())
 	// One that finds no room has been counted for a moment.
-	if most > maxOpen+many || mostRoom > maxRoom+many*2*readSize {
+	if most > maxOpen+many || mostRoom > maxOpenBytes+many*2*readSize {
 		t.Errorf("%d are open, with %d bytes", most, mostRoom)
 	}
 	began := time.Now()
@@ -126,7 +126,7 @@ func TestOpenDeliveriesAreBounded(t *testing.T) {
 	if took := time.Since(began); answers[http.StatusServiceUnavailable] == 0 || answers[http.StatusServiceUnavailable]+answers[http.StatusRequestTimeout] != many || took > 2*readTime {
 		t.Errorf("%v after %v", answers, took)
 	}
-	eventually(t, "room", func() bool { return d.open.Load() == 0 && d.room.Load() == 0 })
+	eventually(t, "room", func() bool { return d.open.Load() == 0 && d.openBytes.Load() == 0 })
 
 	body := fmt.Sprintf(`{"type":"session.revoked","timestamp":%d,"data":{"id":"sess_1"}}`, time.Now().UnixMilli())
 	request, err := http.NewRequest(http.MethodPost, "http://"+address+"/webhooks/clerk", strings.NewReader(body))
@@ -153,7 +153,7 @@ func TestDeliveriesGoByClerksClock(t *testing.T) {
 		wrong := now.Add(away)
 		r.service.options.Now = func() time.Time { return wrong }
 		r.service.options.elapsed = func() time.Duration { return 0 }
-		r.service.heard.Store(true) // the store's clock is right
+		r.service.storeTimeKnown.Store(true) // the store's clock is right
 		if w := r.deliver("msg_1", happened("user.updated", `{"id":"user_1","banned":true}`)); w.Code != http.StatusNoContent {
 			t.Errorf("%v away: %d %s", away, w.Code, w.Body)
 		}

@@ -146,7 +146,7 @@ func TestEveryAttributeIsAsserted(t *testing.T) {
 				t.Errorf("%s is not in the claims %s", a.Name, text)
 			}
 		}
-		if same(p, &policy.Principal{}) || same(&policy.Principal{}, p) {
+		if sameClaims(p, &policy.Principal{}) || sameClaims(&policy.Principal{}, p) {
 			t.Errorf("a principal with another %s counts as the same", field)
 		}
 	}
@@ -198,14 +198,14 @@ func TestNoAssertionOutlivesItsCredential(t *testing.T) {
 func TestAssertionsKeptAreBounded(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, policy.Assertion{})
-	for n := range maxKept + 500 {
+	for n := range maxCached + 500 {
 		p := member()
 		p.TokenDigest = fmt.Sprint(n)
-		i.kept.Set(p.TokenDigest, &signed{p, "a.b.c", now})
+		i.cache.Set(p.TokenDigest, &signed{p, "a.b.c", now})
 	}
-	i.kept.CleanUp()
-	if n := i.kept.EstimatedSize(); n > maxKept || n == 0 {
-		t.Errorf("%d are kept, want at most %d", n, maxKept)
+	i.cache.CleanUp()
+	if n := i.cache.EstimatedSize(); n > maxCached || n == 0 {
+		t.Errorf("%d are kept, want at most %d", n, maxCached)
 	}
 }
 

@@ -8,12 +8,12 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// maxList bounds a list of permissions or scopes, in bytes; a longer one is left
-// out, as it is of the identity headers.
+// maxList bounds a list of permissions or scopes, in bytes. A longer one is left out, as
+// in the identity headers.
 const maxList = 4096
 
-// claims are those of an assertion beside the registered ones of RFC 7519. What
-// a principal does not have is absent.
+// claims are the claims of an assertion beside the registered ones (RFC 7519 § 4.1).
+// What a principal does not have is absent.
 type claims struct {
 	TokenType   policy.TokenType `json:"token_type"`
 	SessionID   string           `json:"sid,omitempty"`
@@ -27,13 +27,13 @@ type claims struct {
 	Scope string `json:"scope,omitempty"`
 }
 
-// actor is who acts as the subject (RFC 8693 § 4.1).
+// actor is the value of the claim act: who impersonates the subject (RFC 8693 § 4.1).
 type actor struct {
 	Subject string `json:"sub"`
 }
 
-// subjectOf is the user, the machine, or the organization whose API key asks; ""
-// for nobody.
+// subjectOf returns the claim sub: the user, the machine, or the organization of an API
+// key; "" if there is none.
 func subjectOf(p *policy.Principal) string {
 	if p.TokenType == policy.APIKey {
 		return cmp.Or(p.UserID, p.OrgID)
@@ -46,7 +46,7 @@ func claimsOf(p *policy.Principal) claims {
 		TokenType: p.TokenType, SessionID: p.SessionID, OrgID: p.OrgID, OrgSlug: p.OrgSlug, OrgRole: p.OrgRole,
 		ClientID: p.ClientID, Scope: strings.Join(p.Scopes, " "),
 	}
-	if length(p.OrgPermissions) <= maxList {
+	if joinedLength(p.OrgPermissions) <= maxList {
 		c.Permissions = p.OrgPermissions
 	}
 	if len(c.Scope) > maxList {
@@ -58,16 +58,16 @@ func claimsOf(p *policy.Principal) claims {
 	return c
 }
 
-func length(list []string) (n int) {
+func joinedLength(list []string) (n int) {
 	for _, s := range list {
 		n += len(s) + 1
 	}
 	return n
 }
 
-// same reports whether an assertion about a is one about b. The same credential
-// can come to say something else: Clerk is asked about opaque ones again.
-func same(a, b *policy.Principal) bool {
+// sameClaims reports whether assertions about a and b have the same claims. Those of one
+// credential can change: opaque tokens are verified by Clerk again.
+func sameClaims(a, b *policy.Principal) bool {
 	return a == b || a.TokenType == b.TokenType && a.UserID == b.UserID && a.MachineID == b.MachineID && a.SessionID == b.SessionID &&
 		a.OrgID == b.OrgID && a.OrgSlug == b.OrgSlug && a.OrgRole == b.OrgRole && slices.Equal(a.OrgPermissions, b.OrgPermissions) &&
 		a.Actor == b.Actor && a.ClientID == b.ClientID && slices.Equal(a.Scopes, b.Scopes) && a.ExpiresAt.Equal(b.ExpiresAt)

@@ -1,4 +1,4 @@
-// Package assertion signs who asks: short-lived JSON Web Tokens that an upstream
-// can verify by itself, with the keys that [Issuer.ServeHTTP] publishes. What
-// they say is what the policy established; the package judges nothing.
+// Package assertion issues signed statements about the principal of a request:
+// short-lived JSON Web Tokens (RFC 7519) that an upstream can verify itself, with the
+// keys that [Issuer.ServeHTTP] publishes. It makes no decision.
 package assertion

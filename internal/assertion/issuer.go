@@ -20,30 +20,30 @@ const (
 	defaultLifetime = time.Minute
 	// tolerance is how far an upstream's clock may be behind ours.
 	tolerance = 10 * time.Second
-	// maxKept bounds how many assertions are kept for the requests to come.
-	maxKept = 16384
+	// maxCached bounds how many assertions are cached.
+	maxCached = 16384
 )
 
-// Issuer signs assertions. The one of a credential serves for the first half of
-// its lifetime. It is safe for concurrent use.
+// Issuer signs assertions. It caches that of a credential for the first half of its
+// lifetime. It is safe for concurrent use.
 type Issuer struct {
 	issuer   string
 	audience jwt.Audience
 	lifetime time.Duration
 	signer   jose.Signer
 	keySet   []byte // the public keys, as they are published
-	kept     *otter.Cache[string, *signed]
+	cache    *otter.Cache[string, *signed]
 }
 
-// signed is an assertion, and when it is time for the next.
+// signed is a cached assertion, and the time until which it is used.
 type signed struct {
 	about *policy.Principal
 	text  string
 	until time.Time
 }
 
-// New returns an issuer for a configuration. Its error names the key of the
-// document, and nothing of the signing key.
+// New returns an issuer for a configuration. Its error, for an invalid signing key, is a
+// [policy.ConfigError] and contains nothing of the key.
 func New(config policy.Assertion) (*Issuer, error) {
 	keys, err := newKeyring(config)
 	if err != nil {
@@ -64,13 +64,14 @@ func New(config policy.Assertion) (*Issuer, error) {
 		lifetime: cmp.Or(config.Lifetime.Std(), defaultLifetime),
 		signer:   signer,
 		keySet:   keySet,
-		kept:     otter.Must(&otter.Options[string, *signed]{MaximumSize: maxKept}),
+		cache:    otter.Must(&otter.Options[string, *signed]{MaximumSize: maxCached}),
 	}, nil
 }
 
-// Assertion implements [policy.Assertions].
+// Assertion implements [policy.Assertions]: it returns a JSON Web Token about the
+// principal, which expires with the principal's own token at the latest.
 func (i *Issuer) Assertion(p *policy.Principal, now time.Time) (string, error) {
-	if known, ok := i.kept.GetIfPresent(p.TokenDigest); ok && now.Before(known.until) && same(known.about, p) {
+	if known, ok := i.cache.GetIfPresent(p.TokenDigest); ok && now.Before(known.until) && sameClaims(known.about, p) {
 		return known.text, nil
 	}
 	expires := now.Add(i.lifetime)
@@ -82,7 +83,7 @@ func (i *Issuer) Assertion(p *policy.Principal, now time.Time) (string, error) {
 		return "", err
 	}
 	if p.TokenDigest != "" {
-		i.kept.Set(p.TokenDigest, &signed{p, text, now.Add(i.lifetime / 2)})
+		i.cache.Set(p.TokenDigest, &signed{p, text, now.Add(i.lifetime / 2)})
 	}
 	return text, nil
 }

@@ -2,11 +2,11 @@ package assertion
 
 import "net/http"
 
-// Path is where upstreams look for the public keys of assertions.
+// Path is the path of the public keys of assertions.
 const Path = "/.well-known/clerkgate/jwks.json"
 
-// ServeHTTP answers with the public keys of assertions, a JSON Web Key Set (RFC
-// 7517 § 5), whatever the path. It holds no secret.
+// ServeHTTP answers GET and HEAD with the public keys of assertions, a JSON Web Key Set
+// (RFC 7517 § 5), whatever the path. It contains no private key.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

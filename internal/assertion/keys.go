@@ -22,13 +22,13 @@ import (
 // maxKeys bounds how many keys are published.
 const maxKeys = 16
 
-// keyring holds the key that signs and all that are published.
+// keyring is the signing key and all public keys.
 type keyring struct {
 	signing jose.JSONWebKey // private
 	public  []jose.JSONWebKey
 }
 
-// newKeyring reads the keys of a configuration, or makes one.
+// newKeyring parses the keys of a configuration, or generates one.
 func newKeyring(config policy.Assertion) (*keyring, error) {
 	if config.Key != "" {
 		return parseKeys(config.Key, config.Algorithm)
@@ -41,7 +41,7 @@ func newKeyring(config policy.Assertion) (*keyring, error) {
 	return ring, ring.add(private, "")
 }
 
-// makeKey makes a key for an algorithm; "" is EdDSA.
+// makeKey generates a key for an algorithm; "" is EdDSA.
 func makeKey(algorithm string) (crypto.Signer, error) {
 	if algorithm == policy.ES256 {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -50,8 +50,8 @@ func makeKey(algorithm string) (crypto.Signer, error) {
 	return private, err
 }
 
-// parseKeys reads PEM text: first the key that signs, then those that are only
-// published. Errors repeat nothing of it.
+// parseKeys parses PEM: first the signing key, then those that are only published.
+// Errors contain nothing of it.
 func parseKeys(text, algorithm string) (*keyring, error) {
 	ring, rest := new(keyring), []byte(text)
 	for {
@@ -96,7 +96,8 @@ func parseKey(block *pem.Block) (any, error) {
 	return nil, fmt.Errorf("the %s cannot be read", strings.ToLower(block.Type))
 }
 
-// add publishes a key. The first one signs, by the algorithm that is wanted.
+// add adds a key. The first one is the signing key, which must be for the algorithm,
+// unless that is "".
 func (ring *keyring) add(key any, algorithm string) error {
 	first := len(ring.public) == 0
 	private, isPrivate := key.(crypto.Signer)
@@ -124,7 +125,8 @@ func (ring *keyring) add(key any, algorithm string) error {
 	return nil
 }
 
-// publicKey returns a key as it is published, by its thumbprint (RFC 7638).
+// publicKey returns the JSON Web Key of a public key, whose kid is its thumbprint (RFC
+// 7638).
 func publicKey(key any) (jose.JSONWebKey, error) {
 	public := jose.JSONWebKey{Key: key, Use: "sig"}
 	switch k := key.(type) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// contents reads the file that n names and returns a text node in its place, with the trimmed content. An unusable file
-// is reported by its path, and the node is a failed one.
+// contents reads the file that n names and returns a text node in its place, with the trimmed
+// content. An unusable file is reported by its path, and the node is a failed one.
 func (d *decoder) contents(n *node, f field) *node {
 	value := &node{kind: text, style: quoted, pos: n.pos, parent: n.parent, key: f.name, keyPos: n.keyPos}
 	if n.kind != text || n.value == "" {

@@ -9,10 +9,12 @@ import (
 	"strings"
 )
 
-// Shaper is implemented by types with UnmarshalJSON that take, beside other forms, a mapping with certain keys.
+// Shaper is implemented by types with UnmarshalJSON that accept, beside other forms, a mapping
+// with certain keys.
 type Shaper interface {
-	// DocumentShape returns a pointer to a struct with the keys that are accepted when the value is a mapping. The
-	// mapping is checked against it before UnmarshalJSON sees it. It may be called on the zero value.
+	// DocumentShape returns a pointer to a struct with the keys that are accepted when the
+	// value is a mapping. The mapping is checked against it before UnmarshalJSON sees it. It
+	// may be called on the zero value.
 	DocumentShape() any
 }
 
@@ -98,8 +100,9 @@ func separate(out *bytes.Buffer, position int) {
 	}
 }
 
-// scalarJSON writes text or a boolean. Text that was expanded without quotes around it becomes a number or a boolean if
-// it looks like one. In JSON, where the quotes can not be left out, it stays text.
+// scalarJSON writes text or a boolean. Text that was expanded without quotes around it becomes
+// a number or a boolean if it looks like one. In JSON, where the quotes can not be left out, it
+// stays text.
 func (n *node) scalarJSON() string {
 	bareReference := n.raw != "" && n.style == bare
 	looksTyped := n.value == "true" || n.value == "false" || plainNumber.MatchString(n.value)
@@ -114,8 +117,8 @@ func quoteJSON(s string) string {
 	return string(quoted)
 }
 
-// rejected reports the error of a type that decodes itself. Paths in it are relative to n. In a secret field the text is
-// dropped, since it may repeat the value.
+// rejected reports the error of a type that decodes itself. Paths in it are relative to n. In a
+// secret field the text is dropped, since it may repeat the value.
 func (d *decoder) rejected(n *node, err error, secret bool) {
 	n.failed = true
 	if secret {
@@ -144,7 +147,8 @@ func (n *node) explain(err error) error {
 	}
 }
 
-// locate lists the errors inside err: those with a path located from n downwards, the others as they are.
+// locate lists the errors inside err: those with a path located from n downwards, the others as
+// they are.
 func (n *node) locate(err error) []error {
 	if _, ok := errors.AsType[PathError](err); !ok {
 		return []error{err}

@@ -7,7 +7,8 @@ import (
 	"github.com/clerkgate/clerkgate/internal/suggest"
 )
 
-// decoder fills Go values from nodes. What does not fit is reported, and the value is left as it was.
+// decoder fills Go values from nodes. What does not fit is reported, and the value is left as
+// it was.
 type decoder struct {
 	folder   string
 	files    []File // that were read
@@ -15,7 +16,8 @@ type decoder struct {
 	found    *problems
 }
 
-// decode fills v, which is addressable, from n. In a secret field, what n holds is not to be repeated in an error.
+// decode fills v, which is addressable, from n. In a secret field, what n holds is not to be
+// repeated in an error.
 func (d *decoder) decode(n *node, v reflect.Value, secret bool) {
 	if n.failed || n.absent {
 		return
@@ -139,8 +141,8 @@ func (d *decoder) slice(n *node, v reflect.Value, secret bool) {
 	v.Set(s)
 }
 
-// plain decodes into an empty interface: a string, bool, float64, nil, []any or map[string]any. What was expanded is a
-// string.
+// plain decodes into an empty interface: a string, bool, float64, nil, []any or map[string]any.
+// What was expanded is a string.
 func (d *decoder) plain(n *node, v reflect.Value) {
 	switch n.kind {
 	case null:

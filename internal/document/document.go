@@ -16,37 +16,38 @@ const (
 	maxShown = 100     // errors in one report
 )
 
-// Options are the outside world of a document. The zero value is the real one.
+// Options are those of [Load]. The zero value reads the environment and files of the process.
 type Options struct {
 	// Env looks up an environment variable. Default: os.LookupEnv.
 	Env func(string) (string, bool)
 
-	// ReadFile reads the file that a name_file key refers to. Relative paths have been resolved against the folder of
-	// the document. Default: regular files of at most 1 MiB.
+	// ReadFile reads the file that a name_file key refers to. Relative paths have been resolved
+	// against the folder of the document. Default: [ReadFile].
 	ReadFile func(string) ([]byte, error)
 }
 
-// Document remembers where everything in a loaded document stands. It holds positions only, no values.
-// It is immutable and safe for concurrent use.
+// Document has the positions of a loaded document, without its values. It is immutable and safe
+// for concurrent use.
 type Document struct {
 	root  *node
 	files []File
 }
 
-// File is a file that a document names.
+// File is a file that a document refers to.
 type File struct {
 	Path string // of the key: assertion.key_file
 	Name string
 }
 
-// Files are those that the document names for values.
+// Files returns the files that the document's name_file keys refer to.
 func (d *Document) Files() []File { return d.files }
 
-// Load reads data into v, a non-nil pointer, usually to a struct that holds the defaults. The name is used in errors,
-// tells JSON (*.json) from YAML, and gives the folder for relative paths in name_file keys.
+// Load decodes data into v, a non-nil pointer, usually to a struct that has the defaults. The
+// name is used in errors; its extension selects JSON (*.json) or YAML, and relative paths in
+// name_file keys are resolved against its folder.
 //
-// The error joins one [Error] for each thing that is wrong, sorted by position (the first 100). When there is one, v
-// is left as it was.
+// The error joins one [Error] for each problem, sorted by position (the first 100). If there is
+// an error, v is not changed.
 func Load(name string, data []byte, v any, o Options) (*Document, error) {
 	target := reflect.ValueOf(v)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -75,7 +76,8 @@ func Load(name string, data []byte, v any, o Options) (*Document, error) {
 	return &Document{root: root, files: files}, nil
 }
 
-// read parses data in the notation that name announces. A document that can not be parsed gives a failed node.
+// read parses data in the notation that name announces. A document that can not be parsed gives
+// a failed node.
 func read(name string, data []byte, found *problems) *node {
 	root := &node{pos: Position{File: name, Line: 1, Column: 1}}
 	if len(data) > maxSize {
@@ -89,9 +91,10 @@ func read(name string, data []byte, found *problems) *node {
 	return b.readYAML(root, data)
 }
 
-// Position tells where the value at path stands. A path is made of keys and indexes: rules[3].match.path[0],
-// limits["per-user"].window or limits.per-user.window. A value that starts on a later line than its key is found at
-// its key, and one that is not in the document at the nearest parent that is.
+// Position returns the position of the value at path. A path is made of keys and indexes:
+// rules[3].match.path[0], limits["per-user"].window or limits.per-user.window. A value that
+// starts on a later line than its key is found at its key, and one that is not in the document
+// at the nearest parent that is.
 func (d *Document) Position(path string) Position {
 	if d == nil {
 		return Position{}
@@ -99,9 +102,10 @@ func (d *Document) Position(path string) Position {
 	return d.root.find(path).pos
 }
 
-// Locate gives a position to each [PathError] inside err, joined or wrapped, and returns them as [Error] values sorted
-// by position. A wrapper around path errors gives way to what it wraps; errors without a path are kept and come last.
-// A nil document, as of a configuration that came from no file, returns err as it is.
+// Locate adds a position to each [PathError] inside err, joined or wrapped, and returns them as
+// [Error] values sorted by position. An error that wraps path errors is replaced by those;
+// errors without a path are kept and come last. A nil document, that of a configuration without
+// a file, returns err as it is.
 func (d *Document) Locate(err error) error {
 	if d == nil || err == nil {
 		return err

@@ -10,13 +10,14 @@ import (
 	"github.com/clerkgate/clerkgate/internal/redact"
 )
 
-// Position is a place in a document. Line and Column count from 1, in characters; a Line of 0 means it is not known.
+// Position is a position in a document. Line and Column count from 1, in characters; a Line of
+// 0 is unknown.
 type Position struct {
 	File         string
 	Line, Column int
 }
 
-// String returns file:line:column, without what is not known.
+// String returns file:line:column, without the unknown parts.
 func (p Position) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -28,7 +29,7 @@ func (p Position) String() string {
 	return p.File + ":" + place
 }
 
-// Error is one thing that is wrong in a document.
+// Error is one problem in a document, with its position.
 type Error struct {
 	Position   Position
 	Path       string // of the value, or of the mapping that holds the key; empty for the document itself
@@ -41,7 +42,7 @@ type Error struct {
 // Error returns, for example,
 // clerkgate.yaml:12:5: rules[0].match: unknown key "pth" (did you mean "path"?)
 //
-// Secrets that were written into the wrong place are not in it.
+// Secrets that are in the wrong place of the document are redacted.
 func (e *Error) Error() string {
 	text := redact.Text(e.Msg)
 	if e.Path != "" {
@@ -56,12 +57,12 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap returns the error that was located: the [PathError], or the error of a type that decodes itself. Nil for what
-// this package found, and for fields that are secret.
+// Unwrap returns the error that was located: the [PathError], or the error of a type that
+// decodes itself. Nil for problems that this package found, and for secret fields.
 func (e *Error) Unwrap() error { return e.cause }
 
-// PathError is what a validator of the loaded struct returns: a problem at a path, by one who does not know positions.
-// [Document.Locate] turns it into an [Error].
+// PathError is the error of a validator of the loaded struct, which knows the path of a problem
+// but not its position. [Document.Locate] converts it to an [Error].
 type PathError interface {
 	error
 	ConfigPath() string       // as for [Document.Position]

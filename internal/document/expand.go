@@ -15,8 +15,8 @@ type expander struct {
 	found  *problems
 }
 
-// expandAll expands every scalar below root, and takes out the list elements that have expanded to nothing. What the
-// variables hold stays inside the scalar that names them.
+// expandAll expands every scalar below root, and takes out the list elements that have expanded
+// to nothing. What the variables hold stays inside the scalar that names them.
 func expandAll(root *node, env func(string) (string, bool), found *problems) {
 	if env == nil {
 		env = os.LookupEnv
@@ -50,7 +50,8 @@ func (e *expander) scalar(n *node) {
 	n.value = value
 }
 
-// dropAbsent removes the absent elements of a list, so that the paths of the others agree with the decoded slice.
+// dropAbsent removes the absent elements of a list, so that the paths of the others agree with
+// the decoded slice.
 func (n *node) dropAbsent() {
 	kept := n.children[:0]
 	for _, c := range n.children {
@@ -66,7 +67,8 @@ func (n *node) dropAbsent() {
 
 var errUnclosed = errors.New("a reference is not closed: write ${NAME}, or $${ for the characters themselves")
 
-// expand replaces ${NAME} and ${NAME:-default} in s, and $${ by ${. It reports whether there was a reference.
+// expand replaces ${NAME} and ${NAME:-default} in s, and $${ by ${. It reports whether there
+// was a reference.
 func (e *expander) expand(s string) (value string, replaced bool, err error) {
 	var out strings.Builder
 	for {
@@ -95,8 +97,9 @@ func (e *expander) expand(s string) (value string, replaced bool, err error) {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// lookup gives the value of what stands between ${ and }. A variable that is set to nothing counts as one that is not
-// set, as in a shell. The text of a malformed reference is not repeated: it may be a secret in the wrong place.
+// lookup gives the value of what stands between ${ and }. A variable that is set to nothing
+// counts as one that is not set, as in a shell. The text of a malformed reference is not
+// repeated: it may be a secret in the wrong place.
 func (e *expander) lookup(body string) (string, error) {
 	name, fallback, hasFallback := strings.Cut(body, ":-")
 	switch {

@@ -21,9 +21,10 @@ type field struct {
 // fields are the keys of a struct, in the order of their declaration.
 type fields []field
 
-// fieldsOf lists the keys of a struct type by the rules of encoding/json: the name in the `json` tag or else that of
-// the field, "-" for none, and the keys of embedded structs without a tag as if they were declared here. A key of the
-// struct itself hides one of the same name in an embedded struct. Unlike there, upper and lower case differ.
+// fieldsOf lists the keys of a struct type by the rules of encoding/json: the name in the
+// `json` tag or else that of the field, "-" for none, and the keys of embedded structs without
+// a tag as if they were declared here. A key of the struct itself hides one of the same name in
+// an embedded struct. Unlike there, upper and lower case differ.
 func fieldsOf(t reflect.Type) fields {
 	var own, embedded fields
 	for i := range t.NumField() {
@@ -51,8 +52,8 @@ func fieldsOf(t reflect.Type) fields {
 	return own
 }
 
-// embeddedStruct returns the struct type of an embedded field that can be reached: embedded by value, or by an exported
-// pointer.
+// embeddedStruct returns the struct type of an embedded field that can be reached: embedded by
+// value, or by an exported pointer.
 func embeddedStruct(f reflect.StructField) (reflect.Type, bool) {
 	t := f.Type
 	if t.Kind() == reflect.Pointer && f.IsExported() {
@@ -109,8 +110,8 @@ func (fs fields) keys() []string {
 	return all
 }
 
-// in returns the field of a struct value. Embedded pointers on the way are replaced by copies of what they point to, so
-// that a struct shared with others is left alone.
+// in returns the field of a struct value. Embedded pointers on the way are replaced by copies
+// of what they point to, so that a struct shared with others is left alone.
 func (f field) in(v reflect.Value) reflect.Value {
 	for _, i := range f.index {
 		if v.Kind() == reflect.Pointer {

@@ -15,8 +15,9 @@ var (
 	errTooLarge  = errors.New("the file is larger than 1 MiB")
 )
 
-// ReadFile reads a regular file of at most 1 MiB. It is how every file of an operator is read: a pipe could keep a start
-// or a reload waiting for ever, and a device could fill the memory. Errors are [*fs.PathError].
+// ReadFile reads a regular file of at most 1 MiB; others are an error. Every file of an
+// operator is read by it: a pipe could block a start or a reload forever, and a device could
+// fill the memory. Errors are [*fs.PathError].
 func ReadFile(path string) ([]byte, error) {
 	data, err := readRegular(path)
 	if err != nil {
@@ -49,7 +50,7 @@ func readRegular(path string) ([]byte, error) {
 	return ReadAll(f)
 }
 
-// ReadAll reads what is at most 1 MiB.
+// ReadAll reads r until its end. More than 1 MiB is an error.
 func ReadAll(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxSize+1))
 	switch {
@@ -61,7 +62,8 @@ func ReadAll(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// WritableByAll reports whether everybody on the machine may write a file, by its mode. What cannot be told is not.
+// WritableByAll reports whether the mode of a file makes it world-writable. It returns false if
+// the mode is unknown.
 func WritableByAll(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// readJSON parses a JSON document into root. It does not go through the YAML parser, which does not take all of JSON's
-// escapes.
+// readJSON parses a JSON document into root. It does not go through the YAML parser, which does
+// not take all of JSON's escapes.
 func (b *builder) readJSON(root *node, data []byte) *node {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return root
@@ -65,7 +65,8 @@ func (r *jsonReader) next() (json.Token, Position) {
 	return token, r.at
 }
 
-// count moves the position forward to an offset. Going from token to token, it looks at every byte once.
+// count moves the position forward to an offset. Going from token to token, it looks at every
+// byte once.
 func (r *jsonReader) count(offset int) {
 	for _, c := range r.data[r.read:offset] {
 		switch {

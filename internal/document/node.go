@@ -14,7 +14,8 @@ const (
 	mapping
 )
 
-// style is how a scalar was written. It decides what an expanded value may become, see [node.retypes].
+// style is how a scalar was written. It decides what an expanded value may become, see
+// [node.retypes].
 type style int
 
 const (
@@ -23,8 +24,8 @@ const (
 	jsonString              // JSON, which has no bare form
 )
 
-// node is one value of the document. Its children are the elements of a list or the values of a mapping, each with its
-// index or key.
+// node is one value of the document. Its children are the elements of a list or the values of a
+// mapping, each with its index or key.
 type node struct {
 	kind  kind
 	value string // of a scalar, expanded
@@ -43,7 +44,8 @@ type node struct {
 	children []*node
 }
 
-// fail reports msg at the node and makes it unusable. It returns the node, for use in a return statement.
+// fail reports msg at the node and makes it unusable. It returns the node, for use in a return
+// statement.
 func (n *node) fail(found *problems, msg string) *node {
 	n.failed = true
 	n.report(found, msg)
@@ -53,8 +55,8 @@ func (n *node) fail(found *problems, msg string) *node {
 // report reports msg at the node.
 func (n *node) report(found *problems, msg string) { n.reportAt(n.pos, found, msg) }
 
-// reportAt reports msg about the node at another place: that of a key in it. The path is not written when the error
-// would not be shown, so that many errors deep down stay cheap.
+// reportAt reports msg about the node at another place: that of a key in it. The path is not
+// written when the error would not be shown, so that many errors deep down stay cheap.
 func (n *node) reportAt(at Position, found *problems, msg string) {
 	if found.full() {
 		found.total++
@@ -63,8 +65,8 @@ func (n *node) reportAt(at Position, found *problems, msg string) {
 	found.add(&Error{Position: at, Path: n.path(), Msg: msg})
 }
 
-// retypes reports whether the expanded text may stand for a number or a boolean. Quotes in YAML say no. JSON has to put
-// quotes around every reference, so there they say nothing.
+// retypes reports whether the expanded text may stand for a number or a boolean. Quotes in YAML
+// say no. JSON has to put quotes around every reference, so there they say nothing.
 func (n *node) retypes() bool { return n.raw != "" && n.style != quoted }
 
 // settle fixes the kind of an expanded scalar, once the type it is decoded into is known.
@@ -138,8 +140,8 @@ func (b *builder) element(parent *node) *node {
 	return child
 }
 
-// entry adds a key to a mapping and returns its value, to be filled. A key that can not be accepted is reported, and
-// its value belongs to no mapping.
+// entry adds a key to a mapping and returns its value, to be filled. A key that can not be
+// accepted is reported, and its value belongs to no mapping.
 func (b *builder) entry(parent *node, keys map[string]Position, key string, at Position) *node {
 	child := &node{parent: parent, key: key, keyPos: at}
 	if len(key) > maxKey {
@@ -156,7 +158,8 @@ func (b *builder) entry(parent *node, keys map[string]Position, key string, at P
 	return child
 }
 
-// place sets where the node is reported: at its own start, or at its key if that is on an earlier line.
+// place sets where the node is reported: at its own start, or at its key if that is on an
+// earlier line.
 func (n *node) place(at Position) {
 	n.pos = at
 	if n.keyPos.Line != 0 && (n.kind == null || n.keyPos.Line < at.Line) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// path writes where the node is, as rules[3].match.path[0]. A key of other than letters, digits, "_" and "-" is quoted
-// in brackets.
+// path writes where the node is, as rules[3].match.path[0]. A key of other than letters,
+// digits, "_" and "-" is quoted in brackets.
 func (n *node) path() string {
 	if n.parent == nil {
 		return ""
@@ -70,8 +70,8 @@ func nextStep(path string) (key string, index int, rest string, ok bool) {
 	return "", index, rest, ok && err == nil && index >= 0
 }
 
-// child returns the element at index or, when index is -1, the value of a key. A key that was read from a file is found
-// where the file is named.
+// child returns the element at index or, when index is -1, the value of a key. A key that was
+// read from a file is found where the file is named.
 func (n *node) child(key string, index int) *node {
 	if index >= 0 {
 		if n.kind != list || index >= len(n.children) {

@@ -77,7 +77,8 @@ func (n *node) asNumber() (string, bool) {
 	return n.value, n.kind == number || n.kind == text && n.retypes() && plainNumber.MatchString(n.value)
 }
 
-// The numbers of JSON (RFC 8259 section 6). YAML has more, and 010 is one of them: eight to some readers, ten to others.
+// The numbers of JSON (RFC 8259 section 6). YAML has more, and 010 is one of them: eight to
+// some readers, ten to others.
 var (
 	plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 	wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
@@ -155,7 +156,8 @@ func (d *decoder) float(n *node, v reflect.Value, secret bool) {
 // tooLarge is where whole numbers begin to share a float64: 2^53 and 2^53 + 1 are held as the same.
 const tooLarge = 1 << 53
 
-// plainNumber decodes a number into an interface. A whole number that would come out as another one is refused.
+// plainNumber decodes a number into an interface. A whole number that would come out as another
+// one is refused.
 func (d *decoder) plainNumber(n *node, v reflect.Value) {
 	var f float64
 	d.float(n, reflect.ValueOf(&f).Elem(), false)

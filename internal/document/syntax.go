@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// unreadable finds the first character that is not UTF-8 or not accepted, and says where and why. An empty reason means
-// there is none.
+// unreadable finds the first character that is not UTF-8 or not accepted, and says where and
+// why. An empty reason means there is none.
 func unreadable(data []byte, accept func(rune) bool) (offset int, reason string) {
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -28,7 +28,8 @@ func unreadable(data []byte, accept func(rune) bool) (offset int, reason string)
 	return 0, ""
 }
 
-// printable reports whether YAML 1.2 section 5.1 takes the character, and it does not stand for a masked one.
+// printable reports whether YAML 1.2 section 5.1 takes the character, and it does not stand for
+// a masked one.
 func printable(r rune) bool {
 	switch {
 	case r == '\t' || r == '\n' || r == '\r' || r == 0x85:
@@ -52,7 +53,8 @@ func lineAndColumn(file string, data []byte, offset int) Position {
 
 var yamlMessage = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 
-// yamlError reports an error of the YAML parser at the line it is about. The parser gives no column.
+// yamlError reports an error of the YAML parser at the line it is about. The parser gives no
+// column.
 func (b *builder) yamlError(root *node, data []byte, err error) *node {
 	at, problem := splitMessage(err)
 	lines := bytes.SplitAfter(data, []byte("\n"))
@@ -80,10 +82,11 @@ func splitMessage(err error) (line int, problem string) {
 	return line, m[2]
 }
 
-// errorLine tells which line, from 1, an error of the YAML parser is about. The parser names the line for errors in
-// characters, and the line before the opening bracket for errors in [] and {}. For errors in indentation it names the
-// start of the surrounding block, and for some nothing at all: for those, it is the last line of the shortest beginning
-// of the document with the same error.
+// errorLine tells which line, from 1, an error of the YAML parser is about. The parser names
+// the line for errors in characters, and the line before the opening bracket for errors in []
+// and {}. For errors in indentation it names the start of the surrounding block, and for some
+// nothing at all: for those, it is the last line of the shortest beginning of the document with
+// the same error.
 func errorLine(lines [][]byte, at int, problem string) int {
 	structural := strings.HasPrefix(problem, "did not find expected")
 	block := problem == "did not find expected key" || problem == "did not find expected '-' indicator"

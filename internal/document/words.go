@@ -56,7 +56,8 @@ func noun(t reflect.Type) string {
 	return "whole number"
 }
 
-// describe says what a node holds. It repeats neither a secret nor a value that came from the environment.
+// describe says what a node holds. It repeats neither a secret nor a value that came from the
+// environment.
 func (n *node) describe(secret bool) string {
 	word := map[kind]string{
 		null: "nothing", boolean: "a boolean", number: "a number", text: "a string", list: "a list", mapping: "a mapping",

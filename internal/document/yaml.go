@@ -38,8 +38,9 @@ func (b *builder) readYAML(root *node, data []byte) *node {
 	return root
 }
 
-// nextDocument parses up to the end of the next document. The parser panics on what it believes can not be; that is a
-// syntax error like others to us, because a configuration file must not be able to stop a server that reloads it.
+// nextDocument parses up to the end of the next document. The parser panics on what it believes
+// can not be; that is a syntax error like others to us, because a configuration file must not
+// be able to stop a server that reloads it.
 func nextDocument(d *yaml.Decoder) (document *yaml.Node, err error) {
 	defer func() {
 		if recover() != nil {
@@ -137,11 +138,13 @@ func refuseKey(key *yaml.Node) string {
 	return ""
 }
 
-// reference is a reference to the environment, as far as it may stand in a YAML scalar without quotes.
+// reference is a reference to the environment, as far as it may stand in a YAML scalar without
+// quotes.
 var reference = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}"'\n]*)?\}`)
 
-// The characters of a reference that end a bare scalar in YAML, and private ones to stand for them: in [${A}, b] the
-// parser would see a mapping. One character becomes one, so columns stay as they are.
+// The characters of a reference that end a bare scalar in YAML, and private ones to stand for
+// them: in [${A}, b] the parser would see a mapping. One character becomes one, so columns stay
+// as they are.
 const (
 	indicators = "{}[],:#"
 	maskBase   = '\U000F0000'

@@ -29,9 +29,8 @@ func (h *Handler) tooLarge(w http.ResponseWriter) {
 	writeError(w, http.StatusRequestEntityTooLarge, codeRequest, "The request is larger than 10 MiB.")
 }
 
-// failed answers a request that did not reach Clerk, or got no answer. Errors of
-// the transport hold addresses, which hold tickets and tokens: only their kind is
-// logged.
+// failed answers a request that did not reach Clerk, or got no response. Errors of the
+// transport contain URLs, which contain tickets and tokens: only their kind is logged.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 	kind := "no answer"
 	switch {
@@ -39,12 +38,12 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 		h.tooLarge(w)
 		return
 	case errors.Is(err, errBusy):
-		h.crowded.Do(func() { h.logger.Warn("frontend API proxy: " + errBusy.Error()) })
+		h.busyLog.Do(func() { h.logger.Warn("frontend API proxy: " + errBusy.Error()) })
 		w.Header().Set("Connection", "close") // the rest is not read
 		w.Header().Set("Retry-After", "1")
 		writeError(w, http.StatusServiceUnavailable, codeRequest, "Too many requests are under way.")
 		return
-	case errors.Is(err, errSlow):
+	case errors.Is(err, errTimeout):
 		w.Header().Set("Connection", "close")
 		writeError(w, http.StatusRequestTimeout, codeRequest, "The request did not arrive in time.")
 		return
@@ -52,8 +51,8 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 		kind = "the client went away"
 	case r.Context().Err() != nil:
 		kind = "no answer in time"
-	case errors.Is(err, errSwitch):
-		kind = errSwitch.Error()
+	case errors.Is(err, errProtocolSwitch):
+		kind = errProtocolSwitch.Error()
 	}
 	h.logger.Warn("frontend API proxy: request failed", "kind", kind, "method", r.Method, "upstream", h.upstream.Host)
 	writeError(w, http.StatusBadGateway, codeRequest, "Clerk's Frontend API did not answer.")

@@ -35,47 +35,49 @@ const (
 	maxUploadsOf  = 4         // from one network
 )
 
-// Options are what a [Handler] needs.
+// Options are those of [New].
 type Options struct {
-	// Clerk is the instance. Its publishable key, secret key and proxy URL are
-	// required. Where the proxy URL is a path, it is on the authorized parties.
+	// Clerk is the Clerk instance. Its publishable key, secret key and proxy URL are
+	// required. If the proxy URL is a path, it is that path on each of the authorized
+	// parties.
 	Clerk session.Config
-	// Upstream is the base of Clerk's Frontend API. Default: by the host in the
-	// publishable key.
+	// Upstream is the base URL of Clerk's Frontend API. Default: [DefaultUpstream].
 	Upstream string
-	// TrustedProxies are believed about the client's address, as in the policy.
+	// TrustedProxies are the proxies whose headers determine the client's address, as in
+	// the policy. Default: none.
 	TrustedProxies policy.StringList
-	// Request returns the facts of a request, for hosts that know more of it than
-	// net/http does. Default: [httpgate.Request].
+	// Request converts a request, for hosts that know more of it than net/http.
+	// Default: [httpgate.Request].
 	Request func(*http.Request) *policy.Request
 	// Transport makes the connections. Default: one of the handler's own.
 	Transport http.RoundTripper
-	// Logger hears of failures. Default: nobody.
+	// Logger logs requests that failed, at level warn, and those whose client is unknown,
+	// at error. Default: discarded.
 	Logger *slog.Logger
 }
 
-// Handler is the proxy. It is safe for concurrent use.
+// Handler is the HTTP handler of the proxy. It is safe for concurrent use.
 type Handler struct {
-	prefix   string
-	byHost   map[string]*url.URL
-	upstream *url.URL
-	secret   string
-	request  func(*http.Request) *policy.Request
-	reader   *policy.Policy
-	intake   intake
-	conns    slots
-	crowded  rate.Sometimes
-	proxy    *httputil.ReverseProxy
-	logger   *slog.Logger
-	warnings []policy.Warning
+	prefix        string
+	byHost        map[string]*url.URL
+	upstream      *url.URL
+	secret        string
+	request       func(*http.Request) *policy.Request
+	requestPolicy *policy.Policy
+	bodies        bodyReader
+	conns         slots
+	busyLog       rate.Sometimes
+	proxy         *httputil.ReverseProxy
+	logger        *slog.Logger
+	warnings      []policy.Warning
 }
 
-// New returns a proxy, or everything that is wrong with its options. Errors do
-// not repeat keys.
+// New returns a proxy. Its error joins all that is invalid in the options, and contains
+// no keys.
 func New(o Options) (*Handler, error) {
 	h := &Handler{
-		request: o.Request, secret: strings.TrimSpace(o.Clerk.SecretKey), logger: o.Logger, crowded: rate.Sometimes{Interval: time.Minute},
-		conns: newSlots(maxConns, maxConnsOf), intake: intake{uploads: newSlots(maxUploads, maxUploadsOf)},
+		request: o.Request, secret: strings.TrimSpace(o.Clerk.SecretKey), logger: o.Logger, busyLog: rate.Sometimes{Interval: time.Minute},
+		conns: newSlots(maxConns, maxConnsOf), bodies: bodyReader{uploads: newSlots(maxUploads, maxUploadsOf)},
 	}
 	if h.request == nil {
 		h.request = httpgate.Request
@@ -85,7 +87,7 @@ func New(o Options) (*Handler, error) {
 	}
 	errs := []error{o.Clerk.Validate()}
 	if h.secret == "" {
-		errs = append(errs, wrong("secret_key", "is missing: Clerk takes proxied requests from nobody else", "copy it from the dashboard, sk_..."))
+		errs = append(errs, configError("secret_key", "is missing: Clerk takes proxied requests from nobody else", "copy it from the dashboard, sk_..."))
 	}
 	if strings.HasPrefix(strings.TrimSpace(o.Clerk.PublishableKey), "pk_test_") {
 		h.warnings = append(h.warnings, policy.Warning{
@@ -104,7 +106,7 @@ func New(o Options) (*Handler, error) {
 	if h.byHost, h.prefix, err = publicURLs(o.Clerk.ProxyURL, o.Clerk.Origins()); err != nil {
 		errs = append(errs, err)
 	}
-	if h.reader, err = newReader(o.TrustedProxies); err != nil {
+	if h.requestPolicy, err = newRequestPolicy(o.TrustedProxies); err != nil {
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -113,7 +115,7 @@ func New(o Options) (*Handler, error) {
 	h.proxy = &httputil.ReverseProxy{
 		Rewrite:        h.rewrite,
 		Transport:      o.Transport,
-		ModifyResponse: h.modify,
+		ModifyResponse: h.modifyResponse,
 		ErrorHandler:   h.failed,
 		ErrorLog:       log.New(io.Discard, "", 0), // failed logs what matters, without text of the traffic
 	}
@@ -123,7 +125,7 @@ func New(o Options) (*Handler, error) {
 	return h, nil
 }
 
-// newTransport makes the connections to Clerk. Bodies pass as they are.
+// newTransport returns the transport to Clerk. It does not change the encoding of bodies.
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = headerTimeout
@@ -134,9 +136,9 @@ func newTransport() *http.Transport {
 	return t
 }
 
-// newReader makes the policy that reads requests as the site's policy does: it
-// refuses what is malformed, says where a request comes from, and judges nothing.
-func newReader(trusted policy.StringList) (*policy.Policy, error) {
+// newRequestPolicy returns a policy that parses requests as the site's policy does: it
+// denies malformed requests, determines the client's address, and allows all others.
+func newRequestPolicy(trusted policy.StringList) (*policy.Policy, error) {
 	return policy.New(policy.Config{
 		TrustedProxies: trusted,
 		Rules:          []policy.Rule{{Name: "frontend-api", Match: policy.Match{Path: policy.StringList{"/(.*)"}}, Access: policy.Bypass}},
@@ -144,22 +146,22 @@ func newReader(trusted policy.StringList) (*policy.Policy, error) {
 	}, policy.Deps{Now: time.Now})
 }
 
-// Warnings says what is valid and probably not meant.
+// Warnings returns valid options that are probably mistakes.
 func (h *Handler) Warnings() []policy.Warning { return slices.Clone(h.warnings) }
 
-// Prefix is the path that the proxy is at.
+// Prefix returns the path of the proxy.
 func (h *Handler) Prefix() string { return h.prefix }
 
-// Handles reports whether a path, as the client sent it, is one of the proxy's.
-// It compares byte for byte: what is spelt otherwise is the site's.
+// Handles reports whether a path, as the client sent it, is the prefix or below it. It
+// compares byte for byte: another spelling of the path belongs to the site.
 func (h *Handler) Handles(path string) bool {
-	_, ok := remainder(path, h.prefix)
+	_, ok := pathBelow(path, h.prefix)
 	return ok
 }
 
-// ServeHTTP forwards a request to Clerk. Paths of others are refused.
+// ServeHTTP forwards a request to Clerk. It answers 400 for other paths.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rest, ok := remainder(r.URL.EscapedPath(), h.prefix)
+	rest, ok := pathBelow(r.URL.EscapedPath(), h.prefix)
 	switch {
 	case !ok, rest != "/" && !plainPath(strings.TrimSuffix(rest, "/")):
 		writeError(w, http.StatusBadRequest, codePath, "The path is not one of the Frontend API.")
@@ -176,7 +178,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusMisdirectedRequest, codeConfiguration, "The Frontend API is not proxied on this host.")
 		return
 	}
-	d := h.reader.Decide(r.Context(), h.request(r))
+	d := h.requestPolicy.Decide(r.Context(), h.request(r))
 	if !d.Allowed() {
 		writeError(w, d.Status, codeRequest, d.Reason.Detail())
 		return
@@ -186,25 +188,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusInternalServerError, codeConfiguration, "The client's address is not known.")
 		return
 	}
-	h.forward(w, r, trip{rest: rest, public: public, client: d.Client})
+	h.forward(w, r, forwarding{rest: rest, publicURL: public, client: d.Client})
 }
 
-// forward takes in the body, and then a connection to Clerk.
-func (h *Handler) forward(w http.ResponseWriter, r *http.Request, t trip) {
+// forward reads the body, and then forwards the request to Clerk.
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request, t forwarding) {
 	from := t.client.Network()
-	body, err := h.intake.take(w, r, from)
+	body, err := h.bodies.readBody(w, r, from)
 	if err != nil {
 		h.failed(w, r, err)
 		return
 	}
-	if !h.conns.take(from) {
+	if !h.conns.acquire(from) {
 		h.failed(w, r, errBusy)
 		return
 	}
-	defer h.conns.give(from)
+	defer h.conns.release(from)
 	ctx, cancel := context.WithTimeout(r.Context(), totalTimeout)
 	defer cancel()
-	r = r.WithContext(context.WithValue(ctx, tripKey{}, t))
+	r = r.WithContext(context.WithValue(ctx, forwardingKey{}, t))
 	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, int64(len(body)), nil
 	if len(body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -212,8 +214,8 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, t trip) {
 	h.proxy.ServeHTTP(w, r)
 }
 
-// hostOf is the host of a request as a key of byHost. A proxy that has only one
-// public address has it whatever the host is called inside.
+// hostOf returns the host of a request as a key of byHost. A proxy with one public URL
+// uses it for every host, since a proxy in front may change Host.
 func (h *Handler) hostOf(r *http.Request) string {
 	if len(h.byHost) == 1 {
 		for host := range maps.Keys(h.byHost) {

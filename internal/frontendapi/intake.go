@@ -13,37 +13,37 @@ import (
 
 // Bounds of the bodies that clients are sending.
 const (
-	smallBody     = 64 << 10         // bytes; what is larger is an upload, of a picture
-	pieceTimeout  = 5 * time.Second  // for each 64 KiB
-	uploadTimeout = 30 * time.Second // for all of a body
-	maxSending    = 512              // bodies that are on their way
-	maxSendingOf  = 32               // from one network
+	smallBody      = 64 << 10         // bytes; what is larger is an upload, of a picture
+	pieceTimeout   = 5 * time.Second  // for each 64 KiB
+	uploadTimeout  = 30 * time.Second // for all of a body
+	maxUploading   = 512              // bodies that are on their way
+	maxUploadingOf = 32               // from one network
 )
 
 var (
-	errBusy = errors.New("too many requests are under way")
-	errSlow = errors.New("the body did not arrive in time")
+	errBusy    = errors.New("too many requests are under way")
+	errTimeout = errors.New("the body did not arrive in time")
 )
 
-// intake takes in bodies as a whole before anything goes to Clerk, so that no
-// pace of a client's holds a connection there. Where too many are on their way,
-// the oldest gives way: it is the slow ones that are old.
-type intake struct {
-	mu      sync.Mutex
-	sending []*sending // oldest first
-	uploads slots
+// bodyReader reads whole bodies before a request is forwarded, so that a slow client
+// does not occupy a connection to Clerk. If too many are being read, the oldest is
+// evicted, which is the slowest.
+type bodyReader struct {
+	mu        sync.Mutex
+	uploading []*upload // oldest first
+	uploads   slots
 }
 
-// sending is one body on its way.
-type sending struct {
+// upload is one body that is being read.
+type upload struct {
 	from    netip.Prefix
 	control *http.ResponseController
 	mu      sync.Mutex
-	ousted  bool
+	evicted bool
 }
 
-// take reads a body.
-func (i *intake) take(w http.ResponseWriter, r *http.Request, from netip.Prefix) ([]byte, error) {
+// readBody reads a body. It returns errBusy, errTimeout or an [http.MaxBytesError].
+func (i *bodyReader) readBody(w http.ResponseWriter, r *http.Request, from netip.Prefix) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil, nil
 	}
@@ -52,22 +52,22 @@ func (i *intake) take(w http.ResponseWriter, r *http.Request, from netip.Prefix)
 	body, err := i.read(http.MaxBytesReader(w, r.Body, maxBody), s)
 	switch {
 	case err == nil:
-		return body, s.waitUntil(time.Time{})
-	case s.isOusted():
+		return body, s.setDeadline(time.Time{})
+	case s.isEvicted():
 		return nil, errBusy
 	case isTooLarge(err) || errors.Is(err, errBusy):
 		return nil, err
 	}
-	return nil, errSlow
+	return nil, errTimeout
 }
 
-// read reads all of a body. What is larger than usual needs a place among the
-// uploads, which hold much memory.
-func (i *intake) read(body io.Reader, s *sending) ([]byte, error) {
+// read reads all of a body. One of more than smallBody needs one of the slots for large
+// bodies, which use much memory.
+func (i *bodyReader) read(body io.Reader, s *upload) ([]byte, error) {
 	until := time.Now().Add(uploadTimeout)
 	var all bytes.Buffer
 	for {
-		if err := s.waitUntil(earlier(until, time.Now().Add(pieceTimeout))); err != nil {
+		if err := s.setDeadline(earlier(until, time.Now().Add(pieceTimeout))); err != nil {
 			return nil, err
 		}
 		n, err := all.ReadFrom(io.LimitReader(body, smallBody))
@@ -78,10 +78,10 @@ func (i *intake) read(body io.Reader, s *sending) ([]byte, error) {
 			return all.Bytes(), nil
 		}
 		if all.Len() == smallBody {
-			if !i.uploads.take(s.from) {
+			if !i.uploads.acquire(s.from) {
 				return nil, errBusy
 			}
-			defer i.uploads.give(s.from)
+			defer i.uploads.release(s.from)
 		}
 	}
 }
@@ -93,14 +93,14 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// begin counts a body in, and ousts the oldest where there are too many: of the
-// same network, or of all.
-func (i *intake) begin(w http.ResponseWriter, from netip.Prefix) *sending {
-	s := &sending{from: from, control: http.NewResponseController(w)}
+// begin adds a body, and evicts the oldest if there are too many: of the same network,
+// or of all.
+func (i *bodyReader) begin(w http.ResponseWriter, from netip.Prefix) *upload {
+	s := &upload{from: from, control: http.NewResponseController(w)}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	same, oldest := 0, -1
-	for at, other := range i.sending {
+	for at, other := range i.uploading {
 		if other.from == from {
 			if same++; oldest < 0 {
 				oldest = at
@@ -108,33 +108,32 @@ func (i *intake) begin(w http.ResponseWriter, from netip.Prefix) *sending {
 		}
 	}
 	switch {
-	case same >= maxSendingOf:
-		i.oust(oldest)
-	case len(i.sending) >= maxSending:
-		i.oust(0)
+	case same >= maxUploadingOf:
+		i.evict(oldest)
+	case len(i.uploading) >= maxUploading:
+		i.evict(0)
 	}
-	i.sending = append(i.sending, s)
+	i.uploading = append(i.uploading, s)
 	return s
 }
 
-func (i *intake) oust(at int) {
-	i.sending[at].oust()
-	i.sending = slices.Delete(i.sending, at, at+1)
+func (i *bodyReader) evict(at int) {
+	i.uploading[at].evict()
+	i.uploading = slices.Delete(i.uploading, at, at+1)
 }
 
-// end counts a body out.
-func (i *intake) end(s *sending) {
+// end removes a body.
+func (i *bodyReader) end(s *upload) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.sending = slices.DeleteFunc(i.sending, func(other *sending) bool { return other == s })
+	i.uploading = slices.DeleteFunc(i.uploading, func(other *upload) bool { return other == s })
 }
 
-// waitUntil bounds the time of what is read next. Where it cannot be bounded, in
-// tests without a connection, there is nothing to wait for.
-func (s *sending) waitUntil(t time.Time) error {
+// setDeadline sets the deadline of the next read. Tests without a connection have none.
+func (s *upload) setDeadline(t time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ousted {
+	if s.evicted {
 		return errBusy
 	}
 	if err := s.control.SetReadDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -143,16 +142,16 @@ func (s *sending) waitUntil(t time.Time) error {
 	return nil
 }
 
-// oust ends the reading at once.
-func (s *sending) oust() {
+// evict ends the reading at once.
+func (s *upload) evict() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ousted = true
+	s.evicted = true
 	_ = s.control.SetReadDeadline(time.Unix(1, 0)) // the connection may be gone
 }
 
-func (s *sending) isOusted() bool {
+func (s *upload) isEvicted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ousted
+	return s.evicted
 }

@@ -236,19 +236,19 @@ func TestSlotsAreBounded(t *testing.T) {
 		from netip.Prefix
 		want bool
 	}{{a, true}, {a, true}, {a, false}, {b, true}, {b, false}, {c, false}} {
-		if got := s.take(step.from); got != step.want {
+		if got := s.acquire(step.from); got != step.want {
 			t.Errorf("step %d: %v", i, got)
 		}
 	}
-	s.give(a)
-	if !s.take(c) || s.take(c) {
+	s.release(a)
+	if !s.acquire(c) || s.acquire(c) {
 		t.Error("what was given back cannot be had again, or twice")
 	}
-	s.give(a)
-	s.give(b)
-	s.give(c)
-	if s.taken != 0 || len(s.of) != 0 {
-		t.Errorf("%d are taken, of %d networks", s.taken, len(s.of))
+	s.release(a)
+	s.release(b)
+	s.release(c)
+	if s.used != 0 || len(s.byNetwork) != 0 {
+		t.Errorf("%d are taken, of %d networks", s.used, len(s.byNetwork))
 	}
 }
 
@@ -306,30 +306,30 @@ func TestNoFieldNamesAnotherMethodPathOrIdentity(t *testing.T) {
 // read: the oldest gives way, of the same network first.
 func TestTheOldestGivesWay(t *testing.T) {
 	t.Parallel()
-	i := &intake{}
+	i := &bodyReader{}
 	of := func(n int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), 32)
 	}
 	w := httptest.NewRecorder()
 	stranger := i.begin(w, of(0))
-	var first *sending
-	for range maxSendingOf {
+	var first *upload
+	for range maxUploadingOf {
 		if s := i.begin(w, of(1)); first == nil {
 			first = s
 		}
 	}
-	if first.isOusted() || stranger.isOusted() {
+	if first.isEvicted() || stranger.isEvicted() {
 		t.Fatal("somebody gave way too soon")
 	}
 	i.begin(w, of(1))
-	if !first.isOusted() || stranger.isOusted() {
+	if !first.isEvicted() || stranger.isEvicted() {
 		t.Error("the oldest of the network does not give way, or somebody else does")
 	}
-	for n := 2; len(i.sending) < maxSending; n++ {
+	for n := 2; len(i.uploading) < maxUploading; n++ {
 		i.begin(w, of(n))
 	}
 	i.begin(w, of(1_000))
-	if !stranger.isOusted() || len(i.sending) != maxSending {
-		t.Errorf("the oldest of all does not give way; %d are on their way", len(i.sending))
+	if !stranger.isEvicted() || len(i.uploading) != maxUploading {
+		t.Errorf("the oldest of all does not give way; %d are on their way", len(i.uploading))
 	}
 }

@@ -38,14 +38,14 @@ func plainSegment(segment string) bool {
 	return name != "" && strings.Trim(name, ".") != ""
 }
 
-// hidden reports characters that show as nothing or end a line.
+// hidden reports whether a character is invisible or ends a line.
 func hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
 }
 
-// remainder is what follows the prefix in a path; the empty one is "/". It
-// reports false for the paths of others.
-func remainder(path, prefix string) (string, bool) {
+// pathBelow returns the path below the prefix, at least "/". It returns false for other
+// paths.
+func pathBelow(path, prefix string) (string, bool) {
 	rest, ok := strings.CutPrefix(path, prefix)
 	switch {
 	case !ok || rest != "" && rest[0] != '/':

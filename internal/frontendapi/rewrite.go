@@ -13,33 +13,32 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// trip is what was established about a request before it goes out.
-type trip struct {
+// forwarding is what rewrite needs of a request.
+type forwarding struct {
 	// rest is the path without the prefix, as it was sent.
 	rest string
-	// public is the address of the proxy that the request was made to.
-	public *url.URL
+	// publicURL is the URL of the proxy that the client used.
+	publicURL *url.URL
 	// client is the address of the end user.
 	client policy.ClientAddr
 }
 
-type tripKey struct{}
+type forwardingKey struct{}
 
-func tripOf(r *http.Request) trip {
-	t, _ := r.Context().Value(tripKey{}).(trip)
+func forwardingOf(r *http.Request) forwarding {
+	t, _ := r.Context().Value(forwardingKey{}).(forwarding)
 	return t
 }
 
-// The fields that Clerk asks for.
+// The header fields that Clerk requires.
 const (
 	proxyURLField  = "Clerk-Proxy-Url"
 	secretKeyField = "Clerk-Secret-Key"
 )
 
-// ours are the fields that are set here or mean nothing to Clerk; clients do not
-// get to send them, in no spelling. The other addresses are there because
-// somebody might believe them.
-var ours = []string{
+// removedHeaders are the header fields of the client that are removed, in any spelling:
+// those that are set here, and those with an address that an upstream may trust.
+var removedHeaders = []string{
 	"clerk-proxy-url", "clerk-secret-key",
 	"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server", "x-forwarded-prefix",
 	"x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for", "x-envoy-external-address",
@@ -48,28 +47,26 @@ var ours = []string{
 	"expect", // the body is here
 }
 
-// rewrite turns a request into the one that goes to Clerk. The address is a copy
-// of the upstream's with the path put after its own: nothing is resolved, so no
-// path leads elsewhere.
+// rewrite makes the request to Clerk. Its URL is that of the upstream with the path
+// appended: it is not resolved, so no path leads to another host.
 func (h *Handler) rewrite(p *httputil.ProxyRequest) {
-	t := tripOf(p.In)
+	t := forwardingOf(p.In)
 	to := *h.upstream
 	to.Path, to.RawPath = joinPath(h.upstream, t.rest)
 	to.RawQuery = p.Out.URL.RawQuery
 	p.Out.URL, p.Out.Host = &to, h.upstream.Host
 	maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool {
-		return slices.Contains(ours, folded(name)) || policy.NeverForwarded(name)
+		return slices.Contains(removedHeaders, foldName(name)) || policy.NeverForwarded(name)
 	})
 	p.Out.Trailer = nil
-	p.Out.Header.Set(proxyURLField, t.public.String())
+	p.Out.Header.Set(proxyURLField, t.publicURL.String())
 	p.Out.Header.Set(secretKeyField, h.secret)
 	p.Out.Header.Set("X-Forwarded-For", t.client.String())
-	p.Out.Header.Set("X-Forwarded-Host", t.public.Host)
-	p.Out.Header.Set("X-Forwarded-Proto", t.public.Scheme)
+	p.Out.Header.Set("X-Forwarded-Host", t.publicURL.Host)
+	p.Out.Header.Set("X-Forwarded-Proto", t.publicURL.Scheme)
 }
 
-// joinPath puts a path that was sent after the upstream's own, decoded and as it
-// was spelt.
+// joinPath appends a path to that of the upstream, decoded and as it was sent.
 func joinPath(upstream *url.URL, rest string) (path, raw string) {
 	raw = upstream.EscapedPath() + rest
 	decoded, err := url.PathUnescape(rest)
@@ -79,9 +76,9 @@ func joinPath(upstream *url.URL, rest string) (path, raw string) {
 	return upstream.Path + decoded, raw
 }
 
-// folded is a field's name as servers compare it that do not tell dashes from
-// underscores.
-func folded(name string) string {
+// foldName returns the name of a field as servers compare it that treat dashes and
+// underscores as the same.
+func foldName(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case 'A' <= r && r <= 'Z':
@@ -93,16 +90,16 @@ func folded(name string) string {
 	}, name)
 }
 
-var errSwitch = errors.New("the upstream switches protocols")
+var errProtocolSwitch = errors.New("the upstream switches protocols")
 
-// modify makes an answer one of this site: redirects to Clerk's host lead through
-// the proxy again. Cookies pass as they are.
-func (h *Handler) modify(response *http.Response) error {
+// modifyResponse changes redirects to Clerk's host to the public URL of the proxy, and
+// removes trailers and fields that are not for clients. Cookies are not changed.
+func (h *Handler) modifyResponse(response *http.Response) error {
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return errSwitch
+		return errProtocolSwitch
 	}
 	maps.DeleteFunc(response.Header, func(name string, _ []string) bool {
-		return folded(name) == folded(secretKeyField) || folded(name) == folded(proxyURLField) || policy.NeverForwarded(name)
+		return foldName(name) == foldName(secretKeyField) || foldName(name) == foldName(proxyURLField) || policy.NeverForwarded(name)
 	})
 	response.Header.Del("Trailer")
 	response.Trailer = nil
@@ -113,13 +110,13 @@ func (h *Handler) modify(response *http.Response) error {
 	return nil
 }
 
-// withoutTrailer is the body of an answer whose fields all come before it.
+// withoutTrailer is the body of a response, without trailers.
 type withoutTrailer struct {
 	io.ReadCloser
 	answer *http.Response
 }
 
-// Read reads on. Fields that came after the end are forgotten.
+// Read reads the body. At its end it removes the trailers.
 func (b *withoutTrailer) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
@@ -128,8 +125,8 @@ func (b *withoutTrailer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// location is where a redirect of Clerk's leads, seen from outside. Other hosts
-// stay as they are.
+// location returns the public URL of a redirect of Clerk's. Redirects to other hosts are
+// not changed.
 func (h *Handler) location(request *http.Request, text string) string {
 	u, err := request.URL.Parse(text)
 	if err != nil || u.Opaque != "" || u.User != nil || hostKey(u.Scheme, u.Host) != hostKey(h.upstream.Scheme, h.upstream.Host) {
@@ -139,7 +136,7 @@ func (h *Handler) location(request *http.Request, text string) string {
 	if !ok || rest != "" && rest[0] != '/' {
 		return text
 	}
-	public := tripOf(request).public.String() + rest
+	public := forwardingOf(request).publicURL.String() + rest
 	if u.RawQuery != "" {
 		public += "?" + u.RawQuery
 	}

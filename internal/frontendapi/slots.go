@@ -5,37 +5,37 @@ import (
 	"sync"
 )
 
-// slots bounds what is under way: in all, and for each network that it is for.
+// slots is a semaphore: it bounds what is in use in total, and by each client network.
 type slots struct {
-	all, each int // the bounds
+	maxTotal, maxPerNetwork int // the bounds
 
-	mu    sync.Mutex
-	taken int
-	of    map[netip.Prefix]int
+	mu        sync.Mutex
+	used      int
+	byNetwork map[netip.Prefix]int
 }
 
 func newSlots(all, each int) slots {
-	return slots{all: all, each: each, of: map[netip.Prefix]int{}}
+	return slots{maxTotal: all, maxPerNetwork: each, byNetwork: map[netip.Prefix]int{}}
 }
 
-// take reports whether there was a slot, which [slots.give] returns. It does not
-// wait.
-func (s *slots) take(from netip.Prefix) bool {
+// acquire acquires a slot, which [slots.release] releases, or returns false if there is
+// none. It does not wait.
+func (s *slots) acquire(from netip.Prefix) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken >= s.all || s.of[from] >= s.each {
+	if s.used >= s.maxTotal || s.byNetwork[from] >= s.maxPerNetwork {
 		return false
 	}
-	s.taken++
-	s.of[from]++
+	s.used++
+	s.byNetwork[from]++
 	return true
 }
 
-func (s *slots) give(from netip.Prefix) {
+func (s *slots) release(from netip.Prefix) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken--
-	if s.of[from]--; s.of[from] == 0 {
-		delete(s.of, from)
+	s.used--
+	if s.byNetwork[from]--; s.byNetwork[from] == 0 {
+		delete(s.byNetwork, from)
 	}
 }

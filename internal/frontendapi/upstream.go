@@ -10,15 +10,15 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// The hosts at which Clerk takes proxied requests.
+// The hosts at which Clerk accepts proxied requests.
 const (
 	production = "https://frontend-api.clerk.dev"
 	local      = "https://frontend-api.lclclerk.com"
 	staging    = "https://frontend-api.clerkstage.dev"
 )
 
-// DefaultUpstream is where the requests of an instance go, by the host in its
-// publishable key.
+// DefaultUpstream returns the base URL of the Frontend API of an instance, by the host in
+// its publishable key.
 func DefaultUpstream(publishableKey string) string {
 	key, err := session.ParsePublishableKey(strings.TrimSpace(publishableKey))
 	if err != nil {
@@ -44,8 +44,8 @@ func hasSuffix(host string, suffixes ...string) bool {
 	return false
 }
 
-// parseUpstream reads the base of the Frontend API. The secret key travels
-// there, so it is https, or this machine.
+// parseUpstream parses the base URL of the Frontend API. It must be https, or on this
+// machine, since the secret key is sent there.
 func parseUpstream(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(text, "/"))
 	switch {
@@ -66,17 +66,17 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// publicURLs are the addresses of the proxy as browsers see it, by host: the
-// proxy URL, or where that is a path, the path on each of the site's origins.
+// publicURLs returns the URLs of the proxy for browsers, by host: the proxy URL, or if
+// that is a path, the path on each of the site's origins.
 func publicURLs(proxyURL string, origins []string) (byHost map[string]*url.URL, prefix string, err error) {
 	proxyURL = strings.TrimRight(strings.TrimSpace(proxyURL), "/")
 	all := []string{proxyURL}
 	switch {
 	case proxyURL == "":
-		return nil, "", wrong("proxy_url", "is missing", "write the address of the proxy, such as https://app.example.com/__clerk")
+		return nil, "", configError("proxy_url", "is missing", "write the address of the proxy, such as https://app.example.com/__clerk")
 	case strings.HasPrefix(proxyURL, "/"):
 		if all = nil; len(origins) == 0 {
-			return nil, "", wrong("proxy_url", "is a path, and the site's origins are not known", "write it in full, or list the origins in authorized_parties")
+			return nil, "", configError("proxy_url", "is a path, and the site's origins are not known", "write it in full, or list the origins in authorized_parties")
 		}
 		for _, origin := range origins {
 			all = append(all, origin+proxyURL)
@@ -86,30 +86,30 @@ func publicURLs(proxyURL string, origins []string) (byHost map[string]*url.URL, 
 	for _, text := range all {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return nil, "", wrong("proxy_url", "is not the address of a proxy", "write it as https://app.example.com/__clerk")
+			return nil, "", configError("proxy_url", "is not the address of a proxy", "write it as https://app.example.com/__clerk")
 		}
 		if prefix = u.EscapedPath(); !plainPath(prefix) {
-			return nil, "", wrong("proxy_url", "has no plain path", "write a path such as /__clerk")
+			return nil, "", configError("proxy_url", "has no plain path", "write a path such as /__clerk")
 		}
 		byHost[hostKey(u.Scheme, u.Host)] = u
 	}
 	return byHost, prefix, nil
 }
 
-// wrong is what is wrong with a setting of the instance. The value is not
-// repeated: URLs can hold passwords.
-func wrong(key, msg, suggestion string) error {
+// configError returns an error about a setting of the instance. The value is not
+// repeated: URLs can contain passwords.
+func configError(key, msg, suggestion string) error {
 	return &policy.ConfigError{Path: "clerk." + key, Msg: msg, Suggestion: suggestion}
 }
 
-// IsPath reports whether a proxy URL is a path of a site, and so one that a
-// handler can be at. Others are whole hosts that do nothing else.
+// IsPath reports whether a proxy URL has a path below a site, where a handler can be.
+// Others are hosts of their own.
 func IsPath(proxyURL string) bool {
 	u, err := url.Parse(strings.TrimSpace(proxyURL))
 	return err == nil && strings.Trim(u.Path, "/") != ""
 }
 
-// hostKey makes hosts comparable: without case, default port and final dot.
+// hostKey normalizes a host: lower case, without default port and final dot.
 func hostKey(scheme, host string) string {
 	host = strings.ToLower(host)
 	for _, port := range map[string][]string{"https": {":443"}, "http": {":80"}}[scheme] {

@@ -11,33 +11,33 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// maxHosts bounds how many hosts are named: strangers choose them.
+// maxHosts bounds how many hosts are logged: anonymous clients can choose them.
 const maxHosts = 100
 
-// hints are what requests show to be set up other than it is probably meant, to be
-// told in the log once. The zero value is ready.
+// hints finds probable mistakes in the setup by requests, and logs each once. The zero
+// value is ready.
 type hints struct {
 	mu    sync.Mutex
 	hosts map[string]bool
-	// told: it was said that a proxy hides its clients.
-	told atomic.Bool
+	// proxyWarned: it was logged that a proxy hides its clients.
+	proxyWarned atomic.Bool
 }
 
-// tell warns of what a request shows that was decided so. forwardedFor is its field
-// X-Forwarded-For, and is asked for where that matters.
-func (h *hints) tell(d *policy.Decision, forwardedFor func() string, warn func(text string)) {
+// check calls warn for each new mistake that a decision shows. forwardedFor returns the
+// request's X-Forwarded-For, and is called only if needed.
+func (h *hints) check(d *policy.Decision, forwardedFor func() string, warn func(text string)) {
 	if text, news := h.strangeHost(d); news {
 		warn(text)
 	}
-	if h.mayHide(d.Client.Addr) {
+	if h.mayBeProxy(d.Client.Addr) {
 		if text, news := h.hiddenClient(d.Client.Addr, forwardedFor()); news {
 			warn(text)
 		}
 	}
 }
 
-// strangeHost says, once for each host, that browsers there are sent nowhere: the
-// first time that a refusal has that cause.
+// strangeHost returns a warning, once for each host, for a denied request of a browser
+// that was not redirected to sign in because its host is not an authorized party.
 func (h *hints) strangeHost(d *policy.Decision) (text string, news bool) {
 	if d.Cause == nil {
 		return "", false
@@ -63,18 +63,18 @@ func (h *hints) strangeHost(d *policy.Decision) (text string, news bool) {
 	return text, true
 }
 
-// mayHide reports whether a client could be a proxy that hides its clients, and
-// nobody has been told of one.
-func (h *hints) mayHide(client netip.Addr) bool {
-	return client.IsValid() && (client.IsLoopback() || client.IsPrivate() || client.IsLinkLocalUnicast()) && !h.told.Load()
+// mayBeProxy reports whether the client could be a proxy that hides its clients, which
+// was not logged yet.
+func (h *hints) mayBeProxy(client netip.Addr) bool {
+	return client.IsValid() && (client.IsLoopback() || client.IsPrivate() || client.IsLinkLocalUnicast()) && !h.proxyWarned.Load()
 }
 
-// hiddenClient says, once, that an address of a local network counts as the client
-// although it speaks for another, by the field X-Forwarded-For.
+// hiddenClient returns a warning, once, for a client in a local network that sends the
+// address of another client in X-Forwarded-For: it is a proxy that is not trusted.
 func (h *hints) hiddenClient(client netip.Addr, forwardedFor string) (text string, news bool) {
 	first, _, _ := strings.Cut(forwardedFor, ",")
 	other, err := netip.ParseAddr(strings.TrimSpace(first))
-	if err != nil || other.Unmap() == client.Unmap() || !h.told.CompareAndSwap(false, true) {
+	if err != nil || other.Unmap() == client.Unmap() || !h.proxyWarned.CompareAndSwap(false, true) {
 		return "", false
 	}
 	return fmt.Sprintf("%s is treated as the client, but sends X-Forwarded-For: if it is one of your proxies, add it to trusted_proxies; otherwise all of its clients share one address", client), true

@@ -58,7 +58,7 @@ func TestAProxyThatHidesItsClientsIsNamedOnce(t *testing.T) {
 			client, _ := netip.ParseAddr(c.client)
 			for round := range 3 {
 				text, news := "", false
-				if h.mayHide(client) {
+				if h.mayBeProxy(client) {
 					text, news = h.hiddenClient(client, c.forwarded)
 				}
 				if want := c.news && round == 0; news != want || news && (!strings.Contains(text, client.String()) || strings.Contains(text, "203.0.113.9")) {

@@ -14,7 +14,7 @@ import (
 // what a proxy waits.
 var buckets = []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 150e-3, 250e-3, 1}
 
-// decisions are the collectors of one adapter. Nil counts nothing.
+// decisions are the Prometheus collectors of one adapter. Nil counts nothing.
 type decisions struct {
 	total    *prometheus.CounterVec
 	shadow   *prometheus.CounterVec
@@ -23,24 +23,24 @@ type decisions struct {
 	panics   prometheus.Counter
 	limits   *prometheus.CounterVec
 
-	verdicts series[verdict]
-	taken    series[taken]
+	decisionCounters series[decisionLabels]
+	limitCounters    series[limitResult]
 }
 
-// verdict names one child of total, or of shadow.
-type verdict struct {
+// decisionLabels are the labels of one counter of total, or of shadow.
+type decisionLabels struct {
 	rule    string
 	outcome policy.Outcome
 	reason  policy.Reason
 	shadow  bool
 }
 
-// taken names one child of limits.
-type taken struct{ limit, result string }
+// limitResult is the labels of one counter of limits.
+type limitResult struct{ limit, result string }
 
-// newDecisions registers the collectors of one adapter ("envoy", "caddy") under its own
-// constant label. Registering the same adapter again at the same registry, as
-// after a reload, goes on counting where it was.
+// newDecisions registers the collectors of one adapter ("envoy", "caddy", "http"), with
+// the constant label adapter. Registering an adapter again at the same registry, as after
+// a reload, continues its counters.
 func newDecisions(registry prometheus.Registerer, adapter string) (*decisions, error) {
 	labels := prometheus.Labels{"adapter": adapter}
 	d := &decisions{}
@@ -69,7 +69,7 @@ func newDecisions(registry prometheus.Registerer, adapter string) (*decisions, e
 	return d, nil
 }
 
-// register returns collector, or the same one registered before.
+// register registers a collector, or returns the same one that was registered before.
 func register[C prometheus.Collector](registry prometheus.Registerer, failed *error, collector C) C {
 	err := registry.Register(collector)
 	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
@@ -81,7 +81,7 @@ func register[C prometheus.Collector](registry prometheus.Registerer, failed *er
 	return collector
 }
 
-// begin counts a decision as being made, until end.
+// begin counts a decision in progress, until end.
 func (o *decisions) begin() {
 	if o != nil {
 		o.inFlight.Inc()
@@ -95,15 +95,15 @@ func (o *decisions) end() {
 	}
 }
 
-// observe counts a decision that was made, and how long it took.
+// observe counts a decision and its duration.
 func (o *decisions) observe(d *policy.Decision, took time.Duration) {
 	if o == nil {
 		return
 	}
 	o.seconds.Observe(took.Seconds())
-	o.count(verdict{d.Rule, d.Outcome, d.Reason, false})
+	o.count(decisionLabels{d.Rule, d.Outcome, d.Reason, false})
 	if d.Shadow != nil {
-		o.count(verdict{d.Rule, d.Shadow.Outcome, d.Shadow.Reason, true})
+		o.count(decisionLabels{d.Rule, d.Shadow.Outcome, d.Shadow.Reason, true})
 	}
 	if d.Reason == policy.ReasonPanic || d.Shadow != nil && d.Shadow.Reason == policy.ReasonPanic {
 		o.panics.Inc()
@@ -113,8 +113,8 @@ func (o *decisions) observe(d *policy.Decision, took time.Duration) {
 	}
 }
 
-func (o *decisions) count(v verdict) {
-	o.verdicts.counter(v, func(full bool) prometheus.Counter {
+func (o *decisions) count(v decisionLabels) {
+	o.decisionCounters.counter(v, func(full bool) prometheus.Counter {
 		if full {
 			v.rule = other
 		}
@@ -126,7 +126,7 @@ func (o *decisions) count(v verdict) {
 }
 
 func (o *decisions) countLimit(r *policy.LimitResult) {
-	t := taken{r.Name, "passed"}
+	t := limitResult{r.Name, "passed"}
 	switch {
 	case r.Allowed:
 	case r.Shadow:
@@ -134,7 +134,7 @@ func (o *decisions) countLimit(r *policy.LimitResult) {
 	default:
 		t.result = "refused"
 	}
-	o.taken.counter(t, func(full bool) prometheus.Counter {
+	o.limitCounters.counter(t, func(full bool) prometheus.Counter {
 		if full {
 			t.limit = other
 		}

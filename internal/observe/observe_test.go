@@ -134,8 +134,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	for i := range maxSeries + beyond {
 		o.observe(&policy.Decision{Rule: "rule-" + strconv.Itoa(i)}, 0)
 	}
-	if len(o.verdicts.children) != maxSeries {
-		t.Errorf("%d series kept, want %d", len(o.verdicts.children), maxSeries)
+	if len(o.decisionCounters.children) != maxSeries {
+		t.Errorf("%d series kept, want %d", len(o.decisionCounters.children), maxSeries)
 	}
 	if got := testutil.ToFloat64(o.total.WithLabelValues(other, "deny", "")); got != beyond {
 		t.Errorf("counted %v under %q, want %d", got, other, beyond)

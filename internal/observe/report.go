@@ -1,10 +1,10 @@
-// Package observe makes decisions known: metrics for Prometheus, log records, and
-// hints about how a proxy is set up. All adapters use it, so that one dashboard and
-// one query serve them all.
+// Package observe reports decisions: as Prometheus metrics, as log records, and as
+// warnings about the setup of a proxy. All adapters use it, so that one dashboard and
+// one query work for all of them.
 //
 // Labels of metrics are bounded: rules come from the configuration, outcomes and
-// reasons from the policy's own tables, and nothing that a client chooses becomes
-// one. Log records hold no header, query or claim.
+// reasons from the policy's own tables, and no client can choose one. Log records contain
+// no header, query or claim.
 package observe
 
 import (
@@ -21,20 +21,22 @@ import (
 // maxLoggedPath bounds the path in a log record, in bytes.
 const maxLoggedPath = 512
 
-// Reporter makes an adapter's decisions known: by metrics, log records, and hints
-// about how the adapter is set up. It is safe for concurrent use.
+// Reporter reports the decisions of an adapter: as metrics, log records, and warnings
+// about its setup. It is safe for concurrent use.
 type Reporter struct {
 	decisions *decisions
 	logger    *slog.Logger
 	hints     hints
-	// faults: the proxy is set up wrong, which each of its requests shows.
-	faults rate.Sometimes
+	// misconfigured limits the errors about a misconfigured proxy to one a minute: each of
+	// its requests has one.
+	misconfigured rate.Sometimes
 }
 
-// NewReporter returns the reporter of one adapter ("envoy", "caddy", "http").
-// Without a logger nothing is logged, and without a registry nothing is counted.
+// NewReporter returns the reporter of one adapter ("envoy", "caddy", "http"), which is
+// the label adapter of its metrics. A nil logger discards log records, and without a
+// registry there are no metrics. It returns an error if registering them fails.
 func NewReporter(adapter string, logger *slog.Logger, registry prometheus.Registerer) (*Reporter, error) {
-	r := &Reporter{logger: logger, faults: rate.Sometimes{Interval: time.Minute}}
+	r := &Reporter{logger: logger, misconfigured: rate.Sometimes{Interval: time.Minute}}
 	if logger == nil {
 		r.logger = slog.New(slog.DiscardHandler)
 	}
@@ -46,10 +48,10 @@ func NewReporter(adapter string, logger *slog.Logger, registry prometheus.Regist
 	return r, err
 }
 
-// Exchange is one request as its log record tells of it. Methods are called only
-// where there is a record to write.
+// Exchange is one request, for its log record. Methods are called only where their value
+// is needed.
 type Exchange interface {
-	// DecisionID tells decisions apart. It is the same each time.
+	// DecisionID identifies the decision. It is the same in each call.
 	DecisionID() string
 	Method() string
 	// Path is the path as it was sent, without the query.
@@ -58,29 +60,30 @@ type Exchange interface {
 	ForwardedFor() string
 }
 
-// Begin counts a decision as being made, until End.
+// Begin counts a decision in progress, until [Reporter.End].
 func (r *Reporter) Begin() { r.decisions.begin() }
 
-// End is the counterpart of Begin.
+// End ends what [Reporter.Begin] began.
 func (r *Reporter) End() { r.decisions.end() }
 
-// Report counts and logs a decision that took so long. It never logs a header, a
-// query or a claim.
+// Report counts and logs a decision, with its duration. The log level is error for
+// requests that could not be decided, info for denied ones and those allowed in shadow
+// mode, and debug for allowed ones. It never logs a header, a query or a claim.
 func (r *Reporter) Report(ctx context.Context, d *policy.Decision, took time.Duration, x Exchange) {
 	r.decisions.observe(d, took)
 	if d.Reason == policy.ReasonProxyMisconfigured && d.Cause != nil {
-		r.faults.Do(func() {
+		r.misconfigured.Do(func() {
 			r.logger.LogAttrs(ctx, slog.LevelError, d.Cause.Error()) // once a minute, whatever is logged below
 		})
 	}
-	r.hints.tell(d, x.ForwardedFor, func(text string) { r.logger.WarnContext(ctx, text) })
+	r.hints.check(d, x.ForwardedFor, func(text string) { r.logger.WarnContext(ctx, text) })
 	level, message := record(d)
 	if r.logger.Enabled(ctx, level) {
 		r.logger.LogAttrs(ctx, level, message, attrs(d, took, x)...)
 	}
 }
 
-// record is the level and the text of a decision's log record.
+// record returns the level and the message of a decision's log record.
 func record(d *policy.Decision) (slog.Level, string) {
 	switch {
 	case d.Allowed() && d.Shadow != nil:
@@ -88,7 +91,7 @@ func record(d *policy.Decision) (slog.Level, string) {
 	case d.Allowed():
 		return slog.LevelDebug, "request allowed"
 	case d.Reason == policy.ReasonCanceled, // by the client
-		d.Reason == policy.ReasonProxyMisconfigured: // which is told once a minute
+		d.Reason == policy.ReasonProxyMisconfigured: // which is logged as an error once a minute
 		return slog.LevelInfo, "request denied"
 	case d.Outcome == policy.Error:
 		return slog.LevelError, "request could not be decided"
@@ -96,7 +99,7 @@ func record(d *policy.Decision) (slog.Level, string) {
 	return slog.LevelInfo, "request denied"
 }
 
-// attrs are the fields of a decision's log record.
+// attrs returns the fields of a decision's log record.
 func attrs(d *policy.Decision, took time.Duration, x Exchange) []slog.Attr {
 	path := x.Path()
 	attrs := []slog.Attr{

@@ -6,22 +6,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// maxSeries bounds the label combinations kept of one metric, over all reloads
-// of a policy. Names beyond it count under "other".
+// maxSeries bounds the label combinations of one metric, over all reloads of a policy.
+// Names beyond that count under "other".
 const (
 	maxSeries = 4096
 	other     = "other"
 )
 
-// series keeps the children of a metric, so that counting allocates nothing. The
-// zero value is empty.
+// series caches the counters of a metric by their labels, so that counting allocates
+// nothing. The zero value is empty.
 type series[K comparable] struct {
 	mu       sync.RWMutex
 	children map[K]prometheus.Counter // guarded by mu
 }
 
-// counter returns the child of that key, and makes it where there is none. With
-// full, there is no room for its name.
+// counter returns the counter of a key, which child makes if there is none; full says
+// that it must be that of "other".
 func (s *series[K]) counter(key K, child func(full bool) prometheus.Counter) prometheus.Counter {
 	s.mu.RLock()
 	counter, ok := s.children[key]

@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// Bounds of one answer. A server that announces more is not one, and the driver
-// would make room for it before it came.
+// Bounds of one answer. The driver allocates the announced length before the data
+// arrives, so a server that announces more could exhaust the memory.
 const (
 	maxAnswerBytes    = 64 << 20
 	maxAnswerElements = 1 << 18
@@ -16,28 +16,27 @@ const (
 
 var errAnswerTooLarge = errors.New("redis: the answer is larger than any that is asked for")
 
-// boundedConn reads answers that are within the bounds. It follows what is read by
-// the lengths that stand before each part, and fails before the driver sees one
-// that is too large.
+// boundedConn is a connection that bounds answers. It follows the lengths of the protocol
+// (RESP), and returns an error before the driver sees one that is too large.
 type boundedConn struct {
 	net.Conn
 	err error
-	// skip is what is left of a text, with the end of its line.
+	// skip is how many bytes are left of a bulk string, with the end of its line.
 	skip int
-	// line is the start of a line that began: its kind and its number.
+	// kind and number are those at the start of the present line.
 	kind   byte
 	number int
 	length int // of the line so far
 	minus  bool
-	// open are the parts that are still to come, of each answer within another.
+	// open is the number of elements that are still to come, of each nested aggregate.
 	open            []int
 	bytes, elements int
 }
 
-// NetConn is the connection itself, by which the driver sees that it was closed.
+// NetConn returns the connection itself, by which the driver detects that it was closed.
 func (c *boundedConn) NetConn() net.Conn { return c.Conn }
 
-// Read reads what is within the bounds.
+// Read reads answers that are within the bounds, and returns an error for others.
 func (c *boundedConn) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
@@ -52,7 +51,8 @@ func (c *boundedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// follow goes on in what was read, by a text or by a byte of a line.
+// follow parses a part of what was read, a bulk string or a byte of a line, and returns
+// the rest.
 func (c *boundedConn) follow(b []byte) []byte {
 	if c.skip > 0 {
 		n := min(c.skip, len(b))
@@ -81,12 +81,12 @@ func (c *boundedConn) follow(b []byte) []byte {
 	return b[1:]
 }
 
-// endLine goes on by what the line announces.
+// endLine processes the length of a line.
 func (c *boundedConn) endLine() {
 	kind, n := c.kind, c.number
 	c.length = 0
 	if c.minus {
-		n = -1 // nothing, or what has no length
+		n = -1 // null, or streamed without a length
 	}
 	switch kind {
 	case '$', '=', '!':
@@ -102,7 +102,7 @@ func (c *boundedConn) endLine() {
 			n *= 2
 		}
 		if kind == '|' {
-			n++ // attributes stand before what they are of
+			n++ // attributes precede their value
 		}
 		if n <= 0 {
 			c.part()
@@ -118,7 +118,7 @@ func (c *boundedConn) endLine() {
 	}
 }
 
-// part ends a part, and every answer that it was the last of.
+// part ends an element, and every aggregate whose last one it was.
 func (c *boundedConn) part() {
 	for len(c.open) > 0 {
 		last := len(c.open) - 1

@@ -15,14 +15,15 @@ import (
 const (
 	dialTimeout    = time.Second
 	commandTimeout = time.Second
-	// idleTime is less than the five minutes after which middleboxes forget a
+	// idleTime is less than the five minutes after which middleboxes drop an idle
 	// connection.
 	idleTime = 4 * time.Minute
 )
 
-// New makes a client; nothing is dialed until it is used. Deadlines of contexts
-// hold. A command that failed is not sent again, for it may have counted; only in
-// a cluster it may be, to another node. Close the client when done.
+// New returns a client; nothing is dialed until it is used. Commands respect the deadline
+// of their context. A failed command is not retried, since it may have been executed;
+// only a cluster client may send it to another node. The caller must close the client.
+// It returns an error if the configuration has no server or is invalid.
 func New(c Config) (redis.UniversalClient, error) {
 	if !c.Enabled() {
 		return nil, errors.New("redis: no server is given")
@@ -62,7 +63,7 @@ func New(c Config) (redis.UniversalClient, error) {
 	return redis.NewUniversalClient(options), nil
 }
 
-// dialer connects, and bounds what a server can make the driver keep.
+// dialer returns a dial function whose connections bound the answers of the server.
 func dialer(config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
 	plain := &net.Dialer{Timeout: dialTimeout}
 	dial := plain.DialContext

@@ -12,48 +12,49 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// Config is the redis section of the configuration document: which servers, and
-// how to sign in there. The zero value is no Redis.
+// Config is the redis section of the configuration document: the servers, and how to
+// authenticate there. The zero value is no Redis.
 type Config struct {
-	// URL names one server with user, password and database:
+	// URL is the URL of one server with user, password and database:
 	// redis://user:password@host:6379/0, rediss:// for TLS, valkey:// and valkeys://
-	// alike, or unix:///run/redis.sock?db=0. What is not a letter or a digit in user
-	// and password is percent-encoded.
+	// alike, or unix:///run/redis.sock?db=0. Characters other than letters and digits in
+	// user and password must be percent-encoded. Default: none.
 	URL string `json:"url,omitempty" document:"file"`
 	// Addresses are host:port of the server, of some nodes of a cluster, or of
-	// the sentinels. Instead of URL. An IPv6 address is in brackets.
+	// the sentinels, in place of URL. An IPv6 address is in brackets. Default: none.
 	Addresses policy.StringList `json:"addresses,omitempty" document:"nonempty"`
-	// Sentinel says that Addresses are sentinels, which name the server.
+	// Sentinel says that Addresses are those of Redis Sentinels, which know the address
+	// of the server. Default: none.
 	Sentinel *Sentinel `json:"sentinel,omitempty"`
 	// Cluster says that the server is part of a Redis Cluster. Default: false.
 	Cluster bool `json:"cluster,omitempty"`
-	// Username is that of an ACL user. Default: the default user.
+	// Username is the name of an ACL user. Default: the default user.
 	Username string `json:"username,omitempty"`
-	// Password signs in.
+	// Password is the password of the user. Default: none.
 	Password string `json:"password,omitempty" document:"file"`
 	// Database is the number of the database, which a cluster does not have.
 	// Default: 0.
 	Database int `json:"database,omitempty"`
-	// Prefix stands in front of every key and channel, as it is written, so that
-	// several deployments can share a server: with prod: a key begins with
-	// prod:clerkgate:. Letters, digits and . _ : / -, 64 at most. Default: none.
+	// Prefix is the prefix of every key and channel, so that several deployments can
+	// share a server: with prod: a key begins with prod:clerkgate:. At most 64 letters,
+	// digits and . _ : / -. Default: none.
 	Prefix string `json:"prefix,omitempty" document:"nonempty"`
 	// TLS encrypts the connections. Empty ({}) trusts the system's authorities.
 	// Default: no TLS, except with rediss://.
 	TLS *TLS `json:"tls,omitempty"`
 }
 
-// Sentinel says how to ask sentinels for the server in charge.
+// Sentinel says how to ask Redis Sentinels for the current master.
 type Sentinel struct {
-	// Master is the name under which the sentinels watch the server.
+	// Master is the name under which the sentinels monitor the server. Required.
 	Master string `json:"master"`
-	// Username is that of an ACL user of the sentinels themselves.
+	// Username is the name of an ACL user of the sentinels themselves. Default: none.
 	Username string `json:"username,omitempty"`
-	// Password signs in at the sentinels.
+	// Password is the password at the sentinels. Default: none.
 	Password string `json:"password,omitempty" document:"file"`
 }
 
-// TLS says whom to trust and who we are, in PEM form.
+// TLS is the certificates of the connections, in PEM.
 type TLS struct {
 	// CA are the authorities that may sign the server's certificate. Default:
 	// those of the system.
@@ -69,24 +70,24 @@ type TLS struct {
 // Enabled reports whether a server is named at all.
 func (c *Config) Enabled() bool { return c.URL != "" || len(c.Addresses) > 0 }
 
-// KeyPrefix is what every key and channel begins with, which goes on with a colon:
-// KeyPrefix() + ":limit:...". What belongs to one Clerk instance names that as
-// well, by session.Config.InstanceID, for instances may share server and prefix.
+// KeyPrefix returns the prefix of every key and channel, which a colon follows:
+// KeyPrefix() + ":limit:...". Keys of one Clerk instance must also contain its ID, by
+// session.Config.InstanceID, since instances may share server and prefix.
 func (c *Config) KeyPrefix() string { return c.Prefix + "clerkgate" }
 
-// maxPrefix bounds the prefix, which each key repeats.
+// maxPrefix bounds the prefix, in bytes, since each key repeats it.
 const maxPrefix = 64
 
-// validPrefix refuses what would be a hash tag of a cluster, or a pattern where
-// rights of an ACL are written.
+// validPrefix reports whether a prefix is valid: it cannot be a hash tag of a cluster, or
+// a pattern in an ACL.
 func validPrefix(prefix string) bool {
 	return len(prefix) <= maxPrefix && !strings.ContainsFunc(prefix, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._:/-", r)
 	})
 }
 
-// Validate reports everything that is wrong, as [policy.ConfigError]s under the
-// path redis. No error holds a password, nor any part of the URL.
+// Validate returns all errors, as [policy.ConfigError]s below the path redis. No error
+// contains a password, or any part of the URL.
 func (c *Config) Validate() error {
 	_, err := c.resolve()
 	return err
@@ -98,7 +99,7 @@ type resolved struct {
 	username, password string
 	database           int
 	tls                *tls.Config
-	// lonely: the URL names a user, and nothing a password.
+	// lonely: the URL has a user, but there is no password.
 	lonely bool
 }
 
@@ -150,7 +151,7 @@ func (c *Config) resolve() (*resolved, error) {
 	return r, errors.Join(errs...)
 }
 
-// config reads the certificates. key is the field at fault.
+// config parses the certificates. key is the invalid field.
 func (t *TLS) config() (config *tls.Config, key string, err error) {
 	config = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CA != "" {

@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// LogTo hands the lines of the driver's own log to a host that has a log of its
-// own, and other users of the driver in its process. It is for init functions.
+// LogTo passes the lines of the driver's own log to log, for the whole process. It is
+// for init functions.
 func LogTo(log func(line string)) { redis.SetLogger(lines(log)) }
 
 type lines func(line string)

@@ -12,21 +12,21 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// problem is what is wrong, and what to write. Neither holds any part of a URL but
-// the names of schemes and options that are known: anything else may be a password.
+// problem is an error and its suggestion. Neither contains any part of a URL except names
+// of known schemes and options: anything else may be a password.
 type problem struct{ msg, suggestion string }
 
-// plainURL is what to write where nothing more is known.
+// plainURL is the general suggestion.
 const plainURL = "write redis://user:password@host:6379/0"
 
-// schemes are those of URLs for Redis, and whether they ask for TLS.
+// schemes are the schemes of URLs for Redis, and whether they mean TLS.
 var schemes = map[string]bool{
 	"redis": false, "valkey": false, "tcp": false, "redis+tcp": false,
 	"rediss": true, "valkeys": true, "redis+tls": true, "redis+ssl": true, "rediss+tls": true, "tls": true,
 	"unix": false, "redis+unix": false, "redis+socket": false,
 }
 
-// readURL takes what the URL says, and refuses to be told twice.
+// readURL reads the URL. A setting that is also given beside it is an error.
 func (r *resolved) readURL(c *Config) *problem {
 	scheme, rest, ok := strings.Cut(c.URL, ":")
 	scheme = strings.ToLower(scheme)
@@ -80,7 +80,7 @@ func (r *resolved) readURL(c *Config) *problem {
 
 var severalHosts = &problem{"the URL names several hosts", "write addresses: [host:6379, ...], and cluster: true or sentinel: {master: ...}"}
 
-// unreadable tells why a URL could not be parsed, without showing any of it.
+// unreadable returns why a URL could not be parsed, without any part of it.
 func unreadable(rest string) *problem {
 	if strings.ContainsAny(rest, "@%#") {
 		return &problem{"the value is not a URL: a password with / # ? % @ or other signs is percent-encoded in it (/ is %2F, # is %23, ? is %3F, % is %25, @ is %40)",
@@ -104,7 +104,7 @@ func (r *resolved) readSocket(c *Config, rest string) *problem {
 	if c.TLS != nil {
 		return &problem{"a socket has no TLS", "remove tls"}
 	}
-	r.addresses = []string{u.Path} // by the slash, a driver knows it for a socket
+	r.addresses = []string{u.Path} // by the slash, the driver recognizes a socket
 	return cmp.Or(r.readQuery(c, u), r.readUser(c, u.User))
 }
 
@@ -127,7 +127,7 @@ func (r *resolved) setDatabase(c *Config, database int) *problem {
 	return nil
 }
 
-// options are those that other clients take in a URL, and what to do in their place.
+// options are the URL options of other clients, and what to write in their place.
 var options = map[string]string{
 	"ssl_cert_reqs": "certificates are always checked: write tls: {ca_file: ...} for an authority of your own", "skip_verify": "certificates are always checked: write tls: {ca_file: ...} for an authority of your own",
 	"verify_peer": "certificates are always checked: write tls: {ca_file: ...} for an authority of your own", "ssl_check_hostname": "write tls: {server_name: ...} for the name in the certificate",
@@ -141,8 +141,8 @@ var options = map[string]string{
 	"min_idle_conns": "remove it", "max_retries": "remove it", "client_name": "remove it", "decode_responses": "remove it", "health_check_interval": "remove it", "family": "remove it",
 }
 
-// readQuery takes the one option that says what else can be said in a URL, and those
-// that say nothing.
+// readQuery reads the query: an option for the database, and options that have no effect.
+// All others are errors.
 func (r *resolved) readQuery(c *Config, u *url.URL) *problem {
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -191,8 +191,8 @@ func (r *resolved) readUser(c *Config, user *url.Userinfo) *problem {
 	return nil
 }
 
-// checkAddress refuses what is not host:port, and shows none of it where it may hold
-// a password.
+// checkAddress returns a problem if an address is not host:port. It does not repeat an
+// address that may contain a password.
 func checkAddress(address string) *problem {
 	const write = "write host:6379"
 	switch {
@@ -215,7 +215,7 @@ func validPort(port string) bool {
 	return err == nil && n > 0
 }
 
-// Warnings are what is allowed but probably not meant.
+// Warnings returns valid settings that are probably mistakes.
 func (c *Config) Warnings() []policy.Warning {
 	r, err := c.resolve()
 	if err != nil || !r.lonely {

@@ -1,6 +1,6 @@
-// Package setup joins the pieces: it reads the configuration document and makes
-// a policy with its authenticator, its limiter and its clock. It is the only
-// place that does, and it decides nothing.
+// Package setup reads the configuration document and makes a policy with its
+// authenticator, its limiter and its clock. It is the only package that does, and makes
+// no decision.
 package setup
 
 import (
@@ -18,26 +18,27 @@ import (
 
 // Config is the whole configuration document.
 type Config struct {
-	// Clerk is the instance: keys, parties, sign-in.
+	// Clerk is the Clerk instance: its keys, authorized parties and sign-in URL.
 	Clerk session.Config `json:"clerk"`
 	policy.Config
-	// Redis is the store that instances share. Default: each process counts for
-	// itself, and knows only the webhooks that reach it.
+	// Redis is the store in which processes share rate limit counts and revocations.
+	// Default: none; each process counts by itself, and knows only the revocations of
+	// the webhooks that it receives.
 	Redis Redis `json:"redis,omitzero"`
-	// Revocation is about sessions that end before their tokens do.
+	// Revocation is about sessions that end before their tokens expire.
 	Revocation Revocation `json:"revocation,omitzero"`
 }
 
-// A Further check is what a host asks of a document that is good for every host.
+// Further is an additional check of a host, for a document that is valid for all hosts.
 type Further func(*Config) (warnings []policy.Warning, err error)
 
-// Finding is a warning about a document, and where it stands there.
+// Finding is a warning about a document, with its position there.
 type Finding struct {
 	policy.Warning
 	Position document.Position
 }
 
-// String is the finding as a compiler would write it:
+// String returns the finding in the format of compilers:
 // clerkgate.yaml:12:7: warning: rules[3].match.path[0]: ... [pattern-also-matches].
 func (f Finding) String() string {
 	kind := "warning"
@@ -47,8 +48,8 @@ func (f Finding) String() string {
 	return f.Position.String() + ": " + kind + ": " + f.Warning.String()
 }
 
-// LoadFile reads and checks the document at path. Findings are what is allowed
-// but probably not meant, in the order of the document.
+// LoadFile reads and checks the document at path. The findings are valid settings that
+// are probably mistakes, in the order of the document.
 func LoadFile(path string, further ...Further) (config *Config, findings []Finding, err error) {
 	data, err := document.ReadFile(path)
 	if err != nil {
@@ -60,7 +61,7 @@ func LoadFile(path string, further ...Further) (config *Config, findings []Findi
 	return Load(path, data, further...)
 }
 
-// LoadFrom reads and checks a document that comes from somewhere else.
+// LoadFrom reads and checks a document from a reader; name is its name in errors.
 func LoadFrom(name string, r io.Reader, further ...Further) (config *Config, findings []Finding, err error) {
 	data, err := document.ReadAll(r)
 	if err != nil {
@@ -69,8 +70,8 @@ func LoadFrom(name string, r io.Reader, further ...Further) (config *Config, fin
 	return Load(name, data, further...)
 }
 
-// Load reads and checks a document. Everything that is wrong is reported at
-// once, with file, line and column.
+// Load reads and checks a document. Its error joins all errors, each with file, line and
+// column.
 func Load(name string, data []byte, further ...Further) (config *Config, findings []Finding, err error) {
 	config = &Config{}
 	doc, err := document.Load(name, data, config, document.Options{})
@@ -98,7 +99,7 @@ func Load(name string, data []byte, further ...Further) (config *Config, finding
 	return config, findings, nil
 }
 
-// Check compiles the configuration without starting anything.
+// Check compiles the configuration and returns its warnings. It starts nothing.
 func Check(config Config) (warnings []policy.Warning, err error) {
 	gate, err := New(config, Options{})
 	if err != nil {
@@ -108,18 +109,18 @@ func Check(config Config) (warnings []policy.Warning, err error) {
 	return gate.Warnings(&config), nil
 }
 
-// Warnings are what the configuration of the gate says but probably does not
-// mean, and does not silence.
+// Warnings returns valid settings of the gate's configuration that are probably mistakes,
+// except those in ignore_warnings.
 func (g *Gate) Warnings(config *Config) []policy.Warning {
 	return append(config.Heeded(append(config.Clerk.Warnings(), config.Redis.Warnings()...)), g.Policy.Warnings()...)
 }
 
-// validate reports what no single piece can see.
+// validate validates the sections that the policy does not have.
 func (c *Config) validate() error {
 	return errors.Join(cmp.Or(c.Clerk.Validate(), c.validateSecret()), c.Redis.Validate(), c.Revocation.Validate())
 }
 
-// validateSecret reports a webhook secret that no receiver would take.
+// validateSecret returns an error for an invalid webhook secret.
 func (c *Config) validateSecret() error {
 	if secret := c.webhookSecret(); secret != "" {
 		if _, err := revocation.NewVerifier(secret); err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// FileWarnings warn of files that everybody may write: what they hold is the
+// FileWarnings returns a warning for each file that is world-writable: its content is
 // configuration.
 func FileWarnings(files []document.File) []policy.Warning {
 	var warnings []policy.Warning

@@ -11,21 +11,21 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// Options are what a host brings along. Everything has a default.
+// Options are what a host provides. The zero value is valid.
 type Options struct {
 	// Session is an authenticator that outlives this gate, with its keys and
 	// verified tokens. Default: one of the gate's own.
 	Session *session.Authenticator
-	// Stores outlive this gate, with counts and what has ended. Default: the
+	// Stores are rate limit counts and revocations that outlive this gate. Default: the
 	// gate's own.
 	Stores *Stores
-	// Upstream outlives this gate, with the tokens and keys it has. Default: one
+	// Upstream is the tokens and keys for upstreams that outlive this gate. Default: one
 	// of the gate's own.
 	Upstream *Upstream
-	// HTTPClient makes the calls to Clerk, or lends its connections to them: see
-	// [session.Client]. Default: that of the instance, which all its gates share.
+	// HTTPClient makes the connections of the calls to Clerk: see [session.Client].
+	// Default: that of the instance, which all its gates share.
 	HTTPClient *http.Client
-	// Logger takes what happens in the background. Default: discarded.
+	// Logger logs the background work. Default: discarded.
 	Logger *slog.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
@@ -35,16 +35,17 @@ type Options struct {
 type Gate struct {
 	Policy  *policy.Policy
 	Session *session.Authenticator
-	// Upstream is what requests are given on their way.
+	// Upstream makes the tokens that upstreams receive.
 	Upstream *Upstream
-	// Stores hold counts and what has ended.
+	// Stores are the rate limit counts and revocations.
 	Stores *Stores
 	// owned and ownedStores: the authenticator, or the stores, are the gate's own
 	// to start and close.
 	owned, ownedStores bool
 }
 
-// New compiles the configuration. Nothing is fetched until Start.
+// New compiles the configuration. Nothing is fetched until [Gate.Start]. Its error joins
+// all that is invalid, as [policy.ConfigError]s.
 func New(config Config, o Options) (*Gate, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -64,14 +65,14 @@ func New(config Config, o Options) (*Gate, error) {
 	return gate, nil
 }
 
-// available is what the policy of a configuration will have.
+// available returns the services that the policy of a configuration will have.
 func (c *Config) available() policy.Available {
 	canAsk := c.Clerk.SecretKey != ""
 	return policy.Available{Sessions: canAsk, Tokens: canAsk, Assertions: c.Assertion != nil}
 }
 
-// assemble makes what the host did not bring along, and what the policy needs of
-// it all.
+// assemble makes what the host did not provide, and returns the dependencies of the
+// policy.
 func (g *Gate) assemble(config *Config, o Options) (policy.Deps, error) {
 	deps := policy.Deps{Now: o.Now}
 	err := config.validate()
@@ -103,17 +104,16 @@ func (g *Gate) assemble(config *Config, o Options) (policy.Deps, error) {
 	deps.Authenticator = g.Session
 	deps.Instance = g.Session.Instance()
 	deps.Limiter, deps.Revocations = g.Stores.Limiter, g.Stores.Revocations
-	g.Upstream.lend(&deps)
+	g.Upstream.provide(&deps)
 	return deps, nil
 }
 
-// NewSession makes an authenticator for hosts that let it outlive their gates.
+// NewSession returns an authenticator, for hosts that let it outlive their gates.
 func NewSession(config session.Config, o Options) (*session.Authenticator, error) {
 	return session.New(config, session.Options{HTTPClient: o.HTTPClient, Logger: o.Logger, Now: o.Now})
 }
 
-// Start begins what runs in the background, until ctx ends or the gate is
-// closed.
+// Start starts the background work, until ctx ends or the gate is closed.
 func (g *Gate) Start(ctx context.Context) {
 	if g.owned {
 		g.Session.Start(ctx)
@@ -123,10 +123,10 @@ func (g *Gate) Start(ctx context.Context) {
 	}
 }
 
-// Ready reports whether tokens can be verified, and what has ended is known.
+// Ready reports whether Clerk's keys were fetched and the revocations were read.
 func (g *Gate) Ready() bool { return g.Session.Ready() && g.Stores.Ready() }
 
-// Close stops what the gate itself started.
+// Close stops what the gate itself has started.
 func (g *Gate) Close() {
 	if g.owned {
 		g.Session.Close()

@@ -6,32 +6,32 @@ import (
 	"sync"
 )
 
-// Pool holds what outlives a configuration: authenticators with their keys and
-// verified tokens, what makes tokens for upstreams, and stores with their counts.
-// Configurations that need the same share one, which ends with the last of them. It
-// is safe for concurrent use; use [NewPool].
+// Pool holds what outlives a configuration: authenticators with their keys and verified
+// tokens, [Upstream]s with their tokens, and stores with their counts. Configurations
+// with the same settings share one, which is closed when the last of them releases it.
+// It is safe for concurrent use; use [NewPool].
 type Pool struct {
 	options PoolOptions
 	mu      sync.Mutex
-	held    map[poolKey]*pooled // guarded by mu
+	things  map[poolKey]*pooled // guarded by mu
 }
 
-// PoolOptions are what a [Pool] needs of its host. Everything has a default.
+// PoolOptions are those of [NewPool]. The zero value is valid.
 type PoolOptions struct {
-	// Logger takes what happens in the background. Default: discarded.
+	// Logger logs the background work. Default: discarded.
 	Logger *slog.Logger
-	// Opened and Closed hear of stores, before they are used first and after they are
-	// used last. Default: nobody.
+	// Opened and Closed are called with stores, before their first and after their last
+	// use. Default: none.
 	Opened, Closed func(*Stores)
 }
 
-// poolKey tells things apart by their kind and a hash of what they are made from.
+// poolKey is the key of a thing in a pool: its kind and the hash of its settings.
 type poolKey struct {
 	kind string
 	hash [sha256.Size]byte
 }
 
-// pooled is one thing with those who have it.
+// pooled is one thing of a pool, with the number of leases that have it.
 type pooled struct {
 	key   poolKey
 	value any
@@ -42,16 +42,16 @@ type pooled struct {
 	close func()    // nil for nothing to end
 }
 
-// NewPool returns a pool of nothing.
+// NewPool returns an empty pool.
 func NewPool(o PoolOptions) *Pool {
-	return &Pool{options: o, held: map[poolKey]*pooled{}}
+	return &Pool{options: o, things: map[poolKey]*pooled{}}
 }
 
-// Users is how many leases have a thing of the pool.
+// Users returns how many leases have a thing of the pool.
 func (p *Pool) Users(value any) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, thing := range p.held {
+	for _, thing := range p.things {
 		if thing.value == value {
 			return thing.users
 		}
@@ -59,34 +59,35 @@ func (p *Pool) Users(value any) int {
 	return 0
 }
 
-// Lease is what one configuration has of a pool. It is not safe for concurrent use.
+// Lease is what one configuration has taken from a pool. It is not safe for concurrent
+// use.
 type Lease struct {
 	pool   *Pool
 	things []*pooled
 }
 
-// Lease returns a lease of nothing yet.
+// Lease returns an empty lease.
 func (p *Pool) Lease() *Lease { return &Lease{pool: p} }
 
-// take returns the thing of a key, made if nobody has it.
+// take returns the thing of a key, which is made if no lease has it.
 func (l *Lease) take(key poolKey, construct func(*pooled) error) (any, error) {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
-	thing, ok := l.pool.held[key]
+	thing, ok := l.pool.things[key]
 	if !ok {
 		thing = &pooled{key: key}
 		if err := construct(thing); err != nil {
 			return nil, err
 		}
-		l.pool.held[key] = thing
+		l.pool.things[key] = thing
 	}
 	thing.users++
 	l.things = append(l.things, thing)
 	return thing.value, nil
 }
 
-// Start begins the background of what was taken, unless it has begun, until the last
-// user gives it back.
+// Start starts the background work of what was taken, unless it has started. It ends when
+// the last lease releases it.
 func (l *Lease) Start() {
 	for _, thing := range l.things {
 		if thing.start != nil {
@@ -95,7 +96,7 @@ func (l *Lease) Start() {
 	}
 }
 
-// Await waits until requests can be judged by what was taken, for some seconds after
+// Await waits until the revocations of what was taken were read, for five seconds after
 // its start at most.
 func (l *Lease) Await() {
 	for _, thing := range l.things {
@@ -105,7 +106,7 @@ func (l *Lease) Await() {
 	}
 }
 
-// Release gives everything back that was taken. It may be called again, and of nil.
+// Release releases everything that was taken. It may be called again, and on nil.
 func (l *Lease) Release() {
 	if l == nil {
 		return
@@ -114,7 +115,7 @@ func (l *Lease) Release() {
 	var last []*pooled
 	for _, thing := range l.things {
 		if thing.users--; thing.users == 0 {
-			delete(l.pool.held, thing.key)
+			delete(l.pool.things, thing.key)
 			last = append(last, thing)
 		}
 	}

@@ -73,8 +73,8 @@ func TestAPoolSharesUntilTheLastUserIsGone(t *testing.T) {
 			}
 		}
 	}
-	if opened != 1 || closed != 1 || len(pool.held) != 0 {
-		t.Errorf("%d stores opened, %d closed, %d things left", opened, closed, len(pool.held))
+	if opened != 1 || closed != 1 || len(pool.things) != 0 {
+		t.Errorf("%d stores opened, %d closed, %d things left", opened, closed, len(pool.things))
 	}
 }
 
@@ -92,8 +92,8 @@ func TestAPoolKeepsNothingThatIsWrong(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 		lease.Release()
-		if len(pool.held) != 0 {
-			t.Errorf("%s: %d things left", name, len(pool.held))
+		if len(pool.things) != 0 {
+			t.Errorf("%s: %d things left", name, len(pool.things))
 		}
 	}
 	(*Lease)(nil).Release()

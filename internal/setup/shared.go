@@ -9,7 +9,8 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// Gate compiles a configuration, with what it shares from the pool.
+// Gate compiles a configuration, with the authenticator, the stores and the upstream of
+// the pool.
 func (l *Lease) Gate(config *Config, o Options) (*Gate, error) {
 	var err error
 	if o.Stores, err = l.Stores(config); err != nil {
@@ -28,7 +29,7 @@ func (l *Lease) Gate(config *Config, o Options) (*Gate, error) {
 
 // Session returns the authenticator of a configuration's instance.
 func (l *Lease) Session(config *Config) (*session.Authenticator, error) {
-	hash, err := hashOf(config.withoutWebhooks())
+	hash, err := configHash(config.withoutWebhooks())
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +49,10 @@ func (l *Lease) Session(config *Config) (*session.Authenticator, error) {
 	return value.(*session.Authenticator), nil
 }
 
-// Upstream returns what makes tokens for the upstreams of a configuration. It keeps
-// the tokens that were fetched, and a signing key that was made.
+// Upstream returns the [Upstream] of a configuration, with the tokens that were fetched
+// and a signing key that was generated.
 func (l *Lease) Upstream(config *Config) (*Upstream, error) {
-	hash, err := hashOf([]any{config.withoutWebhooks(), config.Assertion})
+	hash, err := configHash([]any{config.withoutWebhooks(), config.Assertion})
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +66,15 @@ func (l *Lease) Upstream(config *Config) (*Upstream, error) {
 	return value.(*Upstream), nil
 }
 
-// Stores returns the counts and what has ended, by a configuration: other stores for
-// other instances, and for another Redis. Who takes webhooks and who judges by them
-// need not be the same handler, so that their secret makes no difference.
+// Stores returns the stores of a configuration, which differ by instance, Redis and
+// revocation settings. The webhook secret makes no difference: the handler that receives
+// webhooks and those that decide by them share the stores.
 func (l *Lease) Stores(config *Config) (*Stores, error) {
 	instance, err := config.instance()
 	if err != nil {
 		return nil, err
 	}
-	hash, err := hashOf([]any{instance, config.Redis, config.Revocation})
+	hash, err := configHash([]any{instance, config.Redis, config.Revocation})
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +107,8 @@ func (l *Lease) Stores(config *Config) (*Stores, error) {
 	return value.(*Stores), nil
 }
 
-// memory returns what this process knows: the same for all, since a limit counts for
-// the whole process, by its name, and what has ended has ended everywhere.
+// memory returns the memory of this process: the same for all configurations, since
+// limits and revocations apply to the whole process.
 func (l *Lease) memory() (*Memory, error) {
 	value, err := l.take(poolKey{kind: "memory"}, func(thing *pooled) error {
 		thing.value = NewMemory()
@@ -119,15 +120,16 @@ func (l *Lease) memory() (*Memory, error) {
 	return value.(*Memory), nil
 }
 
-// withoutWebhooks is the clerk section without what only receivers of webhooks read.
+// withoutWebhooks returns the clerk section without the webhook secret, which only
+// receivers of webhooks use.
 func (c *Config) withoutWebhooks() session.Config {
 	clerk := c.Clerk
 	clerk.WebhookSecret = ""
 	return clerk
 }
 
-// hashOf is a hash of what something is made from.
-func hashOf(what any) ([sha256.Size]byte, error) {
+// configHash returns the hash of settings.
+func configHash(what any) ([sha256.Size]byte, error) {
 	text, err := json.Marshal(what)
 	if err != nil {
 		return [sha256.Size]byte{}, fmt.Errorf("hashing the configuration: %w", err)

@@ -16,19 +16,19 @@ import (
 	"github.com/clerkgate/clerkgate/revocation"
 )
 
-// Redis is the store that instances share, and how long a request waits for it.
+// Redis is the store that processes share, and how long a request waits for it.
 type Redis struct {
 	redisclient.Config
-	// Budget is how long a request may wait for the store to count it. Default:
+	// Budget is how long a request waits for the rate limit counts of Redis. Default:
 	// 10ms.
 	Budget policy.Duration `json:"budget,omitempty" document:"nonempty"`
-	// MaxKeys is how many keys of a limit that strangers can name, by a header, a
-	// path or an address, Redis holds at most. Keys beyond share counts. Default:
-	// 262144, of about 200 bytes each.
+	// MaxKeys is how many keys of a rate limit Redis holds at most where anonymous
+	// clients can choose them, by a header, a path or an address. Keys beyond that share
+	// counts. Default: 262144, of about 200 bytes each.
 	MaxKeys int `json:"max_keys,omitempty" document:"nonempty"`
 }
 
-// Validate reports everything that is wrong.
+// Validate returns all errors, as [policy.ConfigError]s.
 func (r *Redis) Validate() error {
 	err := r.Config.Validate()
 	if r.MaxKeys < 0 || r.MaxKeys > 100_000_000 {
@@ -37,22 +37,22 @@ func (r *Redis) Validate() error {
 	return err
 }
 
-// Revocation says how long what has ended is remembered.
+// Revocation says how long revocations are kept.
 type Revocation struct {
-	// MaxTokenLifetime is how long a token of the instance holds at most: JWT
-	// templates and machine tokens may last longer than a session's minute. An
-	// older token is refused, since what ended before is not remembered. Default:
-	// 24h.
+	// MaxTokenLifetime is the longest lifetime of a token of the instance, for which
+	// revocations are kept: tokens of JWT templates and machine tokens may be valid
+	// longer than the minute of a session token. An older token is stale, since its
+	// revocation may no longer be known. Default: 24h.
 	MaxTokenLifetime policy.Duration `json:"max_token_lifetime,omitempty" document:"nonempty"`
-	// MaxEntries bounds what is remembered. When there is no more room, every
-	// token older than what had to be forgotten is stale. Default: 1000000.
+	// MaxEntries bounds the revocations that are kept. If there are more, the older half
+	// is dropped, and every token older than those is stale. Default: 1000000.
 	MaxEntries int `json:"max_entries,omitempty" document:"nonempty"`
-	// OnStoreError is "local", to go on with what this process knows while Redis
-	// is out of reach, or "deny". Default: local.
+	// OnStoreError is "local", to continue with the revocations that this process knows
+	// while Redis is unavailable, or "deny". Default: local.
 	OnStoreError policy.StoreErrorPolicy `json:"on_store_error,omitempty" document:"nonempty"`
 }
 
-// Validate reports everything that is wrong.
+// Validate returns all errors, as [policy.ConfigError]s.
 func (r *Revocation) Validate() error {
 	var errs []error
 	fail := func(key, suggestion, format string, args ...any) {
@@ -72,42 +72,40 @@ func (r *Revocation) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Stores are the counts and what has ended: what instances share where there is
-// a Redis. A [Pool] lets them outlive a gate.
+// Stores are the rate limit counts and the revocations of one Clerk instance, which
+// processes share in Redis. A [Pool] lets them outlive a gate.
 type Stores struct {
-	// Instance is the Clerk instance whose counts they are, by
-	// [session.Config.InstanceID].
+	// Instance is the Clerk instance, by [session.Config.InstanceID].
 	Instance string
 	// Limiter counts for the instance, in this process or in Redis.
 	Limiter policy.Limiter
-	// Revocations knows what has ended.
+	// Revocations knows the revoked tokens.
 	Revocations *revocation.Service
 	// Shared counts in Redis; nil without one.
 	Shared *ratelimit.Redis
-	// Counts are those of this process, where there is no Redis, or it is out of
-	// reach.
+	// Counts counts in this process, without Redis or while it is unavailable.
 	Counts *ratelimit.Memory
 
 	client redis.UniversalClient
 }
 
-// Memory is what a process knows by itself, whatever its configuration: a host makes
-// one, and keeps it while configurations come and go.
+// Memory is the counts and revocations in the memory of a process. A host makes one, and
+// keeps it when its configuration is reloaded.
 type Memory struct {
-	// Counts are those of limits, of all instances.
+	// Counts are the rate limit counts of all instances.
 	Counts *ratelimit.Memory
-	// Ended is what has ended of each instance, as long as there are [Stores] of it.
-	Ended revocation.Kin
+	// Ended shares the revocations among the [Stores] of an instance.
+	Ended revocation.Group
 }
 
-// NewMemory returns one that knows nothing yet.
+// NewMemory returns an empty memory.
 func NewMemory() *Memory {
 	return &Memory{Counts: ratelimit.NewMemory(ratelimit.Options{})}
 }
 
-// OpenStores makes the stores of a configuration. Nothing is dialed until they
-// are used. They begin with what the memory knows, which counts where there is no
-// Redis, or it is out of reach. [Stores.Close] ends what holds them.
+// OpenStores makes the stores of a configuration. Nothing is dialed until they are used.
+// They start with the revocations of the memory, and use its counts without Redis or
+// while it is unavailable. The caller must close them.
 func OpenStores(config *Config, memory *Memory, o Options) (*Stores, error) {
 	if err := errors.Join(config.Redis.Validate(), config.Revocation.Validate()); err != nil {
 		return nil, err
@@ -126,12 +124,12 @@ func OpenStores(config *Config, memory *Memory, o Options) (*Stores, error) {
 		s.Shared = ratelimit.NewRedis(client, ratelimit.RedisOptions{Prefix: config.Redis.KeyPrefix(), Budget: config.Redis.Budget.Std(), Fallback: memory.Counts, StrangerKeys: config.Redis.MaxKeys})
 		s.Limiter = s.Shared.Of(instance)
 	}
-	kin := &memory.Ended
+	group := &memory.Ended
 	if instance == "" {
-		kin = nil // nobody knows whether others are of the same
+		group = nil // others without a name may be of another instance
 	}
 	s.Revocations = revocation.New(revocation.Options{
-		Kin:        kin,
+		Group:      group,
 		Instance:   instance,
 		Prefix:     config.Redis.KeyPrefix(),
 		Redis:      s.client,
@@ -145,8 +143,8 @@ func OpenStores(config *Config, memory *Memory, o Options) (*Stores, error) {
 	return s, nil
 }
 
-// instance names the Clerk instance that counts and what has ended belong to;
-// empty where the configuration names none.
+// instance returns the ID of the Clerk instance; "" if the configuration has no
+// publishable key.
 func (c *Config) instance() (string, error) {
 	if strings.TrimSpace(c.Clerk.PublishableKey) == "" {
 		return "", nil
@@ -158,8 +156,8 @@ func (c *Config) instance() (string, error) {
 	return id, nil
 }
 
-// CheckReceiver reports why there can be no receiver of Clerk's webhooks, or only
-// one that knows nobody.
+// CheckReceiver returns an error if there can be no receiver of Clerk's webhooks: the
+// publishable key is missing or invalid, or the webhook secret is invalid.
 func (c *Config) CheckReceiver() error {
 	if instance, err := c.instance(); err != nil || instance == "" {
 		return cmp.Or[error](err, &policy.ConfigError{Path: "clerk.publishable_key", Msg: "the publishable key is required, to know the instance of the webhooks", Suggestion: "write the publishable key of the instance"})
@@ -167,10 +165,10 @@ func (c *Config) CheckReceiver() error {
 	return c.validateSecret()
 }
 
-// Receiver returns a receiver of Clerk's webhooks; nil where there is no secret
-// to know them by. All of them have one memory of what they took. From the first
-// on, tokens older than entries are kept are stale: so make it last, when a
-// configuration goes into force.
+// Receiver returns a receiver of Clerk's webhooks; nil if there is no webhook secret. All
+// receivers of the stores find each other's duplicates. From the first one on, tokens
+// older than revocations are kept are stale: so make it last, when a configuration goes
+// into service.
 func (s *Stores) Receiver(config *Config) (*revocation.Receiver, error) {
 	secret := config.webhookSecret()
 	if secret == "" {
@@ -186,33 +184,33 @@ func (s *Stores) Receiver(config *Config) (*revocation.Receiver, error) {
 	return receiver, nil
 }
 
-// webhookSecret is the secret as the clerk section is read.
+// webhookSecret returns the trimmed webhook secret.
 func (c *Config) webhookSecret() string { return strings.TrimSpace(c.Clerk.WebhookSecret) }
 
 func badSecret(err error) error {
 	return &policy.ConfigError{Path: "clerk.webhook_secret", Msg: err.Error(), Suggestion: "copy the signing secret of the endpoint, whsec_..."}
 }
 
-// Start follows what other instances tell, until ctx ends or Close.
+// Start reads the revocations of other processes, until ctx ends or [Stores.Close].
 func (s *Stores) Start(ctx context.Context) { s.Revocations.Start(ctx) }
 
-// startLimit is how long a host that has no readiness of its own waits for what
-// other instances told.
+// startLimit is how long a host without a readiness check waits for the revocations in
+// Redis.
 const startLimit = 5 * time.Second
 
-// Await waits until what other instances told is known here, for five seconds
-// from the start at most: a host that asked sooner would refuse everybody.
+// Await waits until the revocations in Redis were read, for five seconds from the start
+// at most: until then every request is denied.
 func (s *Stores) Await() { s.Revocations.Await(startLimit) }
 
-// Ready reports whether what other instances told is known here.
+// Ready reports whether the revocations in Redis were read.
 func (s *Stores) Ready() bool { return s.Revocations.Ready() }
 
-// Close ends what runs in the background.
+// Close stops the background work and closes the connections to Redis.
 func (s *Stores) Close() {
 	s.Revocations.Close()
 	if s.client == nil {
 		return
 	}
 	s.Shared.Close()
-	_ = s.client.Close() // nothing is under way any more
+	_ = s.client.Close() // no call is in progress any more
 }

@@ -6,18 +6,18 @@ import (
 	"github.com/clerkgate/clerkgate/session"
 )
 
-// Upstream makes what upstreams receive in place of the user's credentials. A [Pool]
-// lets it outlive a gate: it keeps tokens that were fetched, and a signing key that
-// was made.
+// Upstream makes the tokens that upstreams receive in place of the user's credentials. A
+// [Pool] lets it outlive a gate: it caches tokens that were fetched, and keeps a signing
+// key that was generated.
 type Upstream struct {
-	// Tokens gets tokens of JWT templates; nil without a secret key.
+	// Tokens fetches tokens of JWT templates; nil without a secret key.
 	Tokens *session.Tokens
-	// Assertions signs who asks, and serves the public keys at
-	// [assertion.Path]; nil where nothing is signed.
+	// Assertions signs assertions about the principal, and serves the public keys at
+	// [assertion.Path]; nil if the configuration has no assertion.
 	Assertions *assertion.Issuer
 }
 
-// NewUpstream makes what the configuration wants.
+// NewUpstream makes the tokens and assertions of a configuration.
 func NewUpstream(config Config, o Options) (*Upstream, error) {
 	u := new(Upstream)
 	var err error
@@ -34,8 +34,9 @@ func NewUpstream(config Config, o Options) (*Upstream, error) {
 	return u, nil
 }
 
-// lend hands over what there is, to those who know what has ended.
-func (u *Upstream) lend(deps *policy.Deps) {
+// provide adds what there is to the dependencies of a policy. Tokens are not fetched for
+// revoked sessions.
+func (u *Upstream) provide(deps *policy.Deps) {
 	if u.Tokens != nil {
 		deps.Tokens = u.Tokens.Under(deps.Revocations)
 	}

@@ -17,7 +17,7 @@ type family struct {
 	collect    func(t *totals, put put)
 }
 
-// put takes one value of a metric.
+// put adds one value of a metric.
 type put func(value float64, labels ...string)
 
 const (
@@ -25,8 +25,7 @@ const (
 	gauge   = prometheus.GaugeValue
 )
 
-// families are all metrics of stores. What limits decided is counted where
-// decisions are.
+// families are all metrics of stores. Package observe counts the results of limits.
 var families = []family{
 	{"clerkgate_limit_memory_keys", "Keys that this process counts in its own memory, over all limits.", gauge, nil,
 		one(func(t *totals) float64 { return float64(t.keys()) })},
@@ -102,14 +101,14 @@ func byLimit(count func(ratelimit.LimitStats) uint64) func(*totals, put) {
 	}
 }
 
-// collector reads a tally when Prometheus asks.
+// collector reads a tally when Prometheus scrapes.
 type collector struct {
 	tally *Tally
 	descs []*prometheus.Desc // as families
 }
 
-// Register has the registry ask the tally, under the adapter's constant label
-// ("envoy", "caddy"). To register again at the same registry changes nothing.
+// Register registers the metrics of the tally, with the constant label adapter ("envoy",
+// "caddy"). Registering again at the same registry has no effect.
 func (t *Tally) Register(registry prometheus.Registerer, adapter string) error {
 	c := &collector{tally: t}
 	for _, f := range families {

@@ -1,6 +1,6 @@
-// Package tally tells Prometheus what stores count: those of limits, and of what
-// has ended. Both hosts use it. Its labels are bounded: limits come from the
-// configuration, and nothing that a client chooses becomes one.
+// Package tally exports the metrics of stores to Prometheus: of rate limits and of
+// revocations. Its labels are bounded: limits come from the configuration, and no client
+// can choose one.
 package tally
 
 import (
@@ -9,9 +9,9 @@ import (
 	"github.com/clerkgate/clerkgate/internal/setup"
 )
 
-// Tally knows the stores in force, and keeps what those before them counted, so
-// that no counter goes back when a configuration is loaded anew. It is safe for
-// concurrent use; use [New].
+// Tally sums up the counts of the open stores and of those that are closed, so that no
+// counter decreases when a configuration is reloaded. It is safe for concurrent use; use
+// [New].
 type Tally struct {
 	mu   sync.Mutex
 	open map[*setup.Stores]struct{}
@@ -23,15 +23,15 @@ func New() *Tally {
 	return &Tally{open: map[*setup.Stores]struct{}{}}
 }
 
-// Open takes in stores that begin to count.
+// Open adds stores.
 func (t *Tally) Open(s *setup.Stores) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open[s] = struct{}{}
 }
 
-// Close keeps what stores counted that are closed. It does nothing with others
-// than those that Open took in.
+// Close keeps the counts of stores that are closed. It has no effect for stores that are
+// not open.
 func (t *Tally) Close(s *setup.Stores) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,7 +43,7 @@ func (t *Tally) Close(s *setup.Stores) {
 	t.past.forgetState()
 }
 
-// read sums up everything.
+// read returns the sums over all stores.
 func (t *Tally) read() *totals {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -51,7 +51,7 @@ func (t *Tally) read() *totals {
 	for s := range t.open {
 		sum.add(s)
 		sum.memories[s.Counts] = struct{}{}
-		sum.ended[s.Instance] = max(sum.ended[s.Instance], s.Revocations.Len())
+		sum.entriesByInstance[s.Instance] = max(sum.entriesByInstance[s.Instance], s.Revocations.Len())
 	}
 	return sum
 }

@@ -9,32 +9,32 @@ import (
 	"github.com/clerkgate/clerkgate/revocation"
 )
 
-// maxLimits bounds the limits that are told apart, over all configurations.
+// maxLimits bounds the names of limits in labels, over all configurations.
 const maxLimits = 1000
 
-// other is the limit of the rest, and of what a store itself does not tell apart.
+// other is the label of further limits, and of those that a store itself sums up.
 const other = "other"
 
 // totals are sums over stores. The zero value has counted nothing.
 type totals struct {
 	limits     ratelimit.Stats
 	revocation revocation.Stats
-	// memories are what keys are counted in, each once: stores may share one.
+	// memories are the in-memory limiters, each once: stores may share one.
 	memories map[*ratelimit.Memory]struct{}
-	// ended is how much is known of each instance, by whichever stores know most: all
-	// of an instance tell each other.
-	ended map[string]int
+	// entriesByInstance is the number of revocation entries of each instance, the largest
+	// of its stores: they share their entries.
+	entriesByInstance map[string]int
 }
 
-// clone returns a copy without what is told apart by stores.
+// clone returns a copy without memories and entriesByInstance.
 func (t *totals) clone() *totals {
 	c := *t
 	c.limits.Limits = maps.Clone(t.limits.Limits)
-	c.memories, c.ended = map[*ratelimit.Memory]struct{}{}, map[string]int{}
+	c.memories, c.entriesByInstance = map[*ratelimit.Memory]struct{}{}, map[string]int{}
 	return &c
 }
 
-// add adds what stores counted, and how they are now.
+// add adds the counts and the state of stores.
 func (t *totals) add(s *setup.Stores) {
 	if s.Shared != nil {
 		t.addLimits(s.Shared.Stats())
@@ -83,22 +83,22 @@ func (t *totals) addRevocation(s revocation.Stats) {
 	sum.Webhooks.Busy += s.Webhooks.Busy
 }
 
-// forgetState keeps only what counts up: stores that are closed have no state.
+// forgetState resets gauges: closed stores have no state.
 func (t *totals) forgetState() {
 	t.limits.OpenBreakers, t.limits.Breakers = 0, 0
 	t.revocation.Away, t.revocation.LifetimesDiffer = 0, false
 }
 
-// entries is of how many subjects something is known.
+// entries returns the number of revocation entries, over all instances.
 func (t *totals) entries() int {
 	n := 0
-	for _, known := range t.ended {
+	for _, known := range t.entriesByInstance {
 		n += known
 	}
 	return n
 }
 
-// keys is how many keys are counted in memory.
+// keys returns how many keys are counted in memory.
 func (t *totals) keys() int {
 	n := 0
 	for m := range t.memories {

@@ -13,10 +13,10 @@ import (
 // A configuration that is loaded anew opens another service beside the one in force.
 func TestKinKnowWhatOneIsTold(t *testing.T) {
 	t.Parallel()
-	kin := new(Kin)
-	old := New(Options{Instance: "a", Kin: kin})
+	kin := new(Group)
+	old := New(Options{Instance: "a", Group: kin})
 	revoke(t, old, "sess_before")
-	next := New(Options{Instance: "a", Kin: kin, Lifetime: time.Hour, MaxEntries: 10})
+	next := New(Options{Instance: "a", Group: kin, Lifetime: time.Hour, MaxEntries: 10})
 	revoke(t, old, "sess_to_the_old")
 	revoke(t, next, "sess_to_the_new")
 	for _, session := range []string{"sess_before", "sess_to_the_old", "sess_to_the_new"} {
@@ -26,7 +26,7 @@ func TestKinKnowWhatOneIsTold(t *testing.T) {
 	}
 	old.Close()
 	revoke(t, next, "sess_after")
-	third := New(Options{Instance: "a", Kin: kin})
+	third := New(Options{Instance: "a", Group: kin})
 	for _, session := range []string{"sess_before", "sess_to_the_old", "sess_to_the_new", "sess_after"} {
 		if !refuses(third, session) {
 			t.Errorf("%s passes after two reloads", session)
@@ -39,10 +39,10 @@ func TestKinKnowWhatOneIsTold(t *testing.T) {
 
 func TestKinOfAnotherInstanceKnowNothing(t *testing.T) {
 	t.Parallel()
-	kin := new(Kin)
-	a, b := New(Options{Instance: "a", Kin: kin}), New(Options{Instance: "b", Kin: kin})
+	kin := new(Group)
+	a, b := New(Options{Instance: "a", Group: kin}), New(Options{Instance: "b", Group: kin})
 	revoke(t, a, "sess_1")
-	late := New(Options{Instance: "b", Kin: kin})
+	late := New(Options{Instance: "b", Group: kin})
 	if refuses(b, "sess_1") || refuses(late, "sess_1") || b.Len() != 0 || late.Len() != 0 {
 		t.Error("an event of one instance reached the other")
 	}
@@ -56,15 +56,15 @@ func TestKinRefuseWhatTheOtherHadForgotten(t *testing.T) {
 		return &policy.Principal{TokenType: policy.SessionToken, SessionID: "sess_x", UserID: "user_x", IssuedAt: now.Add(-age)}
 	}
 	for name, test := range map[string]struct {
-		old  func(kin *Kin) *Service
+		old  func(kin *Group) *Service
 		age  time.Duration
 		want policy.Reason
 	}{
-		"older than a shorter lifetime": {func(kin *Kin) *Service { return New(Options{Kin: kin, Lifetime: time.Hour}) }, 2 * time.Hour, policy.ReasonClaimsStale},
-		"within it":                     {func(kin *Kin) *Service { return New(Options{Kin: kin, Lifetime: time.Hour}) }, 50 * time.Minute, ""},
-		"of who had nothing to forget":  {func(kin *Kin) *Service { return New(Options{Kin: kin, Lifetime: time.Hour, AnyAge: true}) }, 2 * time.Hour, ""},
-		"from before what made room": {func(kin *Kin) *Service {
-			s := New(Options{Kin: kin, MaxEntries: 2})
+		"older than a shorter lifetime": {func(kin *Group) *Service { return New(Options{Group: kin, Lifetime: time.Hour}) }, 2 * time.Hour, policy.ReasonClaimsStale},
+		"within it":                     {func(kin *Group) *Service { return New(Options{Group: kin, Lifetime: time.Hour}) }, 50 * time.Minute, ""},
+		"of who had nothing to forget":  {func(kin *Group) *Service { return New(Options{Group: kin, Lifetime: time.Hour, AnyAge: true}) }, 2 * time.Hour, ""},
+		"from before what made room": {func(kin *Group) *Service {
+			s := New(Options{Group: kin, MaxEntries: 2})
 			for i := range 4 {
 				e := Ended(fmt.Sprintf("sess_%d", i), now.Add(-10*time.Minute))
 				if err := s.Revoke(t.Context(), e); err != nil {
@@ -74,12 +74,12 @@ func TestKinRefuseWhatTheOtherHadForgotten(t *testing.T) {
 			return s
 		}, 20 * time.Minute, policy.ReasonClaimsStale},
 	} {
-		kin := new(Kin)
+		kin := new(Group)
 		old := test.old(kin)
 		if got := old.Revoked(token(test.age), now); got != test.want {
 			t.Errorf("%s: the old says %q, not %q", name, got, test.want)
 		}
-		next := New(Options{Kin: kin, Lifetime: 48 * time.Hour, AnyAge: true})
+		next := New(Options{Group: kin, Lifetime: 48 * time.Hour, AnyAge: true})
 		if got := next.Revoked(token(test.age), now); got != test.want {
 			t.Errorf("%s: the new says %q, not %q", name, got, test.want)
 		}
@@ -89,10 +89,10 @@ func TestKinRefuseWhatTheOtherHadForgotten(t *testing.T) {
 func TestKinTellTheirStores(t *testing.T) {
 	t.Parallel()
 	server, other := testredis.Start(t), testredis.Start(t)
-	kin := new(Kin)
-	alone := New(Options{Kin: kin})
+	kin := new(Group)
+	alone := New(Options{Group: kin})
 	revoke(t, alone, "sess_1")
-	with := node(t, at(server.Addr), Options{Kin: kin})
+	with := node(t, at(server.Addr), Options{Group: kin})
 	elsewhere := node(t, at(server.Addr), Options{})
 	eventually(t, "the store having what was known before it", func() bool { return refuses(elsewhere, "sess_1") })
 	eventually(t, "having read the store", with.Ready) // until then it refuses everybody, for another reason
@@ -105,8 +105,8 @@ func TestKinTellTheirStores(t *testing.T) {
 	// From elsewhere, through the store, to the next that has none, or another one.
 	revoke(t, elsewhere, "sess_3")
 	eventually(t, "news from the store", func() bool { return refuses(with, "sess_3") })
-	without := New(Options{Kin: kin})
-	moved := node(t, at(other.Addr), Options{Kin: kin})
+	without := New(Options{Group: kin})
+	moved := node(t, at(other.Addr), Options{Group: kin})
 	there := node(t, at(other.Addr), Options{})
 	for _, session := range []string{"sess_1", "sess_2", "sess_3"} {
 		if !refuses(without, session) {
@@ -120,8 +120,8 @@ func TestKinTellTheirStores(t *testing.T) {
 // However joining, leaving and events fall together, nobody is forgotten.
 func TestKinForgetNobodyMeanwhile(t *testing.T) {
 	t.Parallel()
-	kin := new(Kin)
-	current := New(Options{Kin: kin})
+	kin := new(Group)
+	current := New(Options{Group: kin})
 	const sessions, reloads = 2000, 100
 	var telling sync.WaitGroup
 	var mu sync.RWMutex // who holds it tells the service in force
@@ -134,7 +134,7 @@ func TestKinForgetNobodyMeanwhile(t *testing.T) {
 		}
 	})
 	for i := range reloads {
-		next := New(Options{Kin: kin, MaxEntries: 2*sessions + i})
+		next := New(Options{Group: kin, MaxEntries: 2*sessions + i})
 		mu.Lock()
 		last := current
 		current = next
