@@ -38,7 +38,7 @@ func instanceConfig(ctx caddy.Context, own setup.Config, at places) (*setup.Conf
 		case err != nil:
 			return nil, err
 		case !first && !reflect.DeepEqual(clerk.Clerk, document.Clerk):
-			return nil, errors.New("the clerk_auth handlers of this site differ in what they say of the instance: say here, too, which authorized_parties and keys count")
+			return nil, errors.New("the clerk_auth handlers of this site configure the instance differently: write authorized_parties and the keys here as well")
 		case first:
 			document.Clerk, document.TrustedProxies, document.IgnoreWarnings, first = clerk.Clerk, gate.TrustedProxies, gate.IgnoreWarnings, false
 			if reflect.ValueOf(own.Redis).IsZero() {

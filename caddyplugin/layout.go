@@ -208,7 +208,7 @@ type group struct {
 
 func (w *walk) checkMatchers(r *route, entering state) {
 	if slices.Contains(r.matchers, "clerk") && !entering.authenticated && !w.inErrors {
-		w.found.errorf("%s: a matcher clerk is asked before clerk_auth has found out who it is, and so never matches: write both into a route block, clerk_auth first", w.name)
+		w.found.errorf("%s: a matcher clerk is evaluated before clerk_auth has authenticated the request, and so never matches: write both into a route block, clerk_auth first", w.name)
 	}
 }
 
@@ -299,21 +299,21 @@ func (w *walk) checkForwarded(h *step, s state) {
 	case w.inErrors:
 		w.checkServed(h, s)
 	default:
-		w.found.errorf("%s: %s%s receives requests that no clerk_auth has seen, with whatever identity they claim: put clerk_auth outside of matchers and blocks, with public and bypass rules for what is open; or put clerk_strip before the %s, where no identity is wanted", w.name, h.module, h.about, h.module)
+		w.found.errorf("%s: %s%s receives requests that no clerk_auth has checked, with any identity that the client sets: put clerk_auth outside of matchers and blocks, with public and bypass rules for what is open; or put clerk_strip before the %s, where no identity is wanted", w.name, h.module, h.about, h.module)
 	}
 }
 
 func (w *walk) checkServed(h *step, s state) {
 	if w.inIntercept && s.unprotected && !w.inErrors {
-		w.found.errorf("%s: intercept comes before clerk_auth, so that its %s would serve what was refused: put it behind clerk_auth, or write `rewrite * /401.html`, or the like, before the %s", w.name, h.module, h.module)
+		w.found.errorf("%s: intercept comes before clerk_auth, so that its %s would serve the denied request: put it behind clerk_auth, or write `rewrite * /401.html`, or the like, before the %s", w.name, h.module, h.module)
 	}
 	if w.inErrors && s.unprotected {
-		w.found.warnf(policy.WarnCaddyErrorRoutes, "%s: error routes hand what was refused to %s%s, which will see %s in its place: write `rewrite * /{err.status_code}.html`, or the like, before it", w.name, h.module, h.about, withheldPath)
+		w.found.warnf(policy.WarnCaddyErrorRoutes, "%s: error routes pass the denied request to %s%s, which will see %s in its place: write `rewrite * /{err.status_code}.html`, or the like, before it", w.name, h.module, h.about, withheldPath)
 	}
 }
 
 func (w *walk) checkUnknown(h *step, s state) {
 	if s.unprotected && !w.inErrors {
-		w.found.warnf(policy.WarnCaddyHandlerUnseen, "%s: the handler %s sees requests that no clerk_auth has seen, with whatever identity they claim: put clerk_auth, or clerk_strip, before it", w.name, h.module)
+		w.found.warnf(policy.WarnCaddyHandlerUnseen, "%s: the handler %s sees requests that no clerk_auth has checked, with any identity that the client sets: put clerk_auth, or clerk_strip, before it", w.name, h.module)
 	}
 }

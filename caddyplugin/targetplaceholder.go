@@ -56,9 +56,9 @@ func (w *walk) checkTargetPlaceholder(name, by string, s state) {
 	switch {
 	case name == "" || !w.inErrors || !s.unprotected:
 	case w.targetStored || strings.HasPrefix(name, originalTarget):
-		w.found.errorf("%s: error routes hand what was refused to %s, by %s: name a page there, as in `rewrite * /{err.status_code}.html`", w.name, by, name)
+		w.found.errorf("%s: error routes pass the denied request to %s, by %s: name a page there, as in `rewrite * /{err.status_code}.html`", w.name, by, name)
 	default:
-		w.found.warnf(policy.WarnCaddyErrorRoutes, "%s: error routes may hand what was refused to %s, by %s: name a page there, as in `rewrite * /{err.status_code}.html`", w.name, by, name)
+		w.found.warnf(policy.WarnCaddyErrorRoutes, "%s: error routes may pass the denied request to %s, by %s: name a page there, as in `rewrite * /{err.status_code}.html`", w.name, by, name)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
@@ -89,7 +90,7 @@ func (h *Webhooks) provision(ctx caddy.Context) error {
 	if err := startLease(ctx, h.lease); err != nil {
 		return err
 	}
-	return startWithApp(ctx, &receiving{h, stores, config})
+	return startWithApp(ctx, &receiving{h, stores, config, ctx.Logger()})
 }
 
 // receiving is the task that makes the receiver once the configuration goes into
@@ -98,11 +99,17 @@ type receiving struct {
 	handler *Webhooks
 	stores  *setup.Stores
 	config  *setup.Config
+	logger  *zap.Logger
 }
 
 // Start makes the receiver. If that fails, deliveries are answered 503, and Clerk
 // retries them.
-func (r *receiving) Start() { r.handler.receiver, _ = r.stores.Receiver(r.config) }
+func (r *receiving) Start() {
+	var err error
+	if r.handler.receiver, err = r.stores.Receiver(r.config); err != nil {
+		r.logger.Error("webhooks cannot be received", zap.Error(err))
+	}
+}
 
 // Await does not wait.
 func (*receiving) Await() {}
@@ -119,7 +126,7 @@ func (h *Webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		return next.ServeHTTP(w, r)
 	}
 	if h.app.awaitStart(r.Context()); h.receiver == nil {
-		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("webhooks cannot be taken"))
+		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("webhooks cannot be received"))
 	}
 	h.receiver.ServeHTTP(w, r)
 	return nil

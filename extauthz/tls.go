@@ -30,10 +30,10 @@ type TLSFiles struct {
 // cannot be read, the last valid ones stay in use.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	if f.ClientCA == "" && len(f.ClientSANs) > 0 {
-		return nil, errors.New("client names are given, but no client CA to believe them from")
+		return nil, errors.New("client names need a client CA")
 	}
 	if f.Cert == "" || f.Key == "" {
-		return nil, errors.New("reading the server's certificate: it takes a certificate and its key, both")
+		return nil, errors.New("reading the server's certificate: a certificate and its key are both required")
 	}
 	first, err := f.load()
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 var (
 	errOpen   = errors.New("the store did not answer lately")
 	errBudget = errors.New("the store did not answer in time")
-	errFull   = errors.New("too many wait for the store")
+	errFull   = errors.New("too many requests are waiting for the store")
 )
 
 // call is some requests that are sent to the store together. The zero call has none.

@@ -218,7 +218,7 @@ func (r *request) readAnswer(granted, state []byte, now storeTime, judgedAtInsta
 }
 
 // errAnswer is the error for an answer that the script cannot have returned.
-var errAnswer = errors.New("the store answers what the script cannot have said")
+var errAnswer = errors.New("the store returned an answer that the script does not give")
 
 // run runs the requests of all calls, whose keys share a slot, in one call of the
 // script, and stores the answers in them.

@@ -53,7 +53,7 @@ func idOfCheck(instance string, check *policy.LimitCheck) (id, error) {
 	case err != nil:
 		return id{}, fmt.Errorf("ratelimit: %w", err)
 	case q.capacity == 0:
-		return id{}, errors.New("ratelimit: a limit of nothing counts nothing")
+		return id{}, errors.New("ratelimit: the quota of the limit is not positive")
 	case check.Consistency == policy.Leased:
 		q.lease()
 	}

@@ -72,7 +72,7 @@ func (e *Entry) validate() error {
 	switch e.Kind {
 	case Session, User, Credential, Organization:
 		if !isID(e.ID) || e.Of != "" {
-			return errors.New("an entry without an id")
+			return errors.New("an entry has no ID")
 		}
 	case Member:
 		if !isID(e.ID) || !isID(e.Of) {
@@ -80,7 +80,7 @@ func (e *Entry) validate() error {
 		}
 	case Everybody, Everything:
 		if e.ID != "" || e.Of != "" || e.Effect != Stale {
-			return errors.New("everybody can only be stale")
+			return errors.New("an entry for all subjects can only make claims stale")
 		}
 	default:
 		return errors.New("an entry of an unknown kind")

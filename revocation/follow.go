@@ -39,7 +39,7 @@ func (s *Service) follow(ctx context.Context) {
 		lost := s.phase.CompareAndSwap(current, cutOff)
 		if lost || !warned && s.phase.Load() == starting {
 			warned = true
-			s.options.Logger.Warn("the store of revocations is out of reach", "error", err)
+			s.options.Logger.Warn("the store of revocations cannot be reached", "error", err)
 		}
 		s.phase.CompareAndSwap(catchingUp, cutOff)
 		s.unsynced.Store(true) // the store may have lost entries that it had accepted
@@ -146,7 +146,7 @@ func (s *Service) recordStatus(p *page) {
 	s.lifetimesDiffer.Store(p.keep > own)
 	if p.keep > own && !s.follower.warned {
 		s.follower.warned = true
-		s.options.Logger.Warn("another node of this instance names a longer lifetime of tokens; name the same for all", "own", (own - s.margin).String(), "longest", (p.keep - s.margin).String())
+		s.options.Logger.Warn("another node of this instance has a longer max_token_lifetime; configure the same everywhere", "own", (own - s.margin).String(), "longest", (p.keep - s.margin).String())
 	}
 }
 
@@ -161,7 +161,7 @@ func (s *Service) restart(p *page) {
 	s.follower.forgot = true
 	s.markNotStored()
 	s.counts.forgot.Add(1)
-	s.options.Logger.Warn("the store of revocations has forgotten what it knew, and is told again", "entries", s.Len())
+	s.options.Logger.Warn("the store of revocations has lost its entries; they are written again", "entries", s.Len())
 }
 
 // atEnd is called when all entries of the store were read.
@@ -198,7 +198,7 @@ func (s *Service) finishStart(p *page) {
 	s.follower.since = since
 	if s.options.Deny && since > 0 {
 		raise(&s.allStaleUntil, since)
-		s.options.Logger.Warn("nobody knows what the store of revocations forgot before; tokens from before do not count", "before", time.UnixMilli(since).UTC())
+		s.options.Logger.Warn("the store of revocations may have lost entries; tokens issued before are rejected", "before", time.UnixMilli(since).UTC())
 	}
 }
 

@@ -58,7 +58,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if request.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "deliveries are POST", http.StatusMethodNotAllowed)
+		http.Error(w, "webhooks must be POST requests", http.StatusMethodNotAllowed)
 		return
 	}
 	// Anonymous clients can send requests, too: no more is read than is needed.
@@ -114,7 +114,7 @@ func (r *Receiver) process(w http.ResponseWriter, request *http.Request, fields 
 	}
 	entries, ok := readEvent(body, fields.at) // by Clerk's own clock
 	if !ok {
-		r.reject(w, http.StatusBadRequest, "the body is no event")
+		r.reject(w, http.StatusBadRequest, "the body is not an event")
 		return
 	}
 	if len(entries) > 0 {
@@ -133,6 +133,6 @@ func (r *Receiver) process(w http.ResponseWriter, request *http.Request, fields 
 // reject answers and logs an invalid delivery. Nothing of the request is repeated.
 func (r *Receiver) reject(w http.ResponseWriter, status int, why string) {
 	r.service.deliveries.refused.Add(1)
-	r.logger.Warn("a webhook was refused", "status", status, "reason", why)
+	r.logger.Warn("webhook rejected", "status", status, "reason", why)
 	http.Error(w, why, status)
 }

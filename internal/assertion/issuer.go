@@ -91,7 +91,7 @@ func (i *Issuer) Assertion(p *policy.Principal, now time.Time) (string, error) {
 func (i *Issuer) sign(p *policy.Principal, now, expires time.Time) (string, error) {
 	subject := subjectOf(p)
 	if subject == "" {
-		return "", errors.New("the principal has nobody to name")
+		return "", errors.New("the principal has no subject")
 	}
 	standard := jwt.Claims{
 		Issuer: i.issuer, Audience: i.audience, Subject: subject, ID: rand.Text(),

@@ -87,7 +87,7 @@ func New(o Options) (*Handler, error) {
 	}
 	errs := []error{o.Clerk.Validate()}
 	if h.secret == "" {
-		errs = append(errs, configError("secret_key", "is missing: Clerk takes proxied requests from nobody else", "copy it from the dashboard, sk_..."))
+		errs = append(errs, configError("secret_key", "is required: Clerk accepts proxied requests only with it", "copy it from the dashboard, sk_..."))
 	}
 	if strings.HasPrefix(strings.TrimSpace(o.Clerk.PublishableKey), "pk_test_") {
 		h.warnings = append(h.warnings, policy.Warning{

@@ -115,7 +115,7 @@ func (c *Config) resolve() (*resolved, error) {
 			fail("", "no server is given", "write url or addresses")
 		}
 	case c.URL != "" && len(c.Addresses) > 0:
-		fail(".addresses", "the server is given twice", "write url or addresses")
+		fail(".addresses", "the server is configured twice", "write url or addresses")
 	case c.URL != "":
 		if problem := r.readURL(c); problem != nil {
 			fail(".url", problem.msg, problem.suggestion)

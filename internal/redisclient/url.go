@@ -167,7 +167,7 @@ func (r *resolved) readQuery(c *Config, u *url.URL) *problem {
 		case lower == "protocol" && (value == "2" || value == "3"):
 		case lower == "ssl_cert_reqs" && value == "required":
 		case options[lower] != "":
-			return &problem{"the option " + lower + " of the URL is not taken", options[lower]}
+			return &problem{"the option " + lower + " of the URL is not supported", options[lower]}
 		default: // part of a password, perhaps
 			return &problem{"the URL has options behind a question mark, which are not taken; a ? in a password is written %3F", "remove them, or encode the password"}
 		}

@@ -21,7 +21,7 @@ const (
 var (
 	errNotFound    = errors.New("there is no such session")
 	errUnavailable = errors.New("it cannot be reached or does not keep up")
-	errRefused     = errors.New("it refused, or its answer makes no sense")
+	errRefused     = errors.New("it refused, or its answer is malformed")
 )
 
 // backend is the part of Clerk's Backend API that the page calls. Its errors wrap one of

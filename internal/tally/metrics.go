@@ -30,7 +30,7 @@ var families = []family{
 	{"clerkgate_limit_memory_keys", "Keys that this process counts in its own memory, over all limits.", gauge, nil,
 		one(func(t *totals) float64 { return float64(t.keys()) })},
 
-	{"clerkgate_limit_store_checks_total", "Checks of limits that are shared in Redis, by limit and by who answered: local, for what this process knew; store; or error, where the store did not answer.", counter, []string{"limit", "answer"},
+	{"clerkgate_limit_store_checks_total", "Checks of limits that are shared in Redis, by limit and by what answered: local, from what this process knew; store; or error, where the store did not answer.", counter, []string{"limit", "answer"},
 		func(t *totals, put put) {
 			for name, l := range t.limits.Limits {
 				put(float64(l.Local), name, "local")
@@ -65,7 +65,7 @@ var families = []family{
 		one(func(t *totals) float64 { return float64(t.revocation.Ignored) })},
 	{"clerkgate_revocation_forgot_total", "How often the store had forgotten what it knew.", counter, nil,
 		one(func(t *totals) float64 { return float64(t.revocation.Forgot) })},
-	{"clerkgate_revocation_lifetimes_differ", "1 while another node of the instance names a longer lifetime of tokens.", gauge, nil,
+	{"clerkgate_revocation_lifetimes_differ", "1 while another node of the instance has a longer max_token_lifetime.", gauge, nil,
 		one(func(t *totals) float64 {
 			if t.revocation.LifetimesDiffer {
 				return 1
