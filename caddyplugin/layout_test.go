@@ -51,7 +51,7 @@ var layouts = map[string]struct{ lines, want string }{
 	"strip on top":     {"clerk_strip\nhandle /a* {\n GATE\n reverse_proxy app:1\n}\nreverse_proxy app:2", ""},
 	"on top and below": {"GATE\nhandle /a* {\n GATE\n reverse_proxy app:1\n}\nreverse_proxy app:2", ""},
 
-	"in one handle":           {"handle /a* {\n GATE\n reverse_proxy app:1\n}\nhandle {\n reverse_proxy app:2\n}", "reverse_proxy to app:2 receives requests that no clerk_auth has seen"},
+	"in one handle":           {"handle /a* {\n GATE\n reverse_proxy app:1\n}\nhandle {\n reverse_proxy app:2\n}", "reverse_proxy to app:2 receives requests that no clerk_auth has checked"},
 	"handle before":           {"handle /a* {\n reverse_proxy app:2\n}\nhandle {\n GATE\n reverse_proxy app:1\n}", "reverse_proxy to app:2"},
 	"in one handle_path":      {"handle_path /a* {\n GATE\n reverse_proxy app:1\n}\nreverse_proxy app:2", "reverse_proxy to app:2"},
 	"in a route with matcher": {"route /a* {\n GATE\n}\nreverse_proxy app:2", "reverse_proxy to app:2"},
@@ -59,8 +59,8 @@ var layouts = map[string]struct{ lines, want string }{
 	"deep inside":             {"handle /a* {\n handle /a/b* {\n  GATE\n  reverse_proxy app:1\n }\n handle {\n  php_fastcgi app:2\n }\n}", "reverse_proxy to app:2"},
 	"invoked beside":          {"handle /a* {\n GATE\n reverse_proxy app:1\n}\nhandle {\n invoke open\n}", "reverse_proxy to named:1"},
 
-	"matcher too early":    {"@member clerk user user_1\nredir @member /home\nGATE\nreverse_proxy app:1", "a matcher clerk is asked before clerk_auth"},
-	"not matcher too":      {"@guest not clerk user user_1\nredir @guest /home\nGATE\nreverse_proxy app:1", "a matcher clerk is asked before clerk_auth"},
+	"matcher too early":    {"@member clerk user user_1\nredir @member /home\nGATE\nreverse_proxy app:1", "a matcher clerk is evaluated before clerk_auth"},
+	"not matcher too":      {"@guest not clerk user user_1\nredir @guest /home\nGATE\nreverse_proxy app:1", "a matcher clerk is evaluated before clerk_auth"},
 	"matcher behind":       {"@member clerk user user_1\nGATE\nhandle @member {\n respond hello\n}\nreverse_proxy app:1", ""},
 	"matcher in a route":   {"@member clerk user user_1\nroute {\n GATE\n redir @member /home\n reverse_proxy app:1\n}", ""},
 	"try_files too early":  {"try_files {path} /index.html\nGATE\nfile_server", "?judges /index.html"},

@@ -37,18 +37,6 @@ func failed(d *policy.Decision) checkResponse {
 	return checkResponse{status: codes.Unavailable, message: string(d.Reason), kind: errorResponse, decision: d}
 }
 
-// denial is a decision that is made here, without the policy, and denies.
-func denial(reason policy.Reason) policy.Decision {
-	d := policy.Decision{Status: reason.Status(), Reason: reason, Body: []byte(reason.Detail() + "\n"), ResponseHeaders: []policy.Header{
-		{Name: "content-type", Value: "text/plain; charset=utf-8"},
-		{Name: "cache-control", Value: "no-store"},
-	}}
-	if d.Status >= http.StatusInternalServerError {
-		d.Outcome = policy.Error
-	}
-	return d
-}
-
 // rpcCode returns the gRPC status code of a decision that does not allow. It is never
 // OK.
 func rpcCode(d *policy.Decision) codes.Code {

@@ -204,7 +204,7 @@ func TestOnlyOutagesAreErrors(t *testing.T) {
 	t.Parallel()
 	var errors []policy.Reason
 	for _, reason := range policy.Reasons() {
-		d := denial(reason)
+		d := policy.Denial(reason)
 		response, err := newServer(t, fixed(d), Options{OutageAsError: true}).Check(t.Context(), httpCheck(nil))
 		if err != nil {
 			t.Fatal(err)

@@ -125,7 +125,7 @@ func (x *exchange) run(ctx context.Context) encoded {
 func (x *exchange) evaluate(ctx context.Context) (d policy.Decision, response encoded) {
 	defer func() {
 		if v := recover(); v != nil {
-			d = denial(policy.ReasonPanic)
+			d = policy.Denial(policy.ReasonPanic)
 			d.Cause = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 			response = x.encodeResponse(&d)
 		}
@@ -138,7 +138,7 @@ func (x *exchange) evaluate(ctx context.Context) (d policy.Decision, response en
 func (x *exchange) policyDecision(ctx context.Context) policy.Decision {
 	request, reason, cause := x.check.policyRequest()
 	if reason != "" {
-		d := denial(reason)
+		d := policy.Denial(reason)
 		d.Cause = cause
 		return d
 	}

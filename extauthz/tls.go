@@ -30,7 +30,7 @@ type TLSFiles struct {
 // cannot be read, the last valid ones stay in use.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	if f.ClientCA == "" && len(f.ClientSANs) > 0 {
-		return nil, errors.New("client names need a client CA")
+		return nil, errors.New("client names are set, but no client CA")
 	}
 	if f.Cert == "" || f.Key == "" {
 		return nil, errors.New("reading the server's certificate: a certificate and its key are both required")

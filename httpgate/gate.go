@@ -76,6 +76,7 @@ func (g *Gate) Wrap(next http.Handler) http.Handler {
 func (g *Gate) decide(r *http.Request) *exchange {
 	x := &exchange{request: r}
 	if g.policy == nil {
+		x.decision = policy.Denial(policy.ReasonNoDecision)
 		return x
 	}
 	began := time.Now()

@@ -44,7 +44,7 @@ func New(config Config, deps Deps) (*Policy, error) {
 func compile(config Config, a Available) (*Policy, []error) {
 	limits, errs := compileLimits(config.Limits)
 	rules := ruleCompiler{limits: limits, sessions: a.Sessions, errs: errs}
-	p := &Policy{bodies: compileBodies(), limitBodies: map[string]*answer.Bodies{}, byName: map[string]*rule{}, ignored: config.IgnoreWarnings}
+	p := &Policy{limitBodies: map[string]*answer.Bodies{}, byName: map[string]*rule{}, ignored: config.IgnoreWarnings}
 	p.rules = rules.compile(config.Rules)
 	p.fallback = rules.fallback(config.Default)
 	rules.unnamedLimits(&config)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/clerkgate/clerkgate/policy/internal/answer"
 )
@@ -60,27 +61,22 @@ func (e *evaluation) deny(reason Reason) Decision {
 	return d
 }
 
-// answer adds the body that suits the client.
+// answer adds the body, or for a gRPC client the status.
 func (e *evaluation) answer(d *Decision, reason Reason) {
-	b := e.policy.bodies[reason]
+	b := bodies()[reason]
 	switch {
 	case reason == ReasonReverification && e.rule != nil && e.rule.stale != nil:
 		b = e.rule.stale
 	case d.Status == http.StatusForbidden && e.rule != nil && e.rule.forbidden != nil && e.rule.forbidden.Status == http.StatusNotFound:
-		d.Status, b = http.StatusNotFound, e.policy.bodies[ReasonNotFound]
+		d.Status, b = http.StatusNotFound, bodies()[ReasonNotFound]
 	case reason == ReasonRateLimited && e.exceeded != "":
 		b = e.policy.limitBodies[e.exceeded]
-	case b == nil:
-		b = e.policy.bodies[ReasonPanic]
 	}
 	if e.facts.isGRPC(e.request) {
 		d.GRPC = &GRPCStatus{Code: grpcCode(d.Status), Message: reason.Detail()}
 		return
 	}
-	var contentType string
-	d.Body, contentType = b.Negotiate(e.facts.accept)
-	d.add("Content-Type", contentType)
-	d.ResponseHeaders = append(d.ResponseHeaders, pageHeaders...)
+	d.addBody(b, e.facts.accept)
 }
 
 // redirect returns where the browser is sent instead, or "".
@@ -135,14 +131,37 @@ func (e *evaluation) authStatus() string {
 	return "signed-out"
 }
 
-// compileBodies makes the answers for all reasons.
-func compileBodies() map[Reason]*answer.Bodies {
+// Denial is the decision of a host that has no request to show to a policy, or no
+// policy: it denies, for a reason of its own. A reason that allows is [ReasonPanic].
+func Denial(reason Reason) Decision {
+	reason = denialReason(reason, ReasonPanic)
+	d := Decision{Status: reason.Status(), Reason: reason, ResponseHeaders: slices.Clone(answerHeaders)}
+	if d.Status >= http.StatusInternalServerError {
+		d.Outcome = Error
+	}
+	d.addBody(bodies()[reason], "")
+	return d
+}
+
+// addBody adds the body in the form that a client accepts.
+func (d *Decision) addBody(b *answer.Bodies, accept string) {
+	if b == nil {
+		b = bodies()[ReasonPanic]
+	}
+	var contentType string
+	d.Body, contentType = b.Negotiate(accept)
+	d.add("Content-Type", contentType)
+	d.ResponseHeaders = append(d.ResponseHeaders, pageHeaders...)
+}
+
+// bodies are the answers for all reasons.
+var bodies = sync.OnceValue(func() map[Reason]*answer.Bodies {
 	all := make(map[Reason]*answer.Bodies, len(reasons))
 	for reason := range reasons {
 		all[reason] = answer.New(reason.Status(), reason.Detail(), string(reason))
 	}
 	return all
-}
+})
 
 // reverificationBodies is the answer that Clerk's front end understands.
 func reverificationBodies(v verification) *answer.Bodies {

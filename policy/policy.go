@@ -24,7 +24,6 @@ type Policy struct {
 	trusted        trustedProxies
 	mount          *target.Mount
 	signIn         *signIn
-	bodies         map[Reason]*answer.Bodies
 	limitBodies    map[string]*answer.Bodies
 	shadow         bool
 	judgePreflight bool

@@ -144,7 +144,7 @@ func (s *Service) Decide(ctx context.Context, r *policy.Request) policy.Decision
 	if current := s.state.Load(); current != nil {
 		return current.gate.Policy.Decide(ctx, r)
 	}
-	return policy.Decision{}
+	return policy.Denial(policy.ReasonNoDecision)
 }
 
 // Wrap returns a handler that asks the policy in force about each request, as

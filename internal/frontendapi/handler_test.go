@@ -391,17 +391,17 @@ func TestMethodsThatAreNoRequestsAreRefused(t *testing.T) {
 func TestOptionsThatMakeNoProxyAreRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Options){
-		"secret_key: is missing": func(o *Options) { o.Clerk.SecretKey = "" },
-		"proxy_url: is missing":  func(o *Options) { o.Clerk.ProxyURL = "" },
-		"authorized_parties":     func(o *Options) { o.Clerk.ProxyURL = "/__clerk" },
-		"plain path":             func(o *Options) { o.Clerk.ProxyURL = "https://app.example.com" },
-		"not https":              func(o *Options) { o.Upstream = "http://frontend-api.example.com" },
-		"not an absolute URL":    func(o *Options) { o.Upstream = "frontend-api.example.com" },
-		"query or a fragment":    func(o *Options) { o.Upstream = "https://frontend-api.example.com/?x" },
-		"user information":       func(o *Options) { o.Upstream = "https://u:p@frontend-api.example.com" },
-		"not a plain one":        func(o *Options) { o.Upstream = "https://frontend-api.example.com/a/../b" },
-		"publishable key":        func(o *Options) { o.Clerk.PublishableKey = "" },
-		"trusted_proxies":        func(o *Options) { o.TrustedProxies = policy.StringList{"0.0.0.0/0"} },
+		"secret_key: is required": func(o *Options) { o.Clerk.SecretKey = "" },
+		"proxy_url: is missing":   func(o *Options) { o.Clerk.ProxyURL = "" },
+		"authorized_parties":      func(o *Options) { o.Clerk.ProxyURL = "/__clerk" },
+		"plain path":              func(o *Options) { o.Clerk.ProxyURL = "https://app.example.com" },
+		"not https":               func(o *Options) { o.Upstream = "http://frontend-api.example.com" },
+		"not an absolute URL":     func(o *Options) { o.Upstream = "frontend-api.example.com" },
+		"query or a fragment":     func(o *Options) { o.Upstream = "https://frontend-api.example.com/?x" },
+		"user information":        func(o *Options) { o.Upstream = "https://u:p@frontend-api.example.com" },
+		"not a plain one":         func(o *Options) { o.Upstream = "https://frontend-api.example.com/a/../b" },
+		"publishable key":         func(o *Options) { o.Clerk.PublishableKey = "" },
+		"trusted_proxies":         func(o *Options) { o.TrustedProxies = policy.StringList{"0.0.0.0/0"} },
 	} {
 		o := Options{Clerk: newConfig(), Request: overHTTPS}
 		change(&o)

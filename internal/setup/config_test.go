@@ -79,7 +79,7 @@ func TestErrorsNameTheLineAndTheWayOut(t *testing.T) {
 		},
 		"a sign-in page behind the gate": {
 			"clerk:\n  publishable_key: " + publishableKey + "\n  sign_in_url: /sign-in\n",
-			`gate.yaml:3:16: clerk.sign_in_url: the sign-in page /sign-in is itself guarded, by default`,
+			`gate.yaml:3:16: clerk.sign_in_url: the sign-in page /sign-in is itself protected, by default`,
 		},
 		"a redis that is no address": {
 			"clerk: {publishable_key: " + publishableKey + "}\nredis: {url: localhost}\n",
