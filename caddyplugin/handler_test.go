@@ -209,7 +209,7 @@ func TestPolicyRequestHoldsCaddysFacts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.want.Method, c.want.Version, c.want.Host, c.want.Target, c.want.Sent, c.want.Peer = "GET", 1, "app.example.com", "/a?b=c", "/a?b=c", peer
+			c.want.Method, c.want.Version, c.want.Host, c.want.Target, c.want.OriginalTarget, c.want.Peer = "GET", 1, "app.example.com", "/a?b=c", "/a?b=c", peer
 			addresses := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 			if diff := cmp.Diff(&c.want, policyRequest(c.request), addresses); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)

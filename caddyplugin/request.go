@@ -14,12 +14,12 @@ import (
 // client and the scheme as Caddy has them from its trusted_proxies.
 func policyRequest(r *http.Request) *policy.Request {
 	request := httpgate.Request(r)
-	if request.Sent != "" || r.RequestURI == "" && !isVirtual(r) {
+	if request.OriginalTarget != "" || r.RequestURI == "" && !isVirtual(r) {
 		// r.URL and r.RequestURI differ, which rewrites never cause: it is unknown which
 		// of them will be served. The policy denies a request without a target.
 		request.Target = ""
 	}
-	request.Sent = sentTarget(r)
+	request.OriginalTarget = sentTarget(r)
 	if opensWebSocket(r) {
 		request.Method = http.MethodGet // as reverse_proxy forwards it
 	}

@@ -11,22 +11,22 @@ import (
 // Request converts a request that a [net/http] server received, for
 // [policy.Policy.Decide]. It makes no decision.
 //
-// Target is what the next handlers use, from r.URL, and Sent is the target that the
-// client sent, if a handler in front has changed r.URL. If r.RequestURI is malformed,
+// Target is what the next handlers use, from r.URL, and OriginalTarget is the target
+// that the client sent, if a handler in front has changed r.URL. If r.RequestURI is malformed,
 // Target is empty, and the policy denies the request. Peer is the address of the
 // connection. The client and the scheme that proxies in front report are among the
 // Headers; the policy uses them for its trusted proxies.
 func Request(r *http.Request) *policy.Request {
 	target, sent := targets(r)
 	return &policy.Request{
-		Method:  r.Method,
-		Version: r.ProtoMajor,
-		Scheme:  scheme(r),
-		Host:    r.Host,
-		Target:  target,
-		Sent:    sent,
-		Headers: fields(r),
-		Peer:    peer(r),
+		Method:         r.Method,
+		Version:        r.ProtoMajor,
+		Scheme:         scheme(r),
+		Host:           r.Host,
+		Target:         target,
+		OriginalTarget: sent,
+		Headers:        fields(r),
+		Peer:           peer(r),
 	}
 }
 

@@ -111,10 +111,10 @@ func (e *evaluation) readRequest() Reason {
 // There are upstreams that go by either, so that the readings of one are those of
 // the other.
 func (e *evaluation) readSent() Reason {
-	if e.request.Sent == "" || e.request.Sent == e.request.Target {
+	if e.request.OriginalTarget == "" || e.request.OriginalTarget == e.request.Target {
 		return ""
 	}
-	sent, reason := e.policy.parseTarget(e.request.Sent, e.request.Host, e.scheme)
+	sent, reason := e.policy.parseTarget(e.request.OriginalTarget, e.request.Host, e.scheme)
 	if reason != "" {
 		return reason
 	}

@@ -55,7 +55,7 @@ func TestExpressionsSeeWhatWasSent(t *testing.T) {
 		{"/x", "/y", true}, {"/secret", "/index.php", false}, {"/x", "/secret", false}, {"/x?debug", "/index.php", false}, {"/x", "/index.php?debug", false}, {"/x?a", "/index.php?b", true},
 	} {
 		r := get(c.target)
-		r.Sent = c.sent
+		r.OriginalTarget = c.sent
 		if d := ask(t, config, member(), r); d.Allowed() != c.pass {
 			t.Errorf("%s as %s: %s", c.sent, c.target, d.Reason)
 		}
@@ -68,7 +68,7 @@ func TestExpressionsAreEvaluatedABoundedNumberOfTimes(t *testing.T) {
 	t.Parallel()
 	config := rules(policy.Rule{Name: "all", Match: paths("/(.*)"), Require: &policy.Requirement{Expression: `request.path != ""`}})
 	r := get("//H/A;b/%40C./%E2%80%8BX%3Fq/(S(x))/index.php/Z")
-	r.Sent = "//K/A;b/%40C./%E2%80%8BX%3Fq/(S(x))/index.php/Y?q"
+	r.OriginalTarget = "//K/A;b/%40C./%E2%80%8BX%3Fq/(S(x))/index.php/Y?q"
 	if d := ask(t, config, member(), r); d.Allowed() {
 		t.Errorf("%s", d.Reason)
 	}

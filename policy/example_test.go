@@ -3,6 +3,7 @@ package policy_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
@@ -76,4 +77,37 @@ func ExampleCompileRequirement() {
 	// Output:
 	// true
 	// false
+}
+
+// Every step of a decision, for people who ask why.
+func ExamplePolicy_Explain() {
+	p, err := policy.New(policy.Config{Rules: []policy.Rule{
+		{Name: "admin", Match: policy.Match{Path: policy.StringList{"/admin(.*)"}}, Require: &policy.Requirement{Role: policy.StringList{"org:admin"}}},
+	}}, policy.Deps{Authenticator: asker{"org:member"}, Now: time.Now})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, trace := p.Explain(context.Background(), &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/ADMIN/users"})
+	fmt.Println(d.Outcome, d.Reason)
+	for _, step := range trace.Steps {
+		fmt.Println(strings.TrimSpace(step.Step + " " + step.Found + " " + step.Remark))
+	}
+	// Output:
+	// deny role-missing
+	// target /ADMIN/users
+	// rule admin protected
+	// authenticate
+	// require role-missing not met
+}
+
+// A handler decides more than the policy does, as Clerk's has() would.
+func ExampleHas() {
+	p := &policy.Principal{UserID: "user_1", OrgID: "org_1", OrgRole: "org:member", OrgPermissions: []string{"org:reports:read"}}
+	role, permission := "org:admin", "org:reports:read"
+	fmt.Println(policy.Has(p, policy.HasParams{Role: &role}))
+	fmt.Println(policy.Has(p, policy.HasParams{Permission: &permission}))
+	// Output:
+	// false
+	// true
 }

@@ -85,7 +85,7 @@ func TestRedirectsLeadBackToWhatWasSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := get("/rewritten?x=1", policy.Header{Name: "Accept", Value: "text/html"}, policy.Header{Name: "Sec-Fetch-Mode", Value: "navigate"}, policy.Header{Name: "Sec-Fetch-Dest", Value: "document"})
-		r.Sent = sent
+		r.OriginalTarget = sent
 		d := p.Decide(t.Context(), r)
 		to, err := url.Parse(d.Header("Location"))
 		if err != nil {

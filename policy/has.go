@@ -7,32 +7,34 @@ import (
 	"time"
 )
 
-// Asked is one authorization question in the form of Clerk's has(): nil is not
-// asked, everything asked must hold, and nothing asked is false.
-type Asked struct {
+// HasParams are the parameters of Clerk's has(): nil is not checked, all that are set
+// must match, and without any the answer is false.
+type HasParams struct {
 	Role, Permission, Feature, Plan *string
 	Reverification                  *Reverification
 }
 
-// Has answers exactly as Clerk's has() does for the session of p.
-func Has(p *Principal, asked Asked) bool {
-	if p == nil || p.UserID == "" || asked == (Asked{}) {
+// Has reports whether p satisfies all params, exactly as Clerk's has() does for the
+// session of p. It is for handlers that decide more than the policy does; nil has
+// nothing.
+func Has(p *Principal, params HasParams) bool {
+	if p == nil || p.UserID == "" || params == (HasParams{}) {
 		return false
 	}
-	if asked.Role != nil && !hasRole(p, bareKey(*asked.Role)) {
+	if params.Role != nil && !hasRole(p, bareKey(*params.Role)) {
 		return false
 	}
-	if asked.Permission != nil && !hasPermission(p, "org:"+bareKey(*asked.Permission)) {
+	if params.Permission != nil && !hasPermission(p, "org:"+bareKey(*params.Permission)) {
 		return false
 	}
-	if asked.Feature != nil && !hasEntitlement(p.Features, *asked.Feature) {
+	if params.Feature != nil && !hasEntitlement(p.Features, *params.Feature) {
 		return false
 	}
-	if asked.Plan != nil && !hasEntitlement(p.Plans, *asked.Plan) {
+	if params.Plan != nil && !hasEntitlement(p.Plans, *params.Plan) {
 		return false
 	}
-	if asked.Reverification != nil {
-		v, err := compileReverification(*asked.Reverification)
+	if params.Reverification != nil {
+		v, err := compileReverification(*params.Reverification)
 		if err != nil || !v.fresh(p.Factors, 0) {
 			return false
 		}

@@ -19,10 +19,10 @@ type Request struct {
 	// Target is the request target as received: path and query, undecoded.
 	// Absolute-form is understood; every other form is denied.
 	Target string
-	// Sent is the target that the client sent, where the proxy has rewritten it to
-	// Target since. Both are judged, since there are upstreams that go by either,
-	// and the stricter decides. Redirects lead back to Sent. Default: Target.
-	Sent string
+	// OriginalTarget is the target that the client sent, where the proxy has rewritten
+	// it to Target since. Both are judged, since there are upstreams that go by either,
+	// and the stricter decides. Redirects lead back to it. Default: Target.
+	OriginalTarget string
 	// Headers are the request's fields. Repeated fields are repeated entries,
 	// in the order they came; names are in any case.
 	Headers []Header

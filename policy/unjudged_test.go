@@ -28,7 +28,7 @@ func TestDecideWhereJudgesEveryReading(t *testing.T) {
 			t.Errorf("%s: rule %q removes %q", target, d.Rule, d.RemoveHeaders)
 		}
 		rewritten := get("/page")
-		rewritten.Sent = target
+		rewritten.OriginalTarget = target
 		if d := p.DecideWhere(t.Context(), rewritten, inside); d.Allowed() == judged {
 			t.Errorf("%s, rewritten: %v by %q, want judged %v", target, d.Outcome, d.Rule, judged)
 		}

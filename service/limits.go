@@ -45,7 +45,7 @@ type Standing struct {
 }
 
 // Show returns, without counting, how a key stands with each of its limits.
-func (l *Limits) Show(ctx context.Context, key policy.WrittenKey) ([]Standing, error) {
+func (l *Limits) Show(ctx context.Context, key policy.LimitQuery) ([]Standing, error) {
 	var shown []Standing
 	err := l.each(ctx, key, func(ctx context.Context, check policy.LimitCheck) error {
 		result, err := l.stores.Shared.Show(ctx, l.stores.Instance, check)
@@ -57,7 +57,7 @@ func (l *Limits) Show(ctx context.Context, key policy.WrittenKey) ([]Standing, e
 
 // Reset forgets what was counted against a key, and returns the names of the limits.
 // All instances let the key in again within five seconds.
-func (l *Limits) Reset(ctx context.Context, key policy.WrittenKey) (names []string, err error) {
+func (l *Limits) Reset(ctx context.Context, key policy.LimitQuery) (names []string, err error) {
 	err = l.each(ctx, key, func(ctx context.Context, check policy.LimitCheck) error {
 		if !slices.Contains(names, check.Name) { // once, whatever number of quotas it has
 			names = append(names, check.Name)
@@ -68,8 +68,8 @@ func (l *Limits) Reset(ctx context.Context, key policy.WrittenKey) (names []stri
 }
 
 // each does something with all counts of a key, until it fails.
-func (l *Limits) each(ctx context.Context, key policy.WrittenKey, do func(context.Context, policy.LimitCheck) error) error {
-	checks, err := l.config.Checks(key)
+func (l *Limits) each(ctx context.Context, key policy.LimitQuery, do func(context.Context, policy.LimitCheck) error) error {
+	checks, err := l.config.LimitChecks(key)
 	if err != nil {
 		return err
 	}

@@ -300,7 +300,7 @@ func TestValidateFindsWhatOpenRefuses(t *testing.T) {
 func TestLimitsAreThoseOfTheRedis(t *testing.T) {
 	t.Parallel()
 	const limits = "limits: {per-ip: {limit: 2, window: 1m, key: ip}}\ndefault: {access: public, limits: [per-ip]}\n"
-	key := policy.WrittenKey{Parts: []string{"192.0.2.1"}, Every: true}
+	key := policy.LimitQuery{Parts: []string{"192.0.2.1"}, Every: true}
 	alone, err := OpenLimits(document(t, limits), time.Second)
 	if err != nil {
 		t.Fatal(err)

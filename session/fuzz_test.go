@@ -70,7 +70,7 @@ func FuzzClaims(f *testing.F) {
 			checkSafe(t, strict)
 			fallthrough
 		case lenientErr == nil:
-			policy.Has(lenient, policy.Asked{Feature: new("a"), Permission: new("org:a:x")})
+			policy.Has(lenient, policy.HasParams{Feature: new("a"), Permission: new("org:a:x")})
 		}
 	})
 }

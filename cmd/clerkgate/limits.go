@@ -17,7 +17,7 @@ const redisTimeout = 5 * time.Second
 // limitsOptions are the flags of the commands about limits.
 type limitsOptions struct {
 	config string
-	key    policy.WrittenKey
+	key    policy.LimitQuery
 	json   bool
 }
 

@@ -182,7 +182,7 @@ func TestAllLimitsOfAKeyAreShownInATable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := config.Checks(policy.WrittenKey{Limit: "burst", Parts: []string{"user_ada"}})
+	checks, err := config.LimitChecks(policy.LimitQuery{Limit: "burst", Parts: []string{"user_ada"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func shownPermissions(p *policy.Principal) any {
 // has asks the policy. A param of the wrong type is one that no configuration
 // can state, and fails.
 func has(p *policy.Principal, params map[string]json.RawMessage) bool {
-	var asked policy.Asked
+	var asked policy.HasParams
 	for name, target := range map[string]**string{
 		"role": &asked.Role, "permission": &asked.Permission, "feature": &asked.Feature, "plan": &asked.Plan,
 	} {

@@ -227,7 +227,7 @@ func (c *Case) Policy(tb testing.TB) *policy.Policy {
 // PolicyRequest is the request as the policy itself is asked.
 func (c *Case) PolicyRequest() *policy.Request {
 	r := c.Request
-	return &policy.Request{Method: r.Method, Version: r.Version, Scheme: r.Scheme, Host: r.Host, Target: r.Target, Sent: r.Sent, Headers: r.Headers,
+	return &policy.Request{Method: r.Method, Version: r.Version, Scheme: r.Scheme, Host: r.Host, Target: r.Target, OriginalTarget: r.Sent, Headers: r.Headers,
 		Peer: netip.MustParseAddr(r.Peer), RuleName: r.RuleName}
 }
 

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// WrittenKey is whose count a person asks for, in writing: what a request brings
-// along by itself.
-type WrittenKey struct {
+// LimitQuery names a key of limits in writing, for people who look at its count: what
+// a request says by itself.
+type LimitQuery struct {
 	// Limit is the limit's name. Empty: every limit whose key can be read so.
 	Limit string
 	// Parts are the parts of the key, in the order of the limit: ids, addresses,
@@ -25,17 +25,17 @@ type WrittenKey struct {
 	Address string
 	// Plan and Role choose the quota, as the limit names them. Empty: none.
 	Plan, Role string
-	// Every asks for all quotas that the key may be counted against: each plan's and
+	// Every selects all quotas that the key may be counted against: each plan's and
 	// each role's beside that of Plan and Role.
 	Every bool
-	// Method is whose cost is asked for. Default: GET. What costs nothing, and is
-	// not counted, is asked for as 1.
+	// Method is the one whose cost counts. Default: GET. A cost of 0, which is not
+	// counted, is taken as 1.
 	Method string
 }
 
-// Checks returns what a limiter is asked about the key, by limit and quota, exactly
-// as for a request. The configuration is one that [New] accepts.
-func (c *Config) Checks(w WrittenKey) ([]LimitCheck, error) {
+// LimitChecks returns the checks of a key for a limiter, by limit and quota, exactly as
+// for a request. The configuration is one that [New] accepts.
+func (c *Config) LimitChecks(w LimitQuery) ([]LimitCheck, error) {
 	limits, errs := compileLimits(c.Limits)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -94,7 +94,7 @@ func (l *limit) others(check LimitCheck) []LimitCheck {
 
 // quotas reports a plan or a role that none of the limits has a quota for: what
 // is shown would not be theirs.
-func (w *WrittenKey) quotas(limits []*limit, who *Principal) error {
+func (w *LimitQuery) quotas(limits []*limit, who *Principal) error {
 	plans, roles := map[string]bool{}, map[string]bool{}
 	plan, role := w.Plan == "", w.Role == ""
 	for _, l := range limits {
@@ -125,7 +125,7 @@ func noQuota(kind, name string, known map[string]bool) error {
 }
 
 // key builds the key of a limit as [limit.key] does.
-func (w *WrittenKey) key(l *limit, names StringList) (string, error) {
+func (w *LimitQuery) key(l *limit, names StringList) (string, error) {
 	if len(w.Parts) != len(l.keys) {
 		return "", fmt.Errorf("limit %q: its key has the parts %s, and %d are written", l.name, strings.Join(names, ", "), len(w.Parts))
 	}
@@ -153,7 +153,7 @@ func (w *WrittenKey) key(l *limit, names StringList) (string, error) {
 }
 
 // principal is one that has the plan and the role.
-func (w *WrittenKey) principal() (*Principal, error) {
+func (w *LimitQuery) principal() (*Principal, error) {
 	p := &Principal{}
 	if w.Plan != "" {
 		plan, ok := parseEntitlement(w.Plan)
