@@ -3,12 +3,14 @@ package session
 import (
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // address returns the URL under which the browser knows the request, and false
 // where that cannot be told: then there is nowhere to return to from a
 // handshake.
-func (v *visit) address() (*webURL, bool) {
+func (v *visit) address() (*weburl.URL, bool) {
 	if !v.located {
 		v.located = true
 		if v.auth.relaxed.address {
@@ -17,7 +19,7 @@ func (v *visit) address() (*webURL, bool) {
 			v.url = v.ownAddress()
 		}
 		if v.url != nil {
-			v.query = v.url.form()
+			v.query = v.url.Form()
 		}
 	}
 	return v.url, v.url != nil
@@ -27,12 +29,12 @@ func (v *visit) address() (*webURL, bool) {
 // came behind the origin. Nothing is resolved, so that no target names another
 // host. Among authorized parties the host says which of them it is, and with
 // that the scheme; a host that is none of them is not ours.
-func (v *visit) ownAddress() *webURL {
+func (v *visit) ownAddress() *weburl.URL {
 	r := v.request
 	target := r.Target
 	if !strings.HasPrefix(target, "/") {
-		absolute, ok := parseWebURL(target)
-		if !ok || !strings.EqualFold(absolute.host, r.Host) {
+		absolute, ok := weburl.Parse(target)
+		if !ok || !strings.EqualFold(absolute.Host, r.Host) {
 			return nil
 		}
 		target = target[strings.Index(target, "://")+3:]
@@ -41,30 +43,24 @@ func (v *visit) ownAddress() *webURL {
 	if (r.Scheme != "http" && r.Scheme != "https") || !plainTarget(target) || !hostOrAddress.MatchString(r.Host) {
 		return nil
 	}
-	host, ok := parseWebHost(r.Host, r.Scheme)
+	host, ok := weburl.ParseHost(r.Host, r.Scheme)
 	if !ok {
 		return nil
 	}
 	path, query, hasQuery := strings.Cut(target, "?")
-	u := &webURL{scheme: r.Scheme, host: host, path: path, query: query, hasQuery: hasQuery}
+	u := &weburl.URL{Scheme: r.Scheme, Host: host, Path: path, Query: query, HasQuery: hasQuery}
 	if len(v.auth.config.AuthorizedParties) == 0 {
 		return u
 	}
-	at := slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.covers(host) && own.scheme == r.Scheme })
+	at := slices.IndexFunc(v.auth.origins, func(own *weburl.URL) bool { return own.Covers(host) && own.Scheme == r.Scheme })
 	if at < 0 { // the proxy in front may end TLS
-		at = slices.IndexFunc(v.auth.origins, func(own *webURL) bool { return own.covers(host) })
+		at = slices.IndexFunc(v.auth.origins, func(own *weburl.URL) bool { return own.Covers(host) })
 	}
 	if at < 0 {
 		return nil
 	}
-	u.scheme = v.auth.origins[at].scheme
+	u.Scheme = v.auth.origins[at].Scheme
 	return u
-}
-
-// covers reports whether a host is that of an origin, or one that its wildcard
-// stands for.
-func (u *webURL) covers(host string) bool {
-	return u.host == host || isBelow(u.origin(), u.scheme+"://"+host)
 }
 
 // plainTarget reports whether a target in origin-form can be written behind an
@@ -79,36 +75,36 @@ func plainTarget(target string) bool {
 // referenceAddress is the URL as Clerk's own library has it: X-Forwarded-Host
 // and X-Forwarded-Proto count from anybody, and the target is resolved against
 // them.
-func (v *visit) referenceAddress() *webURL {
+func (v *visit) referenceAddress() *weburl.URL {
 	r := v.request
 	text := r.Target
 	if strings.HasPrefix(text, "/") || strings.HasPrefix(text, `\`) {
 		text = r.Scheme + "://" + r.Host + text
 	}
-	initial, ok := parseWebURL(text)
+	initial, ok := weburl.Parse(text)
 	if !ok {
 		return nil
 	}
-	host, scheme := r.Host, initial.scheme
+	host, scheme := r.Host, initial.Scheme
 	if v.forwardedHost.present {
 		host = firstOfList(v.forwardedHost.value)
 	}
 	if v.forwardedProto.present {
 		scheme = firstOfList(v.forwardedProto.value)
 	}
-	if host == "" || scheme == "" || scheme+"://"+host == initial.origin() {
+	if host == "" || scheme == "" || scheme+"://"+host == initial.Origin() {
 		return initial
 	}
-	target := initial.path
-	if initial.query != "" {
-		target += "?" + initial.query
+	target := initial.Path
+	if initial.Query != "" {
+		target += "?" + initial.Query
 	}
-	base, ok := parseWebURL(scheme + "://" + host)
+	base, ok := weburl.Parse(scheme + "://" + host)
 	if ok && strings.HasPrefix(target, "//") { // which names another host
-		base, ok = parseWebURL(scheme + ":" + target)
+		base, ok = weburl.Parse(scheme + ":" + target)
 	} else if ok {
-		base.fragment = ""
-		base.setTarget(target)
+		base.Fragment = ""
+		base.SetTarget(target)
 	}
 	if !ok {
 		return initial

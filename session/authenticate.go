@@ -12,6 +12,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // Options are what an [Authenticator] needs beside its configuration. All may
@@ -47,8 +48,8 @@ type Authenticator struct {
 	remote    *RemoteKeySet                       // nil where keys are not fetched
 
 	frontendHost  string
-	names         cookieNames // with the instance's suffix
-	origins       []*webURL   // of the authorized parties
+	names         cookieNames   // with the instance's suffix
+	origins       []*weburl.URL // of the authorized parties
 	organizations *organizations
 }
 
@@ -74,7 +75,7 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 		answers:      newAnswers(),
 	}
 	for _, party := range cfg.Origins() {
-		if u, ok := parseWebURL(party); ok {
+		if u, ok := weburl.Parse(party); ok {
 			a.origins = append(a.origins, u)
 		}
 	}

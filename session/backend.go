@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 const (
@@ -73,7 +74,7 @@ func (b *backend) handshakePayload(ctx context.Context, nonce string, now time.T
 		var payload struct {
 			Directives []string `json:"directives"`
 		}
-		path := "/clients/handshake_payload?" + form{{"nonce", nonce}}.encode()
+		path := "/clients/handshake_payload?" + weburl.Form{{Name: "nonce", Value: nonce}}.Encode()
 		err := b.call(ctx, http.MethodGet, path, nil, &payload)
 		return payload.Directives, err
 	})

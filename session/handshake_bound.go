@@ -27,7 +27,7 @@ func newAnswers() *otter.Cache[fingerprint, struct{}] {
 // sentCookieOf is the name of that cookie where this request came, and the
 // attributes by which it is set and deleted.
 func (v *visit) sentCookieOf() (name, attributes string) {
-	if u, ok := v.address(); ok && u.scheme == "https" {
+	if u, ok := v.address(); ok && u.Scheme == "https" {
 		return sentCookie, "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age="
 	}
 	return sentPlainCookie, "; Path=/; HttpOnly; SameSite=Lax; Max-Age="
@@ -75,7 +75,7 @@ func (a *Authenticator) withoutAnswer(v *visit) (policy.AuthState, bool) {
 		return policy.AuthState{}, false
 	}
 	return policy.AuthState{Status: policy.Handshake, Reason: policy.ReasonHandshakeUnasked, Presented: true, Headers: []policy.Header{
-		{Name: "Location", Value: u.withForm(v.query.without(spentParams...)).String()},
+		{Name: "Location", Value: u.WithForm(v.query.Without(spentParams...)).String()},
 		{Name: "Cache-Control", Value: "no-store"},
 	}}, true
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // The parameters by which Clerk's pages and Frontend API talk to an application.
@@ -92,7 +93,7 @@ func (v *visit) countCookie() string {
 		return count + "; SameSite=Lax; HttpOnly; Max-Age=2"
 	}
 	count += "; Path=/; SameSite=Lax; HttpOnly; Max-Age=10"
-	if u, ok := v.address(); ok && u.scheme == "https" {
+	if u, ok := v.address(); ok && u.Scheme == "https" {
 		count += "; Secure"
 	}
 	return count
@@ -114,27 +115,27 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 	if !a.relaxed.handshakes {
 		spent = append(spent, paramHandshake, paramNonce)
 	}
-	query := form{
-		{"redirect_url", ""},
-		{"__clerk_api_version", apiVersion},
-		{"suffixed_cookies", strconv.FormatBool(v.suffixed)},
-		{"__clerk_hs_reason", string(reason)},
-		{"format", "nonce"},
+	query := weburl.Form{
+		{Name: "redirect_url", Value: ""},
+		{Name: "__clerk_api_version", Value: apiVersion},
+		{Name: "suffixed_cookies", Value: strconv.FormatBool(v.suffixed)},
+		{Name: "__clerk_hs_reason", Value: string(reason)},
+		{Name: "format", Value: "nonce"},
 	}
 	if token := v.sessionToken(); token != "" {
-		query = append(query, pair{sessionCookie, token})
+		query = append(query, weburl.Pair{Name: sessionCookie, Value: token})
 	}
 	if browser := v.devBrowser(); browser != "" && !a.key.Production {
-		query = append(query, pair{paramDevBrowser, browser})
+		query = append(query, weburl.Pair{Name: paramDevBrowser, Value: browser})
 	}
-	if target, ok := a.organizations.target(back.path); ok {
-		query = append(query, pair{"organization_id", target.param()})
+	if target, ok := a.organizations.target(back.Path); ok {
+		query = append(query, weburl.Pair{Name: "organization_id", Value: target.param()})
 	}
-	site := &webURL{scheme: back.scheme, host: back.host, path: "/"}
+	site := &weburl.URL{Scheme: back.Scheme, Host: back.Host, Path: "/"}
 	location := ""
-	for _, page := range []*webURL{back.withForm(v.query.without(spent...)), back.withForm(nil), site} {
-		query[0].value = page.String()
-		if location = base.withForm(query).String(); len(location) <= maxLocation || a.relaxed.handshakes {
+	for _, page := range []*weburl.URL{back.WithForm(v.query.Without(spent...)), back.WithForm(nil), site} {
+		query[0].Value = page.String()
+		if location = base.WithForm(query).String(); len(location) <= maxLocation || a.relaxed.handshakes {
 			break
 		}
 	}
@@ -142,25 +143,25 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 }
 
 // frontendURL is the address of the handshake at the Frontend API.
-func (a *Authenticator) frontendURL(own *webURL) (*webURL, bool) {
+func (a *Authenticator) frontendURL(own *weburl.URL) (*weburl.URL, bool) {
 	text := a.frontendBase(own)
 	if !strings.HasPrefix(text, "http") {
 		text = "https://" + text
 	}
-	base, ok := parseWebURL(strings.TrimRight(text, "/") + "/")
+	base, ok := weburl.Parse(strings.TrimRight(text, "/") + "/")
 	if !ok {
 		return nil, false
 	}
-	base.path = base.path[:strings.LastIndexByte(base.path, '/')+1] + "v1/client/handshake"
-	base.fragment = ""
+	base.Path = base.Path[:strings.LastIndexByte(base.Path, '/')+1] + "v1/client/handshake"
+	base.Fragment = ""
 	return base, true
 }
 
 // frontendBase is the Frontend API: a host, or an address where this site
 // proxies it.
-func (a *Authenticator) frontendBase(own *webURL) string {
+func (a *Authenticator) frontendBase(own *weburl.URL) string {
 	if strings.HasPrefix(a.config.ProxyURL, "/") {
-		return own.origin() + a.config.ProxyURL
+		return own.Origin() + a.config.ProxyURL
 	}
 	return a.FrontendAPI()
 }

@@ -216,7 +216,7 @@ func (a *Authenticator) addressHandshake(v *visit, state *policy.AuthState) {
 	}
 	state.Forward.RemoveQuery = spentParams
 	if u, ok := v.address(); ok && !a.key.Production && v.keepsCookies() {
-		add("Location", u.withForm(v.query.without(spentParams...)).String())
+		add("Location", u.WithForm(v.query.Without(spentParams...)).String())
 		add("Cache-Control", "no-store")
 	}
 }

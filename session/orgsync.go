@@ -101,7 +101,7 @@ func (a *Authenticator) syncOrganization(v *visit, p *policy.Principal) (policy.
 	if !ok {
 		return policy.AuthState{}, false
 	}
-	target, ok := a.organizations.target(u.path)
+	target, ok := a.organizations.target(u.Path)
 	if !ok || !target.differs(p) || v.handshakes() >= maxHandshakes {
 		return policy.AuthState{}, false
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // referenceAuthorization reads the field as Clerk's own library does: a value
@@ -100,8 +101,8 @@ func (a *Authenticator) misconfigured(v *visit, accept policy.TokenTypes) bool {
 	if !a.config.Satellite || a.config.SignInURL == "" || v.origin.value == "" || isOnly(accept, policy.M2MToken) {
 		return false
 	}
-	page, ok := parseWebURL(a.config.SignInURL)
-	return !ok || page.origin() == v.origin.value
+	page, ok := weburl.Parse(a.config.SignInURL)
+	return !ok || page.Origin() == v.origin.value
 }
 
 // uatSignedOut is the client_uat of a browser that is signed out. An absent cookie

@@ -2,6 +2,8 @@ package session
 
 import (
 	"strings"
+
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // comesFromElsewhere reports whether a browser that is signed in here loads a
@@ -16,11 +18,11 @@ func (a *Authenticator) comesFromElsewhere(v *visit) bool {
 	if !ok {
 		return false
 	}
-	from, ok := parseWebURL(v.referer.value)
+	from, ok := weburl.Parse(v.referer.value)
 	if !ok {
 		return hasOpaqueOrigin(v.referer.value)
 	}
-	return from.origin() != own.origin() && !a.isClerksPage(from, own)
+	return from.Origin() != own.Origin() && !a.isClerksPage(from, own)
 }
 
 // hasOpaqueOrigin reports whether text is an absolute URL of another scheme,
@@ -36,7 +38,7 @@ func hasOpaqueOrigin(text string) bool {
 // isClerksPage reports whether a page is the Frontend API's or the Account
 // Portal's. By default the instance's own are known also where this site proxies
 // the Frontend API.
-func (a *Authenticator) isClerksPage(from, own *webURL) bool {
+func (a *Authenticator) isClerksPage(from, own *weburl.URL) bool {
 	bases := []string{a.frontendBase(own)}
 	if !a.relaxed.address && a.config.ProxyURL != "" {
 		bases = append(bases, a.frontendHost)
@@ -46,14 +48,14 @@ func (a *Authenticator) isClerksPage(from, own *webURL) bool {
 		if !strings.HasPrefix(text, "http") {
 			text = "https://" + text
 		}
-		if u, ok := parseWebURL(text); ok && u.hostname() == from.hostname() {
+		if u, ok := weburl.Parse(text); ok && u.Hostname() == from.Hostname() {
 			return true
 		}
-		if portal, ok := parseWebURL("https://" + portalHost(base)); ok && portal.origin() == from.origin() {
+		if portal, ok := weburl.Parse("https://" + portalHost(base)); ok && portal.Origin() == from.Origin() {
 			return true
 		}
 	}
-	return !a.key.Production && isDevelopmentPortal(from.hostname())
+	return !a.key.Production && isDevelopmentPortal(from.Hostname())
 }
 
 // isDevelopmentPortal recognizes the Account Portals of development instances.

@@ -129,7 +129,7 @@ func (a *Authenticator) askRefresh(ctx context.Context, v *visit, id, expired st
 		RequestHeaders: a.passedOn(v),
 	}
 	if u, ok := v.address(); ok {
-		asked.RequestOrigin = u.origin()
+		asked.RequestOrigin = u.Origin()
 	}
 	return a.backend.refresh(because(ctx, callForRefresh, causedBy(v.request)), id, v.suffixed, asked, v.now)
 }

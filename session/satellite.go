@@ -1,6 +1,9 @@
 package session
 
-import "github.com/clerkgate/clerkgate/policy"
+import (
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
+)
 
 // syncSatellite asks the primary domain whether the browser is signed in there:
 // on the first visit where that is configured, and when the browser comes from
@@ -26,12 +29,12 @@ func (a *Authenticator) syncSatellite(v *visit) (policy.AuthState, bool) {
 // back (see answerSatellite): development instances share no cookies between
 // domains that the Frontend API could look at.
 func (a *Authenticator) primaryURL(v *visit) (string, bool) {
-	page, ok := parseWebURL(a.config.SignInURL)
+	page, ok := weburl.Parse(a.config.SignInURL)
 	back, known := v.address()
 	if !ok || !known {
 		return "", false
 	}
-	return page.withForm(append(page.form(), pair{paramReturn, back.String()})).String(), true
+	return page.WithForm(append(page.Form(), weburl.Pair{Name: paramReturn, Value: back.String()})).String(), true
 }
 
 // answerSatellite is the primary domain's side: it sends the browser back to the
@@ -44,21 +47,21 @@ func (a *Authenticator) answerSatellite(v *visit) (policy.AuthState, bool) {
 	if text == "" || !a.relaxed.returns && !isSatelliteURL(text, a.config.AuthorizedParties) {
 		return policy.AuthState{}, false
 	}
-	back, ok := parseWebURL(text)
+	back, ok := weburl.Parse(text)
 	if !ok {
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonReturnMalformed}, true
 	}
-	query := back.form()
+	query := back.Form()
 	if browser := v.devBrowser(); browser != "" {
-		query = append(query, pair{paramDevBrowser, browser})
+		query = append(query, weburl.Pair{Name: paramDevBrowser, Value: browser})
 	}
-	location := back.withForm(query.set(paramSynced, "true")).String()
+	location := back.WithForm(query.Set(paramSynced, "true")).String()
 	return a.send(v, policy.ReasonPrimaryResponds, nil, func() (string, bool) { return location, true }), true
 }
 
 // isSatelliteURL reports whether an address is one of this application's own.
 func isSatelliteURL(text string, parties []string) bool {
-	return text[0] != '/' && IsSafeRedirect(text, parties)
+	return text[0] != '/' && weburl.IsSafeRedirect(text, parties)
 }
 
 // checkDevBrowser has browsers named that a development instance does not know.

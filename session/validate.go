@@ -12,6 +12,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // maxSkew bounds clock_skew: tokens live for a minute.
@@ -144,7 +145,7 @@ func (v *validator) tokens() {
 	for i, party := range v.AuthorizedParties {
 		if err := checkParty(party); err != nil {
 			v.fail(fmt.Sprintf("authorized_parties[%d]", i), "write scheme and host alone, in lower case: https://app.example.com, or https://*.example.com for all hosts below one of yours", "%v", err)
-		} else if strings.HasPrefix(v.ProxyURL, "/") && strings.Contains(party, wildcard) {
+		} else if strings.HasPrefix(v.ProxyURL, "/") && strings.Contains(party, weburl.Wildcard) {
 			v.fail(fmt.Sprintf("authorized_parties[%d]", i), "list every origin, or write proxy_url in full", "a wildcard does not say where a proxy_url that is a path is")
 		}
 	}

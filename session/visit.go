@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // visit is one request on its way through the decision: its credentials, and
@@ -34,8 +35,8 @@ type visit struct {
 	dated    bool
 
 	located bool
-	url     *webURL // nil: not known
-	query   form
+	url     *weburl.URL // nil: not known
+	query   weburl.Form
 }
 
 func (a *Authenticator) visit(r *policy.Request, now time.Time) *visit {
@@ -83,7 +84,7 @@ func (v *visit) param(name string) string {
 		return ""
 	}
 	v.address()
-	return v.query.get(name)
+	return v.query.Get(name)
 }
 
 // hasParam reports whether a parameter is there, empty or not.
@@ -92,7 +93,7 @@ func (v *visit) hasParam(name string) bool {
 		return false
 	}
 	v.address()
-	return v.query.has(name)
+	return v.query.Has(name)
 }
 
 // mentions tells cheaply that a query has no such parameter. Names may be

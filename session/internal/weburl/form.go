@@ -1,4 +1,4 @@
-package session
+package weburl
 
 import (
 	"slices"
@@ -8,23 +8,24 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// form is a query as application/x-www-form-urlencoded reads it (WHATWG URL
+// Form is a query as application/x-www-form-urlencoded reads it (WHATWG URL
 // § 5): pairs in their order. Clerk's own library reads and writes queries so,
 // and net/url does neither: it sorts, refuses semicolons and malformed escapes,
 // and escapes other characters.
-type form []pair
+type Form []Pair
 
-type pair struct{ name, value string }
+// Pair is a name and its value, both decoded.
+type Pair struct{ Name, Value string }
 
 // parseForm takes a query apart. Malformed escapes stand for themselves.
-func parseForm(query string) form {
-	var f form
+func parseForm(query string) Form {
+	var f Form
 	for piece := range strings.SplitSeq(query, "&") {
 		if piece == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(piece, "=")
-		f = append(f, pair{decodeForm(name), decodeForm(value)})
+		f = append(f, Pair{decodeForm(name), decodeForm(value)})
 	}
 	return f
 }
@@ -74,17 +75,17 @@ func unhex(c byte) int {
 	return -1
 }
 
-// encode writes the pairs: letters, digits and *-._ as they are, a space as "+",
+// Encode writes the pairs: letters, digits and *-._ as they are, a space as "+",
 // all else escaped.
-func (f form) encode() string {
+func (f Form) Encode() string {
 	var b strings.Builder
 	for i, p := range f {
 		if i > 0 {
 			b.WriteByte('&')
 		}
-		encodeForm(&b, p.name)
+		encodeForm(&b, p.Name)
 		b.WriteByte('=')
-		encodeForm(&b, p.value)
+		encodeForm(&b, p.Value)
 	}
 	return b.String()
 }
@@ -102,32 +103,32 @@ func encodeForm(b *strings.Builder, text string) {
 	}
 }
 
-// get returns the first value of a name, or "".
-func (f form) get(name string) string {
+// Get returns the first value of a name, or "".
+func (f Form) Get(name string) string {
 	if i := f.index(name); i >= 0 {
-		return f[i].value
+		return f[i].Value
 	}
 	return ""
 }
 
-func (f form) has(name string) bool { return f.index(name) >= 0 }
+func (f Form) Has(name string) bool { return f.index(name) >= 0 }
 
-func (f form) index(name string) int {
-	return slices.IndexFunc(f, func(p pair) bool { return p.name == name })
+func (f Form) index(name string) int {
+	return slices.IndexFunc(f, func(p Pair) bool { return p.Name == name })
 }
 
-// without returns the form without these names.
-func (f form) without(names ...string) form {
-	return slices.DeleteFunc(slices.Clone(f), func(p pair) bool { return slices.Contains(names, p.name) })
+// Without returns the form without these names.
+func (f Form) Without(names ...string) Form {
+	return slices.DeleteFunc(slices.Clone(f), func(p Pair) bool { return slices.Contains(names, p.Name) })
 }
 
-// set gives the first pair of a name the value and drops the others, or adds
+// Set gives the first pair of a name the value and drops the others, or adds
 // one.
-func (f form) set(name, value string) form {
+func (f Form) Set(name, value string) Form {
 	at := f.index(name)
 	if at < 0 {
-		return append(f, pair{name, value})
+		return append(f, Pair{name, value})
 	}
-	out := f.without(name)
-	return slices.Insert(out, at, pair{name, value})
+	out := f.Without(name)
+	return slices.Insert(out, at, Pair{name, value})
 }

@@ -1,57 +1,57 @@
-package session
+package weburl
 
 import (
 	"strings"
 )
 
-// webURL is an http or https URL in the parts and the spelling that the URL
+// URL is an http or https URL in the parts and the spelling that the URL
 // standard of the WHATWG gives it. Browsers and Clerk's own library compare and
 // write URLs by that standard, which net/url does not follow.
-type webURL struct {
-	scheme string // http or https
+type URL struct {
+	Scheme string // http or https
 	user   string // with "@", or ""
-	host   string // lower case, with a port that is not the default one
-	path   string // begins with "/"
-	query  string // without "?"; hasQuery tells an empty one from none
-	// fragment is with "#", or "".
-	fragment string
-	hasQuery bool
+	Host   string // lower case, with a port that is not the default one
+	Path   string // begins with "/"
+	Query  string // without "?"; HasQuery tells an empty one from none
+	// Fragment is with "#", or "".
+	Fragment string
+	HasQuery bool
 }
 
-// origin is scheme, host and port.
-func (u *webURL) origin() string { return u.scheme + "://" + u.host }
+// Origin is scheme, host and port.
+func (u *URL) Origin() string { return u.Scheme + "://" + u.Host }
 
-// hostname is the host without a port.
-func (u *webURL) hostname() string {
-	if at := strings.LastIndexByte(u.host, ':'); at >= 0 && !strings.HasSuffix(u.host, "]") {
-		return u.host[:at]
+// Hostname is the host without a port.
+func (u *URL) Hostname() string {
+	if at := strings.LastIndexByte(u.Host, ':'); at >= 0 && !strings.HasSuffix(u.Host, "]") {
+		return u.Host[:at]
 	}
-	return u.host
+	return u.Host
 }
 
 // String is the URL in full.
-func (u *webURL) String() string {
-	s := u.scheme + "://" + u.user + u.host + u.path
-	if u.hasQuery {
-		s += "?" + u.query
+func (u *URL) String() string {
+	s := u.Scheme + "://" + u.user + u.Host + u.Path
+	if u.HasQuery {
+		s += "?" + u.Query
 	}
-	return s + u.fragment
+	return s + u.Fragment
 }
 
-// form is the query, taken apart.
-func (u *webURL) form() form { return parseForm(u.query) }
+// Form is the query, taken apart.
+func (u *URL) Form() Form { return parseForm(u.Query) }
 
-// withForm is the URL with another query. An empty one leaves no "?".
-func (u *webURL) withForm(f form) *webURL {
+// WithForm is the URL with another query. An empty one leaves no "?".
+func (u *URL) WithForm(f Form) *URL {
 	out := *u
-	out.query = f.encode()
-	out.hasQuery = out.query != ""
+	out.Query = f.Encode()
+	out.HasQuery = out.Query != ""
 	return &out
 }
 
-// parseWebURL reads an absolute http or https URL. It reports false for
+// Parse reads an absolute http or https URL. It reports false for
 // everything else.
-func parseWebURL(text string) (*webURL, bool) {
+func Parse(text string) (*URL, bool) {
 	text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
 	text = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(text)
 	scheme, rest, ok := strings.Cut(text, ":")
@@ -59,9 +59,9 @@ func parseWebURL(text string) (*webURL, bool) {
 	if !ok || scheme != "http" && scheme != "https" {
 		return nil, false
 	}
-	u := &webURL{scheme: scheme}
+	u := &URL{Scheme: scheme}
 	rest = strings.TrimLeft(rest, `/\`)
-	rest, u.fragment = cutFragment(rest)
+	rest, u.Fragment = cutFragment(rest)
 	end := strings.IndexAny(rest, `/\?`)
 	if end < 0 {
 		end = len(rest)
@@ -70,10 +70,10 @@ func parseWebURL(text string) (*webURL, bool) {
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		u.user, authority = userInfo(authority[:at]), authority[at+1:]
 	}
-	if u.host, ok = parseWebHost(authority, scheme); !ok {
+	if u.Host, ok = ParseHost(authority, scheme); !ok {
 		return nil, false
 	}
-	u.setTarget(rest[end:])
+	u.SetTarget(rest[end:])
 	return u, true
 }
 
@@ -98,11 +98,12 @@ func userInfo(text string) string {
 	return ""
 }
 
-// setTarget sets path and query from a target in origin-form.
-func (u *webURL) setTarget(target string) {
+// SetTarget sets path and query from a target in origin-form (RFC 9112 § 3.2.1), with
+// dot segments resolved and escaped as the standard writes them.
+func (u *URL) SetTarget(target string) {
 	path, query, ok := strings.Cut(target, "?")
-	u.path, u.hasQuery = canonicalPath(path), ok
-	u.query = escapeURL(query, " \"#<>'")
+	u.Path, u.HasQuery = canonicalPath(path), ok
+	u.Query = escapeURL(query, " \"#<>'")
 }
 
 // canonicalPath resolves dot segments, reads a backslash as a slash, and escapes

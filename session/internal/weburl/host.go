@@ -1,4 +1,4 @@
-package session
+package weburl
 
 import (
 	"encoding/binary"
@@ -13,8 +13,10 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// parseWebHost reads a host and an optional port.
-func parseWebHost(authority, scheme string) (string, bool) {
+// ParseHost reads a host and an optional port, and writes them as the standard does
+// (WHATWG URL § 3.5): in lower case and ASCII, without the default port of the scheme.
+// It reports false for what is no host.
+func ParseHost(authority, scheme string) (string, bool) {
 	host, port := authority, ""
 	if at := strings.LastIndexByte(authority, ':'); at >= 0 && !strings.HasSuffix(authority, "]") {
 		host, port = authority[:at], authority[at+1:]

@@ -1,4 +1,4 @@
-package session
+package weburl
 
 import (
 	"strings"
@@ -27,7 +27,7 @@ func IsSafeRedirect(target string, origins []string) bool {
 	if end < 0 {
 		end = len(rest)
 	}
-	host, port, ok := plainAuthority(rest[:end])
+	host, port, ok := PlainAuthority(rest[:end])
 	if !ok || !isSafePath(rest[end:]) {
 		return false
 	}
@@ -57,8 +57,10 @@ func isSafePath(text string) bool {
 	return true
 }
 
-// plainAuthority splits an authority of letters, digits, "-" and ".".
-func plainAuthority(text string) (host, port string, ok bool) {
+// PlainAuthority splits an authority into a host of letters, digits, "-" and ".", in
+// lower case, and a port, which may be "". It is not ok for anything else, such as an
+// address of IPv6.
+func PlainAuthority(text string) (host, port string, ok bool) {
 	host, port, _ = strings.Cut(strings.ToLower(text), ":")
 	return host, port, host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-.") == "" && strings.Trim(port, "0123456789") == ""
 }
@@ -70,7 +72,7 @@ func allows(origin, scheme, host, port string) bool {
 		return false
 	}
 	parent, below := strings.CutPrefix(authority, "*.")
-	allowedHost, allowedPort, ok := plainAuthority(parent)
+	allowedHost, allowedPort, ok := PlainAuthority(parent)
 	if !ok || withDefault(allowedPort, scheme) != withDefault(port, scheme) {
 		return false
 	}

@@ -1,0 +1,17 @@
+// Package sessiontest has what the tests of package session and of the packages
+// below it share. It imports none of them.
+package sessiontest
+
+import (
+	"os"
+	"strconv"
+)
+
+// Iterations is how many random cases a test makes: few, or as many as
+// CLERKGATE_ITERATIONS says.
+func Iterations(few int) int {
+	if n, err := strconv.Atoi(os.Getenv("CLERKGATE_ITERATIONS")); err == nil {
+		return n
+	}
+	return few
+}
