@@ -13,7 +13,7 @@ import (
 func (v *visit) address() (*weburl.URL, bool) {
 	if !v.located {
 		v.located = true
-		if v.auth.relaxed.address {
+		if v.auth.relaxed.Address {
 			v.url = v.referenceAddress()
 		} else {
 			v.url = v.ownAddress()

@@ -12,6 +12,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -38,7 +39,7 @@ type Options struct {
 type Authenticator struct {
 	config   Config
 	key      PublishableKey
-	relaxed  relaxations
+	relaxed  compat.Relaxations
 	verifier *Verifier
 	// forgiving is for what comes right from a handshake in development.
 	forgiving *Verifier
@@ -87,7 +88,7 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 		return nil, err
 	}
 	machineRules := a.rules()
-	if a.relaxed.issuer {
+	if a.relaxed.Issuer {
 		machineRules.Issuers = nil
 	}
 	if a.machines, err = newMachines(cfg, machineRules, keys, opts.HTTPClient); err != nil {
@@ -118,7 +119,7 @@ func (a *Authenticator) rules() Rules {
 // audience is what claim aud is compared with. An empty text is nothing to the
 // reference; by default it is an audience that no token has.
 func (a *Authenticator) audience() []string {
-	if !a.relaxed.audience {
+	if !a.relaxed.Audience {
 		return a.config.Audience
 	}
 	return nonEmpty(a.config.Audience)
@@ -152,7 +153,7 @@ func (a *Authenticator) keySet(opts Options) (KeySet, error) {
 // Authenticate implements [policy.Authenticator].
 func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, accept policy.TokenTypes, now time.Time) policy.AuthState {
 	v := a.visit(r, now)
-	if a.relaxed.credentials {
+	if a.relaxed.Credentials {
 		if state, decided := a.asReference(v, accept); decided {
 			return state
 		}
@@ -186,14 +187,14 @@ func (a *Authenticator) Renew(ctx context.Context, r *policy.Request, reason pol
 
 // byToken decides by the token of the Authorization field.
 func (a *Authenticator) byToken(ctx context.Context, v *visit, token string) policy.AuthState {
-	if a.relaxed.categories {
+	if a.relaxed.Categories {
 		if t, err := decodeToken(token, a.relaxed, nil); err == nil && !t.isSession() {
 			return failed(refuse(policy.ReasonTokenType, "not a session token"))
 		}
 	}
 	p, err := a.verifier.Verify(ctx, token, v.now)
 	if err != nil {
-		if a.relaxed.bearers {
+		if a.relaxed.Bearers {
 			v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
 		}
 		return a.tokenFailed(ctx, v, token, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // byCookies decides for a browser. The steps are Clerk's own, in its order: each
@@ -40,7 +41,7 @@ func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthStat
 // whichever cookie it is in, since any sibling domain can set others beside it.
 // Without one the choice is the reference's.
 func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState, bool) {
-	if !a.relaxed.credentials {
+	if !a.relaxed.Credentials {
 		found, err := a.verifyCookies(ctx, v)
 		if isKeyOutage(err) {
 			return failed(err), true
@@ -53,7 +54,7 @@ func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState,
 			return policy.AuthState{}, false
 		}
 	}
-	if a.relaxed.json && a.breaksChoice(v) {
+	if a.relaxed.JSON && a.breaksChoice(v) {
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: errNull}, true
 	}
 	v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
@@ -121,11 +122,11 @@ func (a *Authenticator) checkCookieToken(v *visit) error {
 	case !t.isSession():
 		return refuse(policy.ReasonTokenType, "not a session token")
 	}
-	if iat, present := t.claims["iat"]; a.relaxed.claims {
-		if _, ok := textOf(iat); !ok {
+	if iat, present := t.claims["iat"]; a.relaxed.Claims {
+		if _, ok := compat.JSText(iat); !ok {
 			return errNoNumber
 		}
-		v.issuedAt, v.dated = toNumber(iat), present // JSON's null is 0 to the reference, which is before any
+		v.issuedAt, v.dated = compat.JSNumber(iat), present // JSON's null is 0 to the reference, which is before any
 	} else {
 		v.issuedAt, v.dated = iat.(float64)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 const (
@@ -29,7 +30,7 @@ type verified struct {
 	principal *policy.Principal
 	kid       string
 	key       *Key
-	relaxed   relaxations
+	relaxed   compat.Relaxations
 	size      int // of the token, in bytes
 }
 

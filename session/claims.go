@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // ReadClaims returns the principal that the claims of a session token describe,
@@ -18,8 +19,8 @@ func ReadClaims(claims map[string]any, referenceCompat bool) (*policy.Principal,
 	return readClaims(claims, Config{ReferenceCompat: referenceCompat}.relaxed())
 }
 
-func readClaims(claims map[string]any, r relaxations) (*policy.Principal, error) {
-	if !r.claims {
+func readClaims(claims map[string]any, r compat.Relaxations) (*policy.Principal, error) {
+	if !r.Claims {
 		if err := checkShapes(claims); err != nil {
 			return nil, err
 		}
@@ -40,7 +41,7 @@ func readClaims(claims map[string]any, r relaxations) (*policy.Principal, error)
 	if err := readOrganization(p, claims, r); err != nil {
 		return nil, err
 	}
-	if !r.claims {
+	if !r.Claims {
 		for _, permission := range p.OrgPermissions {
 			if !isIdentifier(permission) {
 				return nil, errors.New("a permission is not the text of one")
@@ -53,7 +54,7 @@ func readClaims(claims map[string]any, r relaxations) (*policy.Principal, error)
 // readOrganization sets the active organization. Only the number 2 makes
 // claims version 2; everything else is read as version 1, where an organization
 // in claim o is none.
-func readOrganization(p *policy.Principal, claims map[string]any, r relaxations) (err error) {
+func readOrganization(p *policy.Principal, claims map[string]any, r compat.Relaxations) (err error) {
 	if claims["v"] != float64(2) {
 		p.OrgID = text(claims, "org_id")
 		p.OrgSlug = text(claims, "org_slug")
@@ -61,7 +62,7 @@ func readOrganization(p *policy.Principal, claims map[string]any, r relaxations)
 		p.OrgPermissions = texts(claims["org_permissions"])
 		return nil
 	}
-	if isFalsy(claims["o"]) {
+	if compat.IsFalsy(claims["o"]) {
 		return nil
 	}
 	o, _ := claims["o"].(map[string]any)
@@ -69,8 +70,8 @@ func readOrganization(p *policy.Principal, claims map[string]any, r relaxations)
 	p.OrgSlug = text(o, "slg")
 	if role := text(o, "rol"); role != "" {
 		p.OrgRole = "org:" + role
-	} else if r.claims && !isFalsy(o["rol"]) {
-		role, ok := textOf(o["rol"])
+	} else if r.Claims && !compat.IsFalsy(o["rol"]) {
+		role, ok := compat.JSText(o["rol"])
 		if !ok {
 			return errors.New("claim o.rol is nothing that a text can be made of")
 		}
@@ -79,17 +80,17 @@ func readOrganization(p *policy.Principal, claims map[string]any, r relaxations)
 	if !isTextOrFalsy(claims["fea"]) {
 		return errors.New("claim fea is not text")
 	}
-	if !isFalsy(o["per"]) && !isFalsy(o["fpm"]) && (!isTextOrFalsy(o["per"]) || !isTextOrFalsy(o["fpm"])) {
+	if !compat.IsFalsy(o["per"]) && !compat.IsFalsy(o["fpm"]) && (!isTextOrFalsy(o["per"]) || !isTextOrFalsy(o["fpm"])) {
 		return errors.New("claim o.per or o.fpm is not text")
 	}
-	p.OrgPermissions, err = unpackPermissions(text(claims, "fea"), text(o, "per"), text(o, "fpm"), r.permissions)
+	p.OrgPermissions, err = unpackPermissions(text(claims, "fea"), text(o, "per"), text(o, "fpm"), r.Permissions)
 	return err
 }
 
 // isTextOrFalsy reports whether a claim is text, or one that counts as absent.
 func isTextOrFalsy(claim any) bool {
 	_, ok := claim.(string)
-	return ok || isFalsy(claim)
+	return ok || compat.IsFalsy(claim)
 }
 
 // checkShapes refuses known claims of another type or shape than Clerk's, in

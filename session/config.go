@@ -10,6 +10,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/redact"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // Config is the clerk section of the configuration document: the instance, its
@@ -127,4 +128,9 @@ func (c Config) skew() time.Duration {
 		return defaultSkew
 	}
 	return time.Duration(*c.ClockSkew)
+}
+
+// relaxed returns what the configuration relaxes.
+func (c Config) relaxed() compat.Relaxations {
+	return compat.Of(c.ReferenceCompat)
 }

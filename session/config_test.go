@@ -10,6 +10,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/joined"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // paths returns where the errors of a configuration are.
@@ -108,10 +109,10 @@ func TestConfigReadsItsWords(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if c.skew() != 0 || len(c.AuthorizedParties) != 1 || c.relaxed() != reference {
+	if c.skew() != 0 || len(c.AuthorizedParties) != 1 || c.relaxed() != compat.Reference {
 		t.Errorf("%+v", c)
 	}
-	if (Config{}).skew() != 5*time.Second || (Config{}).relaxed() != (relaxations{}) {
+	if (Config{}).skew() != 5*time.Second || (Config{}).relaxed() != (compat.Relaxations{}) {
 		t.Error("the defaults are five seconds and nothing relaxed")
 	}
 	for _, bad := range []string{`5`, `"soon"`, `null`} {

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // Clerk's cookies. The first four may also bear the suffix of the instance, and
@@ -74,8 +76,8 @@ func (a *Authenticator) readCookies(jar *cookieJar, field string) {
 			continue
 		}
 		value = strings.Trim(value, " \t")
-		if a.relaxed.credentials {
-			value = decodeURIComponent(value)
+		if a.relaxed.Credentials {
+			value = compat.DecodeURIComponent(value)
 		}
 		switch strings.Trim(name, " \t") {
 		case sessionCookie:
@@ -118,30 +120,6 @@ func first(values []string) string {
 // session and uat are the family's first cookies, "" where there is none.
 func (f cookieFamily) session() string { return first(f.sessions) }
 func (f cookieFamily) uat() string     { return first(f.uats) }
-
-// referenceUAT reads a client_uat cookie as parseInt of ECMAScript does: as much
-// of a number as stands at its beginning. A negative one counts as signed in.
-func referenceUAT(value string) float64 {
-	value = strings.TrimLeft(value, " \t\n\v\f\r")
-	digits, sign := strings.TrimLeft(value, "+-"), 1.0
-	if len(value)-len(digits) > 1 {
-		return 0
-	}
-	if strings.HasPrefix(value, "-") {
-		sign = -1
-	}
-	base, set := 10, "0123456789"
-	if rest, hex := strings.CutPrefix(strings.ToLower(digits), "0x"); hex {
-		digits, base, set = rest, 16, "0123456789abcdef"
-	}
-	digits = digits[:len(digits)-len(strings.TrimLeft(digits, set))]
-	if base == 16 {
-		n, _ := strconv.ParseUint(digits, base, 64) // the largest where there are too many digits
-		return sign * float64(n)
-	}
-	n, _ := strconv.ParseFloat(digits, 64) // infinite where there are too many digits
-	return sign * n
-}
 
 // clientUAT reads a client_uat cookie: the Unix time since when the browser is
 // signed in, in decimal digits. Everything else says signed out: zero.

@@ -13,7 +13,6 @@
 // for one fetch, which all who wait share and which is not repeated for ten
 // seconds.
 //
-// The default is stricter than Clerk's own library on the points that type
-// relaxations lists and [Config.ReferenceCompat] takes back. The package never
-// compares a role or a rule: whether the principal may pass is for package policy.
+// The default is stricter than Clerk's own library on the points that
+// [Config.ReferenceCompat] takes back. The package never compares a role or a rule: whether the principal may pass is for package policy.
 package session

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // No text but the token itself is the token. The text is the token with a piece
@@ -48,21 +49,21 @@ func FuzzClaims(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	relaxed := testRules
-	relaxed.relaxed = reference
+	relaxed.relaxed = compat.Reference
 	f.Fuzz(func(t *testing.T, data []byte) {
-		claims, err := decodeObject(data, relaxations{})
+		claims, err := decodeObject(data, compat.Relaxations{})
 		if err != nil {
 			return
 		}
-		if _, err := decodeObject(data, reference); err != nil {
+		if _, err := decodeObject(data, compat.Reference); err != nil {
 			t.Fatalf("strict JSON is not JSON: %v", err)
 		}
 		rules := testRules
 		if rules.checkClaims(claims, now) == nil && relaxed.checkClaims(claims, now) != nil {
 			t.Fatal("the default takes what the reference refuses")
 		}
-		strict, err := readClaims(claims, relaxations{})
-		lenient, lenientErr := readClaims(claims, reference)
+		strict, err := readClaims(claims, compat.Relaxations{})
+		lenient, lenientErr := readClaims(claims, compat.Reference)
 		switch {
 		case err == nil && lenientErr != nil:
 			t.Fatalf("the default reads what the reference refuses: %v", lenientErr)
@@ -227,7 +228,7 @@ func FuzzJWKS(f *testing.F) {
 	f.Add(keySetOf(f, with(good, object{"x5c": []string{"AQAB"}, "key_ops": []string{"verify"}})))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"a","n":"","e":""}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		keys, err := parseKeySet(data, relaxations{})
+		keys, err := parseKeySet(data, compat.Relaxations{})
 		if (err == nil) != (len(keys) > 0) || len(keys) > maxKeys {
 			t.Fatalf("%d keys, %v", len(keys), err)
 		}

@@ -26,7 +26,7 @@ const (
 // for the reason, and so are browsers that were sent there time and again.
 func (a *Authenticator) renew(v *visit, reason policy.Reason, cause error) policy.AuthState {
 	state := a.send(v, reason, cause, func() (string, bool) { return a.handshakeURL(v, reason) })
-	if state.Status == policy.Handshake && !a.relaxed.handshakes {
+	if state.Status == policy.Handshake && !a.relaxed.Handshakes {
 		state.Headers = append(state.Headers, v.sentHeader(true))
 	}
 	return state
@@ -43,7 +43,7 @@ func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where 
 	case !ok:
 		state.Cause = cmp.Or(cause, v.strangeHost())
 		return state
-	case len(location) > maxLocation && !a.relaxed.handshakes:
+	case len(location) > maxLocation && !a.relaxed.Handshakes:
 		state.Cause = cmp.Or(cause, errLongLocation)
 		return state
 	}
@@ -53,7 +53,7 @@ func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where 
 		{Name: "Cache-Control", Value: "no-store"},
 		{Name: "Set-Cookie", Value: v.countCookie()},
 	}
-	if !a.relaxed.handshakes {
+	if !a.relaxed.Handshakes {
 		state.Headers = append(state.Headers, policy.Header{Name: "Referrer-Policy", Value: "no-referrer"})
 	}
 	return state
@@ -80,7 +80,7 @@ const maxHandshakes = 3
 
 // loops reports whether the browser has come from too many.
 func (v *visit) loops() bool {
-	if v.auth.relaxed.loops {
+	if v.auth.relaxed.Loops {
 		return v.handshakes() == maxHandshakes
 	}
 	return v.handshakes() >= maxHandshakes
@@ -89,7 +89,7 @@ func (v *visit) loops() bool {
 // countCookie counts one more.
 func (v *visit) countCookie() string {
 	count := countCookie + "=" + strconv.FormatFloat(v.handshakes()+1, 'f', -1, 64)
-	if v.auth.relaxed.loops {
+	if v.auth.relaxed.Loops {
 		return count + "; SameSite=Lax; HttpOnly; Max-Age=2"
 	}
 	count += "; Path=/; SameSite=Lax; HttpOnly; Max-Age=10"
@@ -112,7 +112,7 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 		return "", false
 	}
 	spent := []string{paramDevBrowser, paramDevSession}
-	if !a.relaxed.handshakes {
+	if !a.relaxed.Handshakes {
 		spent = append(spent, paramHandshake, paramNonce)
 	}
 	query := weburl.Form{
@@ -135,7 +135,7 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 	location := ""
 	for _, page := range []*weburl.URL{back.WithForm(v.query.Without(spent...)), back.WithForm(nil), site} {
 		query[0].Value = page.String()
-		if location = base.WithForm(query).String(); len(location) <= maxLocation || a.relaxed.handshakes {
+		if location = base.WithForm(query).String(); len(location) <= maxLocation || a.relaxed.Handshakes {
 			break
 		}
 	}

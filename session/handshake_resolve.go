@@ -21,7 +21,7 @@ func (a *Authenticator) resolveHandshake(ctx context.Context, v *visit) (policy.
 	switch {
 	case token == "" && nonce == "":
 		return policy.AuthState{}, false
-	case a.relaxed.handshakes || v.wasSent() && !v.isAmbiguous():
+	case a.relaxed.Handshakes || v.wasSent() && !v.isAmbiguous():
 		return a.takeAnswer(ctx, v, token, nonce)
 	case v.isCookieless():
 		return a.forThisPage(ctx, v, token, nonce)
@@ -36,7 +36,7 @@ func (a *Authenticator) takeAnswer(ctx context.Context, v *visit, token, nonce s
 	directives, err := a.directives(ctx, v, token, nonce)
 	switch {
 	case err == nil:
-	case a.relaxed.handshakes && nonce != "":
+	case a.relaxed.Handshakes && nonce != "":
 		directives = nil
 	case nonce != "" && v.checked == nil && isNoVerdict(err):
 		return outage(err), true
@@ -46,14 +46,14 @@ func (a *Authenticator) takeAnswer(ctx context.Context, v *visit, token, nonce s
 		return policy.AuthState{}, false
 	}
 	renewed, ok := renewedCookies(directives)
-	if !ok || renewed.session == "" && !a.relaxed.handshakes && nonce != "" && len(directives) == 0 {
+	if !ok || renewed.session == "" && !a.relaxed.Handshakes && nonce != "" && len(directives) == 0 {
 		return policy.AuthState{}, false
 	}
 	state, err := a.arrived(ctx, v, renewed)
 	switch {
 	case err != nil:
 		return policy.AuthState{}, false
-	case a.relaxed.handshakes:
+	case a.relaxed.Handshakes:
 	case v.replaces(state.Principal):
 		return a.renew(v, policy.ReasonSessionConflict, errReplaces), true
 	case renewed.session != "" && nonce == "" && !a.firstTime(token):
@@ -81,7 +81,7 @@ func (a *Authenticator) firstTime(token string) bool {
 // cookies: a link must not plant somebody else's session.
 func (v *visit) handshakeAnswer() (token, nonce string) {
 	token, nonce = v.cookies.handshake.value, v.cookies.nonce.value
-	if v.auth.relaxed.handshakes || !v.auth.key.Production {
+	if v.auth.relaxed.Handshakes || !v.auth.key.Production {
 		if fromQuery := v.param(paramHandshake); fromQuery != "" {
 			token = fromQuery
 		}
@@ -90,7 +90,7 @@ func (v *visit) handshakeAnswer() (token, nonce string) {
 		}
 	}
 	switch {
-	case v.auth.relaxed.handshakes:
+	case v.auth.relaxed.Handshakes:
 	case !v.mayHandshake():
 		return "", ""
 	case !isNonce.MatchString(nonce):
@@ -147,7 +147,7 @@ func (v *Verifier) verifyHandshake(ctx context.Context, text string, now time.Ti
 	if err := checkSignature(t, key); err != nil {
 		return nil, err
 	}
-	if v.rules.relaxed.handshakes {
+	if v.rules.relaxed.Handshakes {
 		return t.claims, nil
 	}
 	earliest, latest := now.Add(-maxHandshakeAge-v.rules.Leeway), now.Add(v.rules.Leeway)
@@ -208,7 +208,7 @@ func (a *Authenticator) addressHandshake(v *visit, state *policy.AuthState) {
 	add := func(name, value string) {
 		state.Headers = append(state.Headers, policy.Header{Name: name, Value: value})
 	}
-	if a.relaxed.handshakes {
+	if a.relaxed.Handshakes {
 		add("Access-Control-Allow-Origin", "null")
 		add("Access-Control-Allow-Credentials", "true")
 	} else if a.key.Production {
@@ -225,7 +225,7 @@ func (a *Authenticator) addressHandshake(v *visit, state *policy.AuthState) {
 // handshake that it comes from. One that takes no cookies would come back from
 // the clean address as it went, and be sent in circles: it is answered where it
 // is.
-func (v *visit) keepsCookies() bool { return v.auth.relaxed.loops || v.handshakes() > 0 }
+func (v *visit) keepsCookies() bool { return v.auth.relaxed.Loops || v.handshakes() > 0 }
 
 // renewal are cookies for the browser, as Clerk words them.
 type renewal struct {

@@ -37,7 +37,7 @@ func (v *visit) read() {
 		if strings.EqualFold(h.Name, "Cookie") {
 			v.auth.readCookies(&v.cookies, h.Value)
 		} else if strings.EqualFold(h.Name, "Authorization") {
-			v.repeated = authorization.present && !v.auth.relaxed.credentials
+			v.repeated = authorization.present && !v.auth.relaxed.Credentials
 			authorization.take(strings.Trim(h.Value, " \t"))
 		} else if f := v.field(h.Name); f != nil {
 			f.take(h.Value)
@@ -82,7 +82,7 @@ func (v *visit) field(name string) *field {
 // readAuthorization returns the token of an Authorization field. Fields of other
 // schemes are ignored.
 func (a *Authenticator) readAuthorization(value string) (token string, bearer bool) {
-	if a.relaxed.credentials {
+	if a.relaxed.Credentials {
 		return referenceAuthorization(value)
 	}
 	scheme, token := value, ""

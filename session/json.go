@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // maxDepth bounds how deep the JSON of a token is nested.
@@ -17,11 +19,11 @@ const maxDepth = 64
 // decodeObject reads exactly one JSON object (RFC 8259): well-formed UTF-8
 // without a byte-order mark, no unpaired surrogate, no member twice at any
 // depth, names taken byte for byte, numbers as float64.
-func decodeObject(data []byte, r relaxations) (map[string]any, error) {
-	if !r.json && nestsDeep(data) {
+func decodeObject(data []byte, r compat.Relaxations) (map[string]any, error) {
+	if !r.JSON && nestsDeep(data) {
 		return nil, errors.New("JSON nested too deep")
 	}
-	if r.json {
+	if r.JSON {
 		data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	}
 	value, err := readValue(data, r)
@@ -30,9 +32,9 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 	}
 	object, ok := value.(map[string]any)
 	switch {
-	case r.json && value == nil:
+	case r.JSON && value == nil:
 		return nil, errNull
-	case r.json && !ok:
+	case r.JSON && !ok:
 		return map[string]any{}, nil // which has no member either
 	case !ok:
 		return nil, errors.New("not a JSON object")
@@ -41,8 +43,8 @@ func decodeObject(data []byte, r relaxations) (map[string]any, error) {
 }
 
 // readValue reads into any, which is faster than into a map.
-func readValue(data []byte, r relaxations) (value any, err error) {
-	if r.json {
+func readValue(data []byte, r compat.Relaxations) (value any, err error) {
+	if r.JSON {
 		err = lenient.Unmarshal(data, &value) // the last of members of one name counts
 		return value, err
 	}

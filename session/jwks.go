@@ -10,6 +10,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // maxKeys bounds how many keys of a set are kept.
@@ -18,7 +20,7 @@ const maxKeys = 64
 // ParseKeySet reads a JSON Web Key Set that does not change. Entries that cannot
 // verify session tokens are skipped; a set without a usable key is an error.
 func ParseKeySet(data []byte) (KeySet, error) {
-	keys, err := parseKeySet(data, relaxations{})
+	keys, err := parseKeySet(data, compat.Relaxations{})
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +42,8 @@ func (m keyMap) Key(_ context.Context, kid string, _ time.Time) (*Key, error) {
 // verify session tokens are skipped and do not disturb their neighbours, however
 // many there are. A set without a usable key is an error, so that it never
 // replaces a good one.
-func parseKeySet(data []byte, r relaxations) (keyMap, error) {
-	if r.keys {
+func parseKeySet(data []byte, r compat.Relaxations) (keyMap, error) {
+	if r.Keys {
 		return referenceKeySet(data)
 	}
 	var set struct {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math/big"
 	"slices"
+
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // errBrokenKeys is a key set that the reference does not survive reading.
@@ -35,11 +37,11 @@ func referenceKeySet(data []byte) (keyMap, error) {
 		if entry == nil {
 			return nil, errBrokenKeys
 		}
-		id, named := textOfMember(members, "kid")
+		id, named := compat.JSTextOf(members, "kid")
 		switch {
 		case !named:
 			return nil, errBrokenKeys
-		case !ok && isFalsy(entry):
+		case !ok && compat.IsFalsy(entry):
 			delete(keys, id)
 		default:
 			keys[id] = referenceKey(id, members)
@@ -54,7 +56,7 @@ func referenceKey(id string, members map[string]any) *Key {
 	k := &Key{ID: id}
 	texts := map[string]string{}
 	for _, name := range []string{"kty", "use", "alg", "n", "e", "crv", "d", "p", "q", "dp", "dq", "qi", "k", "x", "y"} {
-		text, ok := textOfMember(members, name)
+		text, ok := compat.JSTextOf(members, name)
 		if !ok {
 			return k
 		}
@@ -67,7 +69,7 @@ func referenceKey(id string, members map[string]any) *Key {
 		}
 		k.Operations = []string{}
 		for _, operation := range list {
-			text, ok := textOf(operation)
+			text, ok := compat.JSText(operation)
 			if !ok || slices.Contains(k.Operations, text) {
 				return k
 			}

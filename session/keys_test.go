@@ -12,6 +12,8 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 func TestParseKeySetSkipsWhatItCannotUse(t *testing.T) {
@@ -106,7 +108,7 @@ func TestParseKeySetUsesNoneOfTwoKeysWithOneID(t *testing.T) {
 			t.Error("an ambiguous key is used")
 		}
 	}
-	keys, err := parseKeySet(keySetOf(t, one, other), reference)
+	keys, err := parseKeySet(keySetOf(t, one, other), compat.Reference)
 	if err != nil || !keys[testKid].Public.Equal(&otherKey().PublicKey) {
 		t.Errorf("in the reference the last counts: %v", err)
 	}
@@ -123,7 +125,7 @@ func TestParseKeySetKeepsSomeOfMany(t *testing.T) {
 	for i := range maxKeys + 1 {
 		many = append(many, jwkOf(testKid+strings.Repeat("x", i), &signingKey().PublicKey))
 	}
-	keys, err := parseKeySet(keySetOf(t, many...), relaxations{})
+	keys, err := parseKeySet(keySetOf(t, many...), compat.Relaxations{})
 	if err != nil || len(keys) != maxKeys || keys[testKid] == nil {
 		t.Errorf("%d keys, %v", len(keys), err)
 	}

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // readAnswer reads Clerk's answer about a token that it knows. A token that the
 // answer calls revoked or expired does not hold, though the status said OK.
 // Anything that is not such an answer is an outage.
 func readAnswer(body []byte) (*answer, error) {
-	object, err := decodeObject(body, relaxations{})
+	object, err := decodeObject(body, compat.Relaxations{})
 	if err != nil {
 		return nil, garbled(err)
 	}

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // checkMachineHeader refuses tokens that are not of the type, as Clerk makes
 // them. A client's are of the type for their typ.
-func (t *token) checkMachineHeader(kind policy.TokenType, r relaxations) error {
+func (t *token) checkMachineHeader(kind policy.TokenType, r compat.Relaxations) error {
 	if typ, present := t.header["typ"]; kind == policy.M2MToken && present && typ != "JWT" {
 		return refuse(policy.ReasonTokenVerification, "header typ is not JWT")
 	}
@@ -19,12 +20,12 @@ func (t *token) checkMachineHeader(kind policy.TokenType, r relaxations) error {
 
 // hasMachineCategory reports whether header cat is one that tokens of the type
 // have. Those of OAuth have none; the reference does not look.
-func (t *token) hasMachineCategory(kind policy.TokenType, r relaxations) bool {
+func (t *token) hasMachineCategory(kind policy.TokenType, r compat.Relaxations) bool {
 	category, present := t.header["cat"]
 	if kind == policy.M2MToken {
 		return !present || category == categoryMachine
 	}
-	return r.header || category != categorySession && category != categoryTemplate && category != categoryMachine
+	return r.Header || category != categorySession && category != categoryTemplate && category != categoryMachine
 }
 
 // checkMachineClaims compares the claims of a verified token with the rules and
@@ -59,7 +60,7 @@ func hasReadableScopes(kind policy.TokenType, claims map[string]any) bool {
 }
 
 // identity reads what a token says of itself.
-func (t *token) identity(kind policy.TokenType, r relaxations) *machineIdentity {
+func (t *token) identity(kind policy.TokenType, r compat.Relaxations) *machineIdentity {
 	i := &machineIdentity{
 		id:      text(t.claims, "jti"),
 		subject: text(t.claims, "sub"),
@@ -81,13 +82,13 @@ func (t *token) identity(kind policy.TokenType, r relaxations) *machineIdentity 
 // firstScopes reads the first of the claims that is there: a list of scopes, or
 // text with spaces between. Between two spaces the reference sees an empty one.
 // Whatever else it is holds none, and hides the claims behind it.
-func firstScopes(r relaxations, claims ...any) []string {
+func firstScopes(r compat.Relaxations, claims ...any) []string {
 	for _, claim := range claims {
 		switch v := claim.(type) {
 		case []any:
 			return texts(v)
 		case string:
-			if r.claims {
+			if r.Claims {
 				return strings.Split(v, " ")
 			}
 			return strings.Fields(v)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // roundTrip answers every call alike.
@@ -70,7 +71,7 @@ func FuzzMachineAnswer(f *testing.F) {
 
 func expectVouched(t *testing.T, p *policy.Principal, status int, body []byte) {
 	t.Helper()
-	said, err := decodeObject(body, relaxations{})
+	said, err := decodeObject(body, compat.Relaxations{})
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("taken on the word of %d %q", status, body)
 	}
@@ -96,7 +97,7 @@ func FuzzClassify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header, payload []byte) {
 		text := segment(header) + "." + segment(payload) + ".AAAA"
 		want := policy.TokenType("")
-		if decoded, err := decodeToken(text, relaxations{}, nil); err == nil {
+		if decoded, err := decodeToken(text, compat.Relaxations{}, nil); err == nil {
 			want = decoded.machineType()
 		}
 		if got, _ := m.signed.classify(text); got != want {

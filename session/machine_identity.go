@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // machineIdentity is what Clerk says of a machine token, or the token of itself.
@@ -23,8 +24,8 @@ type machineIdentity struct {
 
 // check wants ids that are ids, and a subject of the type's kind, since it
 // becomes a user or a machine. The reference takes any subject.
-func (i *machineIdentity) check(kind policy.TokenType, r relaxations) error {
-	if r.claims {
+func (i *machineIdentity) check(kind policy.TokenType, r compat.Relaxations) error {
+	if r.Claims {
 		return nil
 	}
 	if !isIdentifier(i.subject) {

@@ -60,7 +60,7 @@ func (v *machineVerifier) classify(text string) (policy.TokenType, *token) {
 // what is wrong with a token Clerk has one word; the cause says more.
 func (v *machineVerifier) verify(ctx context.Context, text string, kind policy.TokenType, t *token, now time.Time) (*policy.Principal, error) {
 	p, err := v.verifyToken(ctx, text, kind, t, now)
-	if err == nil || isOutage(err) && !v.base.rules.relaxed.outages || hasReason(err, policy.ReasonCanceled) {
+	if err == nil || isOutage(err) && !v.base.rules.relaxed.Outages || hasReason(err, policy.ReasonCanceled) {
 		return p, err
 	}
 	if e, ok := errors.AsType[*Error](err); ok && (e.Reason == policy.ReasonTokenInvalid || e.Reason == policy.ReasonTokenVerification) {

@@ -169,7 +169,7 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 		reason policy.Reason
 	}{
 		{"no keys", t.Context(), nil, policy.Unavailable, policy.ReasonKeysUnavailable},
-		{"no keys in the reference", t.Context(), compat, policy.SignedOut, policy.ReasonTokenVerification},
+		{"no keys in the reference", t.Context(), referenceCompat, policy.SignedOut, policy.ReasonTokenVerification},
 		{"the request ended", ended, nil, policy.Unavailable, policy.ReasonCanceled},
 	} {
 		m := testMachines(t, &endpoint{}, tt.change)

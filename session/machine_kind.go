@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // machineSubject begins the ids of machines.
@@ -46,7 +47,7 @@ func hintsAtMachine(text string) bool {
 // segmentHolds reports whether a segment may hold the text, plainly or in
 // escapes.
 func segmentHolds(segment, part string) bool {
-	data, err := decodeSegment(segment, relaxations{})
+	data, err := decodeSegment(segment, compat.Relaxations{})
 	return err == nil && (bytes.Contains(data, []byte(part)) || bytes.IndexByte(data, '\\') >= 0)
 }
 

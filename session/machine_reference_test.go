@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // toSession marks what is left to the session verifier.
 const toSession policy.Reason = "left to the session verifier"
 
-func (v *machineVector) decide(t *testing.T, compat bool) (policy.AuthState, []backendCall) {
+func (v *machineVector) decide(t *testing.T, reference bool) (policy.AuthState, []backendCall) {
 	t.Helper()
 	backend := &cannedBackend{answers: v.Input.Backend}
 	accept, _ := v.accept(t)
-	state := v.machines(t, backend, compat).bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
+	state := v.machines(t, backend, reference).bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
 		func(context.Context, string, time.Time) policy.AuthState { return policy.AuthState{Reason: toSession} })
 	return state, backend.calls
 }
@@ -47,7 +48,7 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []back
 	case opaqueType(token) != "":
 		kind = opaqueType(token)
 	default:
-		if decoded, err := decodeToken(token, reference, nil); err == nil {
+		if decoded, err := decodeToken(token, compat.Reference, nil); err == nil {
 			kind = decoded.machineType()
 		}
 	}
@@ -68,7 +69,7 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []back
 // refusedAsNoSession reports whether the session verifier refuses a token for
 // its type.
 func refusedAsNoSession(token string) bool {
-	t, err := decodeToken(token, reference, nil)
+	t, err := decodeToken(token, compat.Reference, nil)
 	return err == nil && !t.isSession()
 }
 

@@ -45,7 +45,7 @@ func testMachines(tb testing.TB, transport http.RoundTripper, change func(*Confi
 	return m
 }
 
-func compat(c *Config) { c.ReferenceCompat = true }
+func referenceCompat(c *Config) { c.ReferenceCompat = true }
 
 // apiAnswer is Clerk's answer about a token of the type, with some members
 // changed.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // Each type of token that a rule can accept is one that something verifies, and
@@ -31,14 +32,14 @@ func TestEveryTokenTypeIsVerifiedAndNamesSomebody(t *testing.T) {
 		}
 		for _, prefix := range m.subjects {
 			identity := &machineIdentity{id: "id_1", subject: prefix + "1"}
-			if err := identity.check(kind, relaxations{}); err != nil {
+			if err := identity.check(kind, compat.Relaxations{}); err != nil {
 				t.Errorf("%s: %v", kind, err)
 			}
 			if p := identity.principal(kind, fingerprint{}); p.TokenType != kind || p.UserID+p.MachineID+p.OrgID != identity.subject {
 				t.Errorf("%s of %s is a principal without a subject: %+v", kind, identity.subject, p)
 			}
 		}
-		if err := (&machineIdentity{id: "id_1", subject: "nobody_1"}).check(kind, relaxations{}); err == nil {
+		if err := (&machineIdentity{id: "id_1", subject: "nobody_1"}).check(kind, compat.Relaxations{}); err == nil {
 			t.Errorf("%s takes any subject", kind)
 		}
 	}

@@ -188,13 +188,13 @@ func (v *machineVector) accept(t *testing.T) (types policy.TokenTypes, single po
 }
 
 // machines returns a judge of the vector's configuration.
-func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, compat bool) *machines {
+func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, reference bool) *machines {
 	t.Helper()
 	in := v.Input.Config
 	client := &http.Client{Transport: backend}
 	cfg := Config{
 		PublishableKey: in.PublishableKey, SecretKey: in.SecretKey, MachineSecretKey: in.MachineSecretKey, JWTKey: in.JWTKey, APIURL: in.APIURL,
-		AuthorizedParties: policy.StringList(in.AuthorizedParties), Audience: policy.StringList(in.Audience), ReferenceCompat: compat,
+		AuthorizedParties: policy.StringList(in.AuthorizedParties), Audience: policy.StringList(in.Audience), ReferenceCompat: reference,
 	}.trimmed()
 	if in.ClockSkewInMS != nil {
 		cfg.ClockSkew = new(Skew(*in.ClockSkewInMS * float64(time.Millisecond)))

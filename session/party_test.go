@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 func TestWhichTokensAPartyTakes(t *testing.T) {
@@ -44,7 +45,7 @@ func TestWhichTokensAPartyTakes(t *testing.T) {
 				t.Errorf("%s: %q is taken", tt.party, origin)
 			}
 		}
-		rules.relaxed = reference
+		rules.relaxed = compat.Reference
 		for _, origin := range tt.takes {
 			if err := rules.authorizedParty(origin); (err == nil) != (origin == tt.party) {
 				t.Errorf("%s: the reference compares texts, and %q is another matter", tt.party, origin)

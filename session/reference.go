@@ -2,14 +2,13 @@ package session
 
 import (
 	"errors"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -83,7 +82,7 @@ func (a *Authenticator) breaksChoice(v *visit) bool {
 		return false
 	}
 	return isNull(suffixed) || v.cookies.comparesTimes() && slices.ContainsFunc([]string{plain, suffixed}, func(token string) bool {
-		_, ok := textOf(a.unverified(token)["iat"])
+		_, ok := compat.JSText(a.unverified(token)["iat"])
 		return !ok
 	})
 }
@@ -123,7 +122,7 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 	switch {
 	case suffixedUAT == "" && suffixed == "":
 		return false
-	case jar.comparesTimes() && isGreater(a.unverified(plain)["iat"], a.unverified(suffixed)["iat"]):
+	case jar.comparesTimes() && compat.IsGreater(a.unverified(plain)["iat"], a.unverified(suffixed)["iat"]):
 		return false
 	case suffixedUAT == uatSignedOut && plainUAT != uatSignedOut:
 		return false
@@ -140,7 +139,7 @@ func (a *Authenticator) choosesByPlain(plain string) (suffixed, decided bool) {
 		return false, false
 	}
 	t, err := decodeToken(plain, a.relaxed, nil)
-	if err != nil || isFalsy(t.claims["iss"]) {
+	if err != nil || compat.IsFalsy(t.claims["iss"]) {
 		return false, true
 	}
 	iss, ok := t.claims["iss"].(string)
@@ -161,26 +160,7 @@ func (a *Authenticator) unverified(token string) map[string]any {
 // past, and an absent claim says nothing.
 func (a *Authenticator) expired(token string, now time.Time) bool {
 	exp, present := a.unverified(token)["exp"]
-	return present && toNumber(exp) <= float64(now.Unix())
-}
-
-// isFalsy reports whether a decoded JSON value is one that JavaScript takes for
-// false.
-func isFalsy(v any) bool {
-	return v == nil || v == "" || v == float64(0) || v == false
-}
-
-// decodeURIComponent decodes percent escapes as the function of ECMAScript of
-// that name does, and returns what that refuses unchanged.
-func decodeURIComponent(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
-	}
-	decoded, err := url.PathUnescape(s)
-	if err != nil || !utf8.ValidString(decoded) {
-		return s
-	}
-	return decoded
+	return present && compat.JSNumber(exp) <= float64(now.Unix())
 }
 
 // referenceOutage is the reference's word for keys that could not be fetched: it

@@ -40,7 +40,7 @@ func hasOpaqueOrigin(text string) bool {
 // the Frontend API.
 func (a *Authenticator) isClerksPage(from, own *weburl.URL) bool {
 	bases := []string{a.frontendBase(own)}
-	if !a.relaxed.address && a.config.ProxyURL != "" {
+	if !a.relaxed.Address && a.config.ProxyURL != "" {
 		bases = append(bases, a.frontendHost)
 	}
 	for _, base := range bases {

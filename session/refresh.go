@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // refreshed renews an expired session: the Backend API gives a new token for the
@@ -36,12 +37,12 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 	switch {
 	case !v.isGet():
 		return policy.AuthState{}, policy.ReasonExpiredNotGet
-	case v.cookies.refresh.value == "", !a.relaxed.renewals && !isPrintable(v.cookies.refresh.value, maxRefresh):
+	case v.cookies.refresh.value == "", !a.relaxed.Renewals && !isPrintable(v.cookies.refresh.value, maxRefresh):
 		return policy.AuthState{}, policy.ReasonExpiredNoRefreshCookie
 	case a.config.SecretKey == "":
 		return policy.AuthState{}, policy.ReasonExpiredNoClient
 	}
-	if a.relaxed.renewals {
+	if a.relaxed.Renewals {
 		expired = v.sessionToken()
 	}
 	id, why := a.expiredSession(expired)
@@ -50,10 +51,10 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 	}
 	directives, err := a.askRefresh(ctx, v, id, expired)
 	switch {
-	case err != nil && !a.relaxed.renewals && isNoWordOnRefresh(err):
+	case err != nil && !a.relaxed.Renewals && isNoWordOnRefresh(err):
 		return outage(err), whyNotRefreshed(err, false)
 	case err != nil:
-		return policy.AuthState{}, whyNotRefreshed(err, a.relaxed.renewals)
+		return policy.AuthState{}, whyNotRefreshed(err, a.relaxed.Renewals)
 	case len(directives) == 0:
 		return policy.AuthState{}, policy.ReasonExpiredRefreshEmpty
 	}
@@ -66,12 +67,12 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 	}
 	state, err := a.arrived(ctx, v, renewed)
 	switch {
-	case err != nil && isKeyOutage(err) && !a.relaxed.outages:
+	case err != nil && isKeyOutage(err) && !a.relaxed.Outages:
 		return failed(err), policy.ReasonExpiredRefreshedInvalid
 	case err != nil:
 		return policy.AuthState{}, policy.ReasonExpiredRefreshedInvalid
 	}
-	if !a.relaxed.renewals {
+	if !a.relaxed.Renewals {
 		state.Headers = append(state.Headers, policy.Header{Name: "Cache-Control", Value: "no-store"})
 	}
 	return state, ""
@@ -99,11 +100,11 @@ func (a *Authenticator) expiredSession(token string) (id string, why policy.Reas
 		return "", policy.ReasonExpiredUnreadable
 	}
 	id = text(t.claims, "sid")
-	if number, ok := t.claims["sid"].(float64); ok && a.relaxed.renewals {
+	if number, ok := t.claims["sid"].(float64); ok && a.relaxed.Renewals {
 		id = strconv.FormatFloat(number, 'f', -1, 64)
 	}
 	switch {
-	case id == "", !a.relaxed.renewals && !sessionID.MatchString(id):
+	case id == "", !a.relaxed.Renewals && !sessionID.MatchString(id):
 		return "", policy.ReasonExpiredNoSessionID
 	case climbs(id):
 		return "", policy.ReasonExpiredRefreshRefused
@@ -113,7 +114,7 @@ func (a *Authenticator) expiredSession(token string) (id string, why policy.Reas
 
 // climbs reports whether an id, put into a path, leads out of its place.
 func climbs(id string) bool {
-	for segment := range strings.FieldsFuncSeq(decodeURIComponent(id), func(r rune) bool { return r == '/' || r == '\\' }) {
+	for segment := range strings.FieldsFuncSeq(compat.DecodeURIComponent(id), func(r rune) bool { return r == '/' || r == '\\' }) {
 		if segment == "." || segment == ".." {
 			return true
 		}
@@ -149,7 +150,7 @@ func (a *Authenticator) passedOn(v *visit) map[string][]string {
 	out := map[string][]string{}
 	for _, h := range v.request.Headers {
 		name := strings.ToLower(h.Name)
-		if !a.relaxed.renewals && !isTelling(name) {
+		if !a.relaxed.Renewals && !isTelling(name) {
 			continue
 		}
 		if before, ok := out[name]; ok {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 const (
@@ -58,7 +60,7 @@ type RemoteKeys struct {
 	// Now is the clock of the background. Default: [time.Now].
 	Now func() time.Time
 
-	relaxed relaxations
+	relaxed compat.Relaxations
 }
 
 // snapshot is a fetched key set. It is never changed.

@@ -36,17 +36,17 @@ func (r *Rules) checkClaims(claims map[string]any, now time.Time) error {
 // one.
 func (r *Rules) checkIdentity(claims map[string]any) error {
 	sub, ok := claims["sub"].(string)
-	if !ok || !r.relaxed.claims && !isIdentifier(sub) {
+	if !ok || !r.relaxed.Claims && !isIdentifier(sub) {
 		return refuse(policy.ReasonTokenVerification, "claim sub is not an id")
 	}
-	if sid, present := claims["sid"]; present && !r.relaxed.claims && !isIdentifier(sid) {
+	if sid, present := claims["sid"]; present && !r.relaxed.Claims && !isIdentifier(sid) {
 		return refuse(policy.ReasonTokenVerification, "claim sid is not an id")
 	}
 	return nil
 }
 
 func (r *Rules) issuer(iss any) bool {
-	if r.relaxed.issuer && len(r.Issuers) == 0 {
+	if r.relaxed.Issuer && len(r.Issuers) == 0 {
 		return true
 	}
 	text, ok := iss.(string)
@@ -81,7 +81,7 @@ func (r *Rules) audience(aud any) bool {
 	case []any:
 		return r.audienceList(v)
 	}
-	return r.relaxed.audience
+	return r.relaxed.Audience
 }
 
 func (r *Rules) audienceList(list []any) bool {
@@ -89,7 +89,7 @@ func (r *Rules) audienceList(list []any) bool {
 	for _, element := range list {
 		text, ok := element.(string)
 		if !ok {
-			return r.relaxed.audience
+			return r.relaxed.Audience
 		}
 		if text != "" {
 			given++
@@ -134,7 +134,7 @@ func (r *Rules) instant(claims map[string]any, name string) (ms float64, present
 		return math.Inf(-1), false, true
 	}
 	seconds, ok := value.(float64)
-	if r.relaxed.times {
+	if r.relaxed.Times {
 		return referenceInstant(seconds), true, ok
 	}
 	return seconds * 1000, true, ok && 0 <= seconds && seconds <= maxInstant
@@ -158,7 +158,7 @@ func (r *Rules) checkStatus(claims map[string]any) error {
 		return nil
 	case sts == "pending":
 		return refuse(policy.ReasonSessionPending, "claim sts is pending")
-	case r.relaxed.claims:
+	case r.relaxed.Claims:
 		return nil
 	}
 	return refuse(policy.ReasonTokenVerification, "claim sts is not active")

@@ -44,7 +44,7 @@ func (a *Authenticator) answerSatellite(v *visit) (policy.AuthState, bool) {
 		return policy.AuthState{}, false
 	}
 	text := v.param(paramReturn)
-	if text == "" || !a.relaxed.returns && !isSatelliteURL(text, a.config.AuthorizedParties) {
+	if text == "" || !a.relaxed.Returns && !isSatelliteURL(text, a.config.AuthorizedParties) {
 		return policy.AuthState{}, false
 	}
 	back, ok := weburl.Parse(text)

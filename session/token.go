@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // maxToken bounds a token, in bytes. Browsers keep cookies up to 4 KiB.
@@ -32,7 +34,7 @@ type knownHeader struct {
 }
 
 // decodeToken takes a token apart. Nothing is trimmed. known may be nil.
-func decodeToken(text string, r relaxations, known *knownHeader) (*token, error) {
+func decodeToken(text string, r compat.Relaxations, known *knownHeader) (*token, error) {
 	if len(text) > maxToken {
 		return nil, errors.New("the token is longer than 16 KiB")
 	}
@@ -41,7 +43,7 @@ func decodeToken(text string, r relaxations, known *knownHeader) (*token, error)
 	if !three || strings.Contains(signature, ".") {
 		return nil, errors.New("the token does not have three segments")
 	}
-	t := &token{signed: text[:len(header)+1+len(payload)], compact: !r.spelling || isCompact(text)}
+	t := &token{signed: text[:len(header)+1+len(payload)], compact: !r.Spelling || isCompact(text)}
 	var err error
 	if known != nil && known.segment == header {
 		t.header = known.header
@@ -69,7 +71,7 @@ func (t *token) remember(known *knownHeader) *knownHeader {
 	return &knownHeader{strings.Clone(segment), t.header}
 }
 
-func decodeJSONSegment(segment string, r relaxations) (map[string]any, error) {
+func decodeJSONSegment(segment string, r compat.Relaxations) (map[string]any, error) {
 	data, err := decodeSegment(segment, r)
 	if err != nil {
 		return nil, err
@@ -82,8 +84,8 @@ var canonical = base64.RawURLEncoding.Strict()
 
 // decodeSegment reads one segment: canonical unpadded base64url, so that a token
 // has one spelling.
-func decodeSegment(segment string, r relaxations) ([]byte, error) {
-	if r.spelling {
+func decodeSegment(segment string, r compat.Relaxations) ([]byte, error) {
+	if r.Spelling {
 		segment = strings.TrimRight(segment, "=")
 	} else if segment == "" {
 		return nil, errors.New("a segment of the token is empty")

@@ -13,7 +13,7 @@ import (
 // Authorization field is no browser that could be sent anywhere.
 func (a *Authenticator) tokenFailed(ctx context.Context, v *visit, token string, err error) policy.AuthState {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || v.bearer && !a.relaxed.bearers || isKeyOutage(err) && !a.relaxed.outages {
+	if !ok || v.bearer && !a.relaxed.Bearers || isKeyOutage(err) && !a.relaxed.Outages {
 		return failed(err)
 	}
 	switch e.Reason {

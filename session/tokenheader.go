@@ -1,6 +1,9 @@
 package session
 
-import "github.com/clerkgate/clerkgate/policy"
+import (
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
+)
 
 // The classes of tokens that one instance key signs (header cat).
 const (
@@ -16,11 +19,11 @@ var extensions = []string{"crit", "b64", "zip", "enc", "cty"}
 
 // checkHeader refuses tokens that are not session tokens as Clerk makes them.
 // What a header offers as key (jwk, jku, x5u, x5c) is never looked at.
-func (t *token) checkHeader(r relaxations) error {
+func (t *token) checkHeader(r compat.Relaxations) error {
 	switch {
-	case r.categories && t.header["cat"] == categoryMachine:
+	case r.Categories && t.header["cat"] == categoryMachine:
 		return refuse(policy.ReasonTokenInvalid, "a machine token")
-	case !r.categories && !t.isSession():
+	case !r.Categories && !t.isSession():
 		return refuse(policy.ReasonTokenType, "not a session token")
 	}
 	if typ, present := t.header["typ"]; present && typ != "JWT" {
@@ -31,12 +34,12 @@ func (t *token) checkHeader(r relaxations) error {
 
 // checkSignatureHeader refuses algorithms other than Clerk's, and parameters
 // that change what a token means.
-func (t *token) checkSignatureHeader(r relaxations) error {
+func (t *token) checkSignatureHeader(r compat.Relaxations) error {
 	alg := t.algorithm()
-	if _, known := hashes[alg]; !known || alg != "RS256" && !r.algorithms {
+	if _, known := hashes[alg]; !known || alg != "RS256" && !r.Algorithms {
 		return refuse(policy.ReasonTokenAlgorithm, "header alg is not RS256")
 	}
-	if r.header {
+	if r.Header {
 		return nil
 	}
 	for _, name := range extensions {
@@ -68,9 +71,9 @@ func (t *token) algorithm() string {
 
 // kid returns header kid, or "" where there is none, and false where it is not
 // text. The reference takes for text whatever it can make one of.
-func (t *token) kid(r relaxations) (kid string, ok bool) {
-	if r.keys {
-		return textOfMember(t.header, "kid")
+func (t *token) kid(r compat.Relaxations) (kid string, ok bool) {
+	if r.Keys {
+		return compat.JSTextOf(t.header, "kid")
 	}
 	named, present := t.header["kid"]
 	kid, ok = named.(string)

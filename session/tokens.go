@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 const (
@@ -171,7 +172,7 @@ func asOf(p *policy.Principal, token string, now time.Time) *policy.Principal {
 		TokenType: p.TokenType, UserID: p.UserID, SessionID: p.SessionID, OrgID: p.OrgID, OrgSlug: p.OrgSlug, OrgRole: p.OrgRole,
 		Actor: p.Actor, IssuedAt: now, ExpiresAt: p.ExpiresAt, TokenDigest: p.TokenDigest, Claims: p.Claims,
 	}
-	if t, err := decodeToken(token, relaxations{}, nil); err == nil {
+	if t, err := decodeToken(token, compat.Relaxations{}, nil); err == nil {
 		if iat := instant(t.claims["iat"]); iat.After(time.Unix(0, 0)) && iat.Before(now) {
 			made.IssuedAt = iat
 		}
@@ -241,7 +242,7 @@ func (k tokenKey) accept(text string, now time.Time) tokenAnswer {
 	if len(text) > maxTemplateToken {
 		return unavailable("the token is longer than 8 KiB")
 	}
-	made, err := decodeToken(text, relaxations{}, nil)
+	made, err := decodeToken(text, compat.Relaxations{}, nil)
 	if err != nil {
 		return unavailable(err.Error())
 	}

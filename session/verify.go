@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // Error says why a token does not hold. It never holds text of the token.
@@ -45,7 +46,7 @@ type Rules struct {
 	// Leeway is how far the clock may differ from Clerk's.
 	Leeway time.Duration
 
-	relaxed relaxations
+	relaxed compat.Relaxations
 }
 
 // Verifier verifies session tokens. It is safe for concurrent use.
@@ -130,8 +131,8 @@ func undecodable(err error) error {
 var errUnusable = errors.New("the claims contradict each other")
 
 // unreadable is a token whose claims contradict each other.
-func unreadable(err error, r relaxations) error {
-	if r.outages {
+func unreadable(err error, r compat.Relaxations) error {
+	if r.Outages {
 		return &Error{policy.ReasonUnexpectedError, fmt.Errorf("%w: %w", errUnusable, err)}
 	}
 	return &Error{policy.ReasonTokenVerification, err}
@@ -150,19 +151,19 @@ func (v *Verifier) holds(ctx context.Context, known *verified, now time.Time) bo
 // findKey returns the key that the header names, unless something is wrong with
 // the header.
 func (v *Verifier) findKey(ctx context.Context, t *token, headerErr error, now time.Time) (*Key, error) {
-	if headerErr != nil && !v.rules.relaxed.header {
+	if headerErr != nil && !v.rules.relaxed.Header {
 		return nil, headerErr
 	}
 	kid, ok := t.kid(v.rules.relaxed)
 	key, err := v.keys.Key(ctx, kid, now)
 	switch {
-	case !ok && v.rules.relaxed.keys && (err == nil || errors.Is(err, ErrUnknownKey)):
+	case !ok && v.rules.relaxed.Keys && (err == nil || errors.Is(err, ErrUnknownKey)):
 		return nil, &Error{policy.ReasonUnexpectedError, errNoKeyName}
 	case errors.Is(err, ErrUnknownKey):
 		return nil, &Error{policy.ReasonKidMismatch, err}
 	case err != nil && ctx.Err() != nil:
 		return nil, &Error{policy.ReasonCanceled, err}
-	case err != nil && v.rules.relaxed.outages:
+	case err != nil && v.rules.relaxed.Outages:
 		return nil, &Error{referenceOutage(err), err}
 	case err != nil:
 		return nil, &Error{policy.ReasonKeysUnavailable, err}

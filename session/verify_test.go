@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
 // reasonOf returns the reason of a refusal, or "" for none.
@@ -197,7 +198,7 @@ func TestVerifyForms(t *testing.T) {
 func referenceVerifier(tb testing.TB) *Verifier {
 	tb.Helper()
 	rules := testRules
-	rules.Issuers, rules.relaxed = nil, reference
+	rules.Issuers, rules.relaxed = nil, compat.Reference
 	return NewVerifier(rules, testKeys(tb), NewCache())
 }
 
@@ -221,7 +222,7 @@ func TestVerifyComparesTheAudienceOnlyWhereThereIsOne(t *testing.T) {
 	rules := testRules
 	rules.Audience = []string{"api", "web"}
 	relaxed := rules
-	relaxed.relaxed.audience = true
+	relaxed.relaxed.Audience = true
 	for name, tt := range map[string]struct {
 		aud             any
 		strict, lenient bool
@@ -352,12 +353,12 @@ func TestVerifyInTheReferenceAsTheKeySays(t *testing.T) {
 		"another kind":   {object{"kty": "EC"}, policy.ReasonTokenVerification, policy.ReasonTokenVerification},
 	}
 	for name, tt := range tests {
-		keys, err := parseKeySet(keySetOf(t, with(jwkOf(testKid, &signingKey().PublicKey), tt.key)), reference)
+		keys, err := parseKeySet(keySetOf(t, with(jwkOf(testKid, &signingKey().PublicKey), tt.key)), compat.Reference)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		v := NewVerifier(Rules{Leeway: defaultSkew, relaxed: reference}, keys, nil)
+		v := NewVerifier(Rules{Leeway: defaultSkew, relaxed: compat.Reference}, keys, nil)
 		expectReason(t, v, token, tt.short)
 		expectReason(t, v, long, tt.longer)
 	}

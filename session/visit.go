@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -72,8 +73,8 @@ func (v *visit) cookieToken() string {
 // clientUAT is since when the browser is signed in, in Unix seconds; 0 says
 // signed out.
 func (v *visit) clientUAT() float64 {
-	if v.auth.relaxed.credentials {
-		return referenceUAT(v.family().uat())
+	if v.auth.relaxed.Credentials {
+		return compat.ParseInt(v.family().uat())
 	}
 	return float64(clientUAT(v.family().uat()))
 }
@@ -138,14 +139,14 @@ func (v *visit) mayHandshake() bool {
 // handshakes is how many handshakes in a row the browser has come from.
 func (v *visit) handshakes() float64 {
 	text := v.cookies.count.value
-	if !v.auth.relaxed.loops {
+	if !v.auth.relaxed.Loops {
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
 			return 0
 		}
 		return float64(n)
 	}
-	if n := numberOf(text); !math.IsNaN(n) {
+	if n := compat.ParseNumber(text); !math.IsNaN(n) {
 		return n
 	}
 	return 0
