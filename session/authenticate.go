@@ -12,7 +12,9 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -45,8 +47,8 @@ type Authenticator struct {
 	forgiving *Verifier
 	machines  *machines
 	backend   *backend
-	answers   *otter.Cache[fingerprint, struct{}] // of handshakes, that were taken
-	remote    *RemoteKeySet                       // nil where keys are not fetched
+	answers   *otter.Cache[fingerprint.Sum, struct{}] // of handshakes, that were taken
+	remote    *RemoteKeySet                           // nil where keys are not fetched
 
 	frontendHost  string
 	names         cookieNames   // with the instance's suffix
@@ -162,7 +164,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, acc
 	case v.repeated:
 		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
 	case v.bearer:
-		return a.machines.bearer(ctx, causedBy(r), v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
+		return a.machines.bearer(ctx, calls.CausedBy(r), v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
 			return a.byToken(ctx, v, token)
 		})
 	case !accept.Has(policy.SessionToken):

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 func testAuthenticator(tb testing.TB, cfg Config) *Authenticator {
 	tb.Helper()
-	cfg.PublishableKey = testPublishable
+	cfg.PublishableKey = mint.PublishableKey
 	cfg.AuthorizedParties = policy.StringList{"https://app.example.com"}
 	a, err := New(cfg, Options{KeySet: testKeys(tb)})
 	if err != nil {
@@ -57,8 +58,8 @@ func (tt authCase) run(t *testing.T, a *Authenticator) {
 
 func TestAuthenticateByHeader(t *testing.T) {
 	t.Parallel()
-	alice, bob := mint(t, object{"sub": "user_alice"}), mint(t, object{"sub": "user_bob"})
-	expired := mint(t, object{"exp": now.Unix() - 60})
+	alice, bob := mint.Token(t, object{"sub": "user_alice"}), mint.Token(t, object{"sub": "user_bob"})
+	expired := mint.Token(t, object{"exp": now.Unix() - 60})
 	tests := []authCase{
 		{"nothing", nil, "", policy.ReasonSessionMissing},
 		{"a bearer token", fields("Authorization", "Bearer "+alice), "user_alice", ""},
@@ -82,10 +83,10 @@ func TestAuthenticateByHeader(t *testing.T) {
 		{"two fields", fields("Authorization", "Bearer "+alice, "authorization", "Bearer "+bob), "", policy.ReasonAuthorizationTwice},
 		{"two fields, one of another scheme", fields("Authorization", "Basic YTpi", "Authorization", "Bearer "+alice), "", policy.ReasonAuthorizationTwice},
 		{"an expired token", fields("Authorization", "Bearer "+expired), "", policy.ReasonSessionExpired},
-		{"a token of tomorrow", fields("Authorization", "Bearer "+mint(t, object{"nbf": now.Unix() + 60})), "", policy.ReasonSessionNotYet},
+		{"a token of tomorrow", fields("Authorization", "Bearer "+mint.Token(t, object{"nbf": now.Unix() + 60})), "", policy.ReasonSessionNotYet},
 		{"an API key", fields("Authorization", "Bearer ak_0123"), "", policy.ReasonTokenType},
-		{"a template token", fields("Authorization", "Bearer "+mintWith(t, with(testHeader, object{"cat": "cl_B7d4PD222AAA"}), testClaims())), "", policy.ReasonTokenType},
-		{"a pending session", fields("Authorization", "Bearer "+mint(t, object{"sts": "pending"})), "", policy.ReasonSessionPending},
+		{"a template token", fields("Authorization", "Bearer "+mint.TokenOf(t, mint.With(mint.Header, object{"cat": "cl_B7d4PD222AAA"}), mint.Claims())), "", policy.ReasonTokenType},
+		{"a pending session", fields("Authorization", "Bearer "+mint.Token(t, object{"sts": "pending"})), "", policy.ReasonSessionPending},
 		{"headers alike", fields("X-Authorization", "Bearer "+alice, "Proxy-Authorization", "Bearer "+alice, "Set-Cookie", "__session="+alice), "", policy.ReasonSessionMissing},
 	}
 	a := testAuthenticator(t, Config{})
@@ -108,12 +109,12 @@ func worthless(n int) string {
 
 func TestAuthenticateByCookie(t *testing.T) {
 	t.Parallel()
-	alice, bob := mint(t, object{"sub": "user_alice"}), mint(t, object{"sub": "user_bob"})
-	renewed := mint(t, object{"sub": "user_alice", "iat": now.Unix() + 2, "exp": now.Unix() + 62})
-	otherSession := mint(t, object{"sub": "user_alice", "sid": "sess_other"})
-	forged := signed(t, otherKey(), jsonSegment(t, testHeader), jsonSegment(t, with(testClaims(), object{"sub": "user_mallory"})))
+	alice, bob := mint.Token(t, object{"sub": "user_alice"}), mint.Token(t, object{"sub": "user_bob"})
+	renewed := mint.Token(t, object{"sub": "user_alice", "iat": now.Unix() + 2, "exp": now.Unix() + 62})
+	otherSession := mint.Token(t, object{"sub": "user_alice", "sid": "sess_other"})
+	forged := mint.Signed(t, mint.OtherKey(), mint.JSONSegment(t, mint.Header), mint.JSONSegment(t, mint.With(mint.Claims(), object{"sub": "user_mallory"})))
 	at := strconv.FormatInt(now.Unix(), 10)
-	const suffixed = "__session_" + testSuffix
+	const suffixed = "__session_" + mint.Suffix
 	tests := []authCase{
 		{"a session cookie", fields("Cookie", "__session="+alice), "user_alice", ""},
 		{"with the instance's suffix", fields("Cookie", suffixed+"="+alice), "user_alice", ""},
@@ -147,7 +148,7 @@ func TestAuthenticateByCookie(t *testing.T) {
 		{"signed out, oddly put", fields("Cookie", "__session="+alice+"; __client_uat=-1"), "", policy.ReasonSessionNoUAT},
 		{"an empty client_uat says nothing", fields("Cookie", "__session="+alice+"; __client_uat="), "user_alice", ""},
 		{"another form signed out", fields("Cookie", suffixed+"="+alice+"; __client_uat=0"), "user_alice", ""},
-		{"the form with suffix signed out", fields("Cookie", suffixed+"="+alice+"; __session="+alice+"; __client_uat_"+testSuffix+"=0"), "", policy.ReasonSessionNoUAT},
+		{"the form with suffix signed out", fields("Cookie", suffixed+"="+alice+"; __session="+alice+"; __client_uat_"+mint.Suffix+"=0"), "", policy.ReasonSessionNoUAT},
 		{"a client_uat alone", fields("Cookie", "__client_uat="+at), "", policy.ReasonUATNoSession},
 		{"signed out and no session", fields("Cookie", "__client_uat=0"), "", policy.ReasonSessionMissing},
 	}
@@ -162,7 +163,7 @@ func TestAuthenticateByCookie(t *testing.T) {
 
 func TestAuthenticateTakesTheNewestTokenOfASession(t *testing.T) {
 	t.Parallel()
-	older, newer := mint(t, nil), mint(t, object{"iat": now.Unix() + 2})
+	older, newer := mint.Token(t, nil), mint.Token(t, object{"iat": now.Unix() + 2})
 	a := testAuthenticator(t, Config{})
 	for _, cookie := range []string{"__session=" + older + "; __session=" + newer, "__session=" + newer + "; __session=" + older} {
 		got := a.Authenticate(t.Context(), &policy.Request{Headers: fields("Cookie", cookie)}, sessionsOnly, now)
@@ -177,13 +178,13 @@ func TestAuthenticateTakesTheNewestTokenOfASession(t *testing.T) {
 func TestAuthenticateAsTheReference(t *testing.T) {
 	t.Parallel()
 	at := strconv.FormatInt(now.Unix(), 10)
-	valid := mint(t, nil)
-	foreign := mint(t, object{"iss": "https://clerk.other.com"})
-	nameless := mint(t, object{"iss": nil})
-	slashed := mint(t, object{"iss": testIssuer + "/"})
-	older := mint(t, object{"sub": "user_older", "iat": now.Unix() - 9})
-	template := mintWith(t, with(testHeader, object{"cat": "cl_B7d4PD222AAA"}), testClaims())
-	const suffixed, suffixedUAT = "__session_" + testSuffix, "__client_uat_" + testSuffix
+	valid := mint.Token(t, nil)
+	foreign := mint.Token(t, object{"iss": "https://clerk.other.com"})
+	nameless := mint.Token(t, object{"iss": nil})
+	slashed := mint.Token(t, object{"iss": mint.Issuer + "/"})
+	older := mint.Token(t, object{"sub": "user_older", "iat": now.Unix() - 9})
+	template := mint.TokenOf(t, mint.With(mint.Header, object{"cat": "cl_B7d4PD222AAA"}), mint.Claims())
+	const suffixed, suffixedUAT = "__session_" + mint.Suffix, "__client_uat_" + mint.Suffix
 	pair := "; __client_uat=" + at
 	const member = "user_2member"
 	tests := []authCase{
@@ -221,11 +222,11 @@ func TestAuthenticateAsTheReference(t *testing.T) {
 
 func TestAuthenticateDoesNothingForTypesThatAreNotAccepted(t *testing.T) {
 	t.Parallel()
-	a, err := New(Config{PublishableKey: testPublishable}, Options{KeySet: brokenKeys{ErrKeysUnavailable}})
+	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{ErrKeysUnavailable}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &policy.Request{Headers: fields("Cookie", "__session="+mint(t, nil))}
+	r := &policy.Request{Headers: fields("Cookie", "__session="+mint.Token(t, nil))}
 	got := a.Authenticate(t.Context(), r, policy.TokenTypes{policy.APIKey}, now)
 	if got.Status != policy.SignedOut || got.Reason != policy.ReasonTokenType || !got.Presented {
 		t.Errorf("%+v", got)
@@ -247,7 +248,7 @@ func TestAuthenticateSaysWhetherThereWasACredential(t *testing.T) {
 		"another scheme":   {fields("Authorization", "Basic YTpi"), false},
 		"an empty cookie":  {fields("Cookie", "__session="), false},
 		"a bad cookie":     {fields("Cookie", "__session=x"), true},
-		"a good cookie":    {fields("Cookie", "__session="+mint(t, nil)), true},
+		"a good cookie":    {fields("Cookie", "__session="+mint.Token(t, nil)), true},
 		"an empty bearer":  {fields("Authorization", "Bearer"), true},
 		"a client_uat":     {fields("Cookie", "__client_uat=5"), false},
 		"repeated headers": {fields("Authorization", "Basic a", "Authorization", "Basic b"), true},
@@ -266,10 +267,10 @@ func TestAuthenticatorKnowsItsInstance(t *testing.T) {
 		issuer, frontend, signIn string
 		issuers                  int
 	}{
-		{"an instance", Config{}, testIssuer, "clerk.example.com", "https://accounts.example.com/sign-in", 1},
-		{"with its own page", Config{SignInURL: "/sign-in"}, testIssuer, "clerk.example.com", "/sign-in", 1},
+		{"an instance", Config{}, mint.Issuer, "clerk.example.com", "https://accounts.example.com/sign-in", 1},
+		{"with its own page", Config{SignInURL: "/sign-in"}, mint.Issuer, "clerk.example.com", "/sign-in", 1},
 		{"behind a proxy", Config{ProxyURL: "https://app.example.com/__clerk/"}, "https://app.example.com/__clerk", "https://app.example.com/__clerk/", "https://accounts.example.com/sign-in", 2},
-		{"behind a proxy at a path", Config{ProxyURL: "/__clerk"}, testIssuer, "/__clerk", "https://accounts.example.com/sign-in", 2},
+		{"behind a proxy at a path", Config{ProxyURL: "/__clerk"}, mint.Issuer, "/__clerk", "https://accounts.example.com/sign-in", 2},
 		{"a satellite", Config{Satellite: true, Domain: "sat.com", SignInURL: "https://example.com/in"}, "https://clerk.sat.com", "clerk.sat.com", "https://example.com/in", 2},
 	}
 	for _, tt := range tests {
@@ -290,7 +291,7 @@ func TestNewFindsTheKeys(t *testing.T) {
 		"from another API":      {Config{SecretKey: "sk_live_x", APIURL: "http://localhost:4000/"}, "http://localhost:4000/v1/jwks"},
 		"from the Frontend API": {Config{}, "https://clerk.example.com/.well-known/jwks.json"},
 	} {
-		tt.config.PublishableKey = testPublishable
+		tt.config.PublishableKey = mint.PublishableKey
 		a, err := New(tt.config, Options{})
 		if err != nil {
 			t.Fatal(err)

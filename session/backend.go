@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -36,7 +38,7 @@ type backend struct {
 	// refused are nonces and pairs of tokens that Clerk gave nothing for, by their
 	// digest: a browser keeps its cookies, and they are not asked about again for
 	// a while.
-	refused *otter.Cache[fingerprint, refusal]
+	refused *otter.Cache[fingerprint.Sum, refusal]
 	flight  singleflight.Group
 }
 
@@ -48,21 +50,10 @@ type refusal struct {
 
 func newBackend(cfg Config, base *http.Client) *backend {
 	return &backend{
-		client: boundedClient(base), base: cfg.APIURL + "/v1", secret: cfg.SecretKey,
-		refused: otter.Must(&otter.Options[fingerprint, refusal]{MaximumSize: maxRefusals}),
+		client: calls.Client(base), base: cfg.APIURL + "/v1", secret: cfg.SecretKey,
+		refused: otter.Must(&otter.Options[fingerprint.Sum, refusal]{MaximumSize: maxRefusals}),
 	}
 }
-
-// backendError is an answer that is an error.
-type backendError struct {
-	status int
-	// codes are Clerk's words for it, of which the first counts.
-	codes []string
-	// json says that the answer is JSON.
-	json bool
-}
-
-func (e *backendError) Error() string { return fmt.Sprintf("Clerk answered %d", e.status) }
 
 // handshakePayload exchanges a nonce for the cookies of a handshake. It can be
 // exchanged once; requests that bring it at the same time share the answer.
@@ -70,7 +61,7 @@ func (b *backend) handshakePayload(ctx context.Context, nonce string, now time.T
 	if b.secret == "" {
 		return nil, errNoSecret
 	}
-	return b.cookies(ctx, fingerprintOf(nonce), now, func(ctx context.Context) ([]string, error) {
+	return b.cookies(ctx, fingerprint.Of(nonce), now, func(ctx context.Context) ([]string, error) {
 		var payload struct {
 			Directives []string `json:"directives"`
 		}
@@ -91,7 +82,7 @@ func (b *backend) refresh(ctx context.Context, id string, suffixed bool, asked r
 	if err != nil {
 		return nil, errors.New("the request is not text")
 	}
-	return b.cookies(ctx, fingerprintOf(asked.ExpiredToken+"\n"+asked.RefreshToken), now, func(ctx context.Context) ([]string, error) {
+	return b.cookies(ctx, fingerprint.Of(asked.ExpiredToken+"\n"+asked.RefreshToken), now, func(ctx context.Context) ([]string, error) {
 		var answer struct {
 			Cookies []string `json:"cookies"`
 		}
@@ -102,13 +93,13 @@ func (b *backend) refresh(ctx context.Context, id string, suffixed bool, asked r
 
 // cookies asks for what can be had once. Clerk's word against it is remembered;
 // that it had none, or no time, is not.
-func (b *backend) cookies(ctx context.Context, id fingerprint, now time.Time, ask func(context.Context) ([]string, error)) ([]string, error) {
+func (b *backend) cookies(ctx context.Context, id fingerprint.Sum, now time.Time, ask func(context.Context) ([]string, error)) ([]string, error) {
 	if known, ok := b.refused.GetIfPresent(id); ok && now.Before(known.until) {
 		return nil, known.err
 	}
 	done := b.flight.DoChan(string(id[:]), func() (any, error) {
 		cookies, err := ask(context.WithoutCancel(ctx))
-		if e, ok := errors.AsType[*backendError](err); ok && isVerdict(e.status) {
+		if e, ok := errors.AsType[*calls.AnswerError](err); ok && calls.IsVerdict(e.Status) {
 			b.refused.Set(id, refusal{err, now.Add(refusalTime)})
 		}
 		return cookies, err
@@ -124,7 +115,7 @@ func (b *backend) cookies(ctx context.Context, id fingerprint, now time.Time, as
 
 // call asks and reads the answer. Its errors hold no text of either.
 func (b *backend) call(ctx context.Context, method, path string, body []byte, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, calls.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, b.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -132,12 +123,12 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", "Bearer "+b.secret)
-	req.Header.Set("Clerk-API-Version", apiVersion)
+	req.Header.Set("Clerk-API-Version", calls.APIVersion)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "clerkgate")
 	resp, err := b.client.Do(req)
 	if err != nil {
-		return noAnswer(err)
+		return calls.NoAnswer(err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
@@ -145,8 +136,8 @@ func (b *backend) call(ctx context.Context, method, path string, body []byte, an
 		return errors.New("the answer from Clerk broke off")
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		e := readBackendError(resp.StatusCode, data)
-		if !e.json && resp.Header.Get("Content-Type") == "application/json" {
+		e := calls.ReadError(resp.StatusCode, data)
+		if !e.JSON && resp.Header.Get("Content-Type") == "application/json" {
 			return errors.New("the answer from Clerk is not well-formed JSON")
 		}
 		return e
@@ -162,50 +153,22 @@ var errNoSecret = errors.New("exchanging a nonce needs the secret key")
 // isNoVerdict reports whether an error says nothing about what was asked: Clerk
 // had no answer, or not to that.
 func isNoVerdict(err error) bool {
-	e, answered := errors.AsType[*backendError](err)
-	return !errors.Is(err, errNoSecret) && (!answered || !isVerdict(e.status))
-}
-
-// noAnswer is an error without what was asked, which the client puts into its
-// own.
-func noAnswer(err error) error {
-	for _, why := range []error{errQuiet, errFull, errSpent, errFailing} {
-		if errors.Is(err, why) {
-			return why
-		}
-	}
-	return errors.New("no answer from Clerk")
-}
-
-// readBackendError reads the codes of the errors.
-func readBackendError(status int, data []byte) *backendError {
-	var answer struct {
-		Errors []struct {
-			Code string `json:"code"`
-		} `json:"errors"`
-	}
-	e := &backendError{status: status, json: jsontext.Value(data).IsValid()}
-	if json.Unmarshal(data, &answer) != nil {
-		return e
-	}
-	for _, said := range answer.Errors {
-		e.codes = append(e.codes, said.Code)
-	}
-	return e
+	e, answered := errors.AsType[*calls.AnswerError](err)
+	return !errors.Is(err, errNoSecret) && (!answered || !calls.IsVerdict(e.Status))
 }
 
 // whyNotRefreshed is Clerk's word for a refresh that failed. A code of the
 // Backend API is passed on as it is in reference mode alone: reasons are words
 // of ours, and few.
 func whyNotRefreshed(err error, verbatim bool) policy.Reason {
-	e, ok := errors.AsType[*backendError](err)
+	e, ok := errors.AsType[*calls.AnswerError](err)
 	switch {
-	case !ok, len(e.codes) > 0 && e.codes[0] == "unexpected_error":
+	case !ok, len(e.Codes) > 0 && e.Codes[0] == "unexpected_error":
 		return policy.ReasonExpiredRefreshFailed
-	case !verbatim, len(e.codes) == 0:
+	case !verbatim, len(e.Codes) == 0:
 		return policy.ReasonExpiredRefreshRefused
-	case e.codes[0] == "":
+	case e.Codes[0] == "":
 		return policy.ReasonExpiredRefreshEmpty
 	}
-	return policy.ReasonRefreshPrefix + policy.Reason(e.codes[0])
+	return policy.ReasonRefreshPrefix + policy.Reason(e.Codes[0])
 }

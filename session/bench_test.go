@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 func BenchmarkVerify(b *testing.B) {
-	token := mint(b, nil)
-	forged := signed(b, otherKey(), jsonSegment(b, testHeader), jsonSegment(b, testClaims()))
+	token := mint.Token(b, nil)
+	forged := mint.Signed(b, mint.OtherKey(), mint.JSONSegment(b, mint.Header), mint.JSONSegment(b, mint.Claims()))
 	b.Run("cached", func(b *testing.B) { benchmarkVerify(b, testVerifier(b), token, true) })
 	b.Run("first-seen", func(b *testing.B) { benchmarkFirstSeen(b, testVerifier(b), token) })
 	b.Run("forged", func(b *testing.B) { benchmarkVerify(b, testVerifier(b), forged, false) })
@@ -31,7 +33,7 @@ func benchmarkVerify(b *testing.B, v *Verifier, token string, valid bool) {
 
 // benchmarkFirstSeen presents a token to a cache that has just forgotten it.
 func benchmarkFirstSeen(b *testing.B, v *Verifier, token string) {
-	id := fingerprintOf(token)
+	id := fingerprint.Of(token)
 	b.ReportAllocs()
 	for b.Loop() {
 		v.cache.tokens.Invalidate(id)
@@ -52,7 +54,7 @@ func benchmarkRSA(b *testing.B, token string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		sum := sha256.Sum256(content)
-		if err := rsa.VerifyPKCS1v15(&signingKey().PublicKey, crypto.SHA256, sum[:], signature); err != nil {
+		if err := rsa.VerifyPKCS1v15(&mint.SigningKey().PublicKey, crypto.SHA256, sum[:], signature); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -62,11 +64,11 @@ func benchmarkRSA(b *testing.B, token string) {
 // what nearly every request costs.
 func BenchmarkAuthenticate(b *testing.B) {
 	a := testAuthenticator(b, Config{})
-	token := mint(b, nil)
+	token := mint.Token(b, nil)
 	for name, r := range map[string]*policy.Request{
 		"bearer":     {Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c", Headers: fields("Accept", "*/*", "Authorization", "Bearer "+token)},
 		"cookie":     navigation("/a?b=c", signedInCookies(token)+"; theme=dark"),
-		"both-forms": navigation("/a?b=c", signedInCookies(token)+"; __session_"+testSuffix+"="+token+"; __client_uat_"+testSuffix+"=5"),
+		"both-forms": navigation("/a?b=c", signedInCookies(token)+"; __session_"+mint.Suffix+"="+token+"; __client_uat_"+mint.Suffix+"=5"),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -12,27 +12,29 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 const (
-	suffixedSession = "__session_" + testSuffix
-	suffixedUAT     = "__client_uat_" + testSuffix
+	suffixedSession = "__session_" + mint.Suffix
+	suffixedUAT     = "__client_uat_" + mint.Suffix
 	developmentKey  = "pk_test_Zm9vLWJhci0xMy5jbGVyay5hY2NvdW50cy5kZXYk"
 )
 
 // browser is an authenticator and what it asks of Clerk.
 type browser struct {
 	*Authenticator
-	backend *cannedBackend
+	backend *sessiontest.Canned
 }
 
-func newBrowser(t *testing.T, cfg Config, answers ...backendAnswer) *browser {
+func newBrowser(t *testing.T, cfg Config, answers ...sessiontest.Answer) *browser {
 	t.Helper()
-	backend := &cannedBackend{answers: append(answers, backendAnswer{
-		Method: "GET", Path: "/v1/jwks", Status: http.StatusOK, Body: keySetOf(t, jwkOf(testKid, &signingKey().PublicKey)),
+	backend := &sessiontest.Canned{Answers: append(answers, sessiontest.Answer{
+		Method: "GET", Path: "/v1/jwks", Status: http.StatusOK, Body: mint.KeySet(t, mint.JWK(mint.Kid, &mint.SigningKey().PublicKey)),
 	})}
 	if cfg.PublishableKey == "" {
-		cfg.PublishableKey = testPublishable
+		cfg.PublishableKey = mint.PublishableKey
 	}
 	cfg.SecretKey = "sk_live_x"
 	if strings.HasPrefix(cfg.PublishableKey, "pk_test_") {
@@ -71,7 +73,7 @@ func headerOf(headers []policy.Header, name string) string {
 	return ""
 }
 
-func answerOf(path string, status int, body any) backendAnswer {
+func answerOf(path string, status int, body any) sessiontest.Answer {
 	data, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
@@ -80,7 +82,7 @@ func answerOf(path string, status int, body any) backendAnswer {
 	if strings.HasSuffix(path, "/refresh") {
 		method = "POST"
 	}
-	return backendAnswer{Method: method, Path: path, Status: status, Body: data}
+	return sessiontest.Answer{Method: method, Path: path, Status: status, Body: data}
 }
 
 const nonceFor = "/v1/clients/handshake_payload"
@@ -92,7 +94,7 @@ func signedInCookies(token string) string {
 
 func TestAHandshakeLeadsToTheFrontendAPIAndBack(t *testing.T) {
 	t.Parallel()
-	expired := mint(t, object{"exp": now.Unix() - 60})
+	expired := mint.Token(t, object{"exp": now.Unix() - 60})
 	b := newBrowser(t, Config{})
 	got := b.load(t, navigation("/a/b?x=1&__clerk_db_jwt=d&__clerk_handshake_nonce=n", signedInCookies(expired)))
 	if got.Status != policy.Handshake || got.Reason != policy.ReasonExpiredNoRefreshCookie {
@@ -140,7 +142,7 @@ func TestWhoIsSentToAHandshake(t *testing.T) {
 		{"two handshakes before", navigation("/", uat+"; __clerk_redirect_count=2"), policy.Handshake},
 		{"three handshakes before", navigation("/", uat+"; __clerk_redirect_count=3"), policy.SignedOut},
 		{"many handshakes before", navigation("/", uat+"; __clerk_redirect_count=4"), policy.SignedOut},
-		{"two sessions", navigation("/", "__session="+mint(t, nil)+"; "+suffixedSession+"="+mint(t, object{"sid": "sess_other"})), policy.Handshake},
+		{"two sessions", navigation("/", "__session="+mint.Token(t, nil)+"; "+suffixedSession+"="+mint.Token(t, object{"sid": "sess_other"})), policy.Handshake},
 	}
 	b := newBrowser(t, Config{})
 	for _, tt := range tests {
@@ -156,7 +158,7 @@ func TestWhoIsSentToAHandshake(t *testing.T) {
 
 func TestANonceSignsInAndIsForwardedAsCookies(t *testing.T) {
 	t.Parallel()
-	token := mint(t, nil)
+	token := mint.Token(t, nil)
 	b := newBrowser(t, Config{}, answerOf(nonceFor, http.StatusOK, object{"directives": []string{
 		"__client_uat=5; Path=/; Domain=example.com", suffixedSession + "=" + token + "; Path=/", "__clerk_handshake_nonce=; Max-Age=0", "__old=; Path=/",
 	}}))
@@ -181,17 +183,17 @@ const sent = sentCookie + "=1"
 // handshakeToken is the signed answer to a handshake.
 func handshakeToken(t testing.TB, claims object) string {
 	t.Helper()
-	return mintWith(t, testHeader, claims)
+	return mint.TokenOf(t, mint.Header, claims)
 }
 
 func TestWhereTheAnswerOfAHandshakeCounts(t *testing.T) {
 	t.Parallel()
-	directives := []string{"__session=" + mint(t, nil) + "; Path=/"}
+	directives := []string{"__session=" + mint.Token(t, nil) + "; Path=/"}
 	good := handshakeToken(t, object{"handshake": directives})
 	recent := handshakeToken(t, object{"handshake": directives, "iat": now.Unix() - 20})
 	old := handshakeToken(t, object{"handshake": directives, "iat": now.Unix() - 3600})
-	forged := signed(t, otherKey(), jsonSegment(t, testHeader), jsonSegment(t, object{"handshake": directives}))
-	expired := handshakeToken(t, object{"handshake": []string{"__session=" + mint(t, object{"exp": now.Unix() - 900})}})
+	forged := mint.Signed(t, mint.OtherKey(), mint.JSONSegment(t, mint.Header), mint.JSONSegment(t, object{"handshake": directives}))
+	expired := handshakeToken(t, object{"handshake": []string{"__session=" + mint.Token(t, object{"exp": now.Unix() - 900})}})
 	split := handshakeToken(t, object{"handshake": append(directives, "a=b\r\nSet-Cookie: c=d")})
 	script := navigation("/", sent+"; __clerk_handshake="+good)
 	script.Headers[0].Value = "empty"
@@ -208,7 +210,7 @@ func TestWhereTheAnswerOfAHandshakeCounts(t *testing.T) {
 		{"forged", navigation("/", sent+"; __clerk_handshake="+forged), false},
 		{"with an expired session", navigation("/", sent+"; __clerk_handshake="+expired), false},
 		{"with a header in a cookie", navigation("/", sent+"; __clerk_handshake="+split), false},
-		{"a session token is none", navigation("/", sent+"; __clerk_handshake="+mint(t, nil)), false},
+		{"a session token is none", navigation("/", sent+"; __clerk_handshake="+mint.Token(t, nil)), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -225,30 +227,23 @@ func TestANonceThatYieldsNothingIsAskedAboutOnce(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, Config{})
 	for range 3 {
-		got := b.load(t, navigation("/", sent+"; __clerk_handshake_nonce=spent; "+signedInCookies(mint(t, nil))))
+		got := b.load(t, navigation("/", sent+"; __clerk_handshake_nonce=spent; "+signedInCookies(mint.Token(t, nil))))
 		if got.Status != policy.SignedIn {
 			t.Fatalf("%+v", got)
 		}
 	}
-	if n := len(b.backend.asked(nonceFor)); n != 1 {
+	if n := len(b.backend.Asked(nonceFor)); n != 1 {
 		t.Errorf("asked %d times", n)
 	}
-}
-
-// asked returns the calls to a path.
-func (b *cannedBackend) asked(path string) []backendCall {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(b.calls), func(c backendCall) bool { return c.Path != path })
 }
 
 const refreshPath = "/v1/sessions/sess_2session/refresh"
 
 func TestAnExpiredSessionIsRefreshed(t *testing.T) {
 	t.Parallel()
-	expired, fresh := mint(t, object{"exp": now.Unix() - 60}), mint(t, nil)
+	expired, fresh := mint.Token(t, object{"exp": now.Unix() - 60}), mint.Token(t, nil)
 	b := newBrowser(t, Config{}, answerOf(refreshPath, http.StatusOK, object{"cookies": []string{"__session=" + fresh + "; Path=/"}}))
-	r := navigation("/", signedInCookies(expired)+"; __refresh_"+testSuffix+"=r1", "X-Internal", "secret", "User-Agent", "test")
+	r := navigation("/", signedInCookies(expired)+"; __refresh_"+mint.Suffix+"=r1", "X-Internal", "secret", "User-Agent", "test")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -262,7 +257,7 @@ func TestAnExpiredSessionIsRefreshed(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	for _, call := range b.backend.asked(refreshPath) {
+	for _, call := range b.backend.Asked(refreshPath) {
 		body := call.Body.(map[string]any)
 		sent := body["request_headers"].(map[string]any)
 		if body["refresh_token"] != "r1" || body["request_origin"] != "https://app.example.com" || sent["user-agent"] == nil || len(sent) != 1 {
@@ -274,25 +269,25 @@ func TestAnExpiredSessionIsRefreshed(t *testing.T) {
 func TestWhyASessionIsNotRefreshed(t *testing.T) {
 	t.Parallel()
 	expired := object{"exp": now.Unix() - 60}
-	refresh := "; __refresh_" + testSuffix + "=r1"
+	refresh := "; __refresh_" + mint.Suffix + "=r1"
 	code := object{"errors": []object{{"code": "invalid_refresh_token"}}}
-	post := navigation("/", signedInCookies(mint(t, expired))+refresh)
+	post := navigation("/", signedInCookies(mint.Token(t, expired))+refresh)
 	post.Method = "POST"
-	odd := mint(t, with(expired, object{"sid": "sess_a.b"}))
+	odd := mint.Token(t, mint.With(expired, object{"sid": "sess_a.b"}))
 	tests := []struct {
 		name   string
 		r      *policy.Request
-		answer backendAnswer
+		answer sessiontest.Answer
 		want   policy.Reason
 	}{
-		{"no refresh cookie", navigation("/", signedInCookies(mint(t, expired))), backendAnswer{}, policy.ReasonExpiredNoRefreshCookie},
-		{"one without suffix", navigation("/", signedInCookies(mint(t, expired))+"; __refresh=r1"), backendAnswer{}, policy.ReasonExpiredNoRefreshCookie},
-		{"a form", post, backendAnswer{}, policy.ReasonExpiredNotGet},
-		{"an id that is none", navigation("/", signedInCookies(odd)+refresh), backendAnswer{}, policy.ReasonExpiredNoSessionID},
-		{"Clerk refuses", navigation("/", signedInCookies(mint(t, expired))+refresh), answerOf(refreshPath, http.StatusUnauthorized, code), policy.ReasonExpiredRefreshRefused},
-		{"Clerk has none", navigation("/", signedInCookies(mint(t, expired))+refresh), answerOf(refreshPath, http.StatusOK, object{"cookies": []string{}}), policy.ReasonExpiredRefreshEmpty},
-		{"Clerk is away", navigation("/", signedInCookies(mint(t, expired))+refresh), backendAnswer{Method: "POST", Path: refreshPath, NetworkError: true}, policy.ReasonExpiredRefreshFailed},
-		{"the new one has expired too", navigation("/", signedInCookies(mint(t, expired))+refresh), answerOf(refreshPath, http.StatusOK, object{"cookies": []string{"__session=" + mint(t, expired)}}), policy.ReasonExpiredRefreshedInvalid},
+		{"no refresh cookie", navigation("/", signedInCookies(mint.Token(t, expired))), sessiontest.Answer{}, policy.ReasonExpiredNoRefreshCookie},
+		{"one without suffix", navigation("/", signedInCookies(mint.Token(t, expired))+"; __refresh=r1"), sessiontest.Answer{}, policy.ReasonExpiredNoRefreshCookie},
+		{"a form", post, sessiontest.Answer{}, policy.ReasonExpiredNotGet},
+		{"an id that is none", navigation("/", signedInCookies(odd)+refresh), sessiontest.Answer{}, policy.ReasonExpiredNoSessionID},
+		{"Clerk refuses", navigation("/", signedInCookies(mint.Token(t, expired))+refresh), answerOf(refreshPath, http.StatusUnauthorized, code), policy.ReasonExpiredRefreshRefused},
+		{"Clerk has none", navigation("/", signedInCookies(mint.Token(t, expired))+refresh), answerOf(refreshPath, http.StatusOK, object{"cookies": []string{}}), policy.ReasonExpiredRefreshEmpty},
+		{"Clerk is away", navigation("/", signedInCookies(mint.Token(t, expired))+refresh), sessiontest.Answer{Method: "POST", Path: refreshPath, NetworkError: true}, policy.ReasonExpiredRefreshFailed},
+		{"the new one has expired too", navigation("/", signedInCookies(mint.Token(t, expired))+refresh), answerOf(refreshPath, http.StatusOK, object{"cookies": []string{"__session=" + mint.Token(t, expired)}}), policy.ReasonExpiredRefreshedInvalid},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -311,8 +306,8 @@ func TestWhyASessionIsNotRefreshed(t *testing.T) {
 func TestAnExpiredBearerIsNotSentAnywhere(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, Config{})
-	got := b.load(t, navigation("/", "__refresh_"+testSuffix+"=r1", "Authorization", "Bearer "+mint(t, object{"exp": now.Unix() - 60})))
-	if got.Status != policy.SignedOut || got.Reason != policy.ReasonSessionExpired || len(got.Headers) != 0 || len(b.backend.asked(refreshPath)) != 0 {
+	got := b.load(t, navigation("/", "__refresh_"+mint.Suffix+"=r1", "Authorization", "Bearer "+mint.Token(t, object{"exp": now.Unix() - 60})))
+	if got.Status != policy.SignedOut || got.Reason != policy.ReasonSessionExpired || len(got.Headers) != 0 || len(b.backend.Asked(refreshPath)) != 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -320,12 +315,12 @@ func TestAnExpiredBearerIsNotSentAnywhere(t *testing.T) {
 func TestASignedInBrowserCostsAtMostOneCall(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, Config{})
-	r := navigation("/page?x=1", signedInCookies(mint(t, nil)), "Referer", "https://app.example.com/")
+	r := navigation("/page?x=1", signedInCookies(mint.Token(t, nil)), "Referer", "https://app.example.com/")
 	for i := range 5 {
 		if got := b.load(t, r); got.Status != policy.SignedIn {
 			t.Fatalf("%+v", got)
 		}
-		if n := len(b.backend.calls); n != 1 {
+		if n := len(b.backend.Calls); n != 1 {
 			t.Fatalf("%d calls after request %d", n, i+1)
 		}
 	}
@@ -334,7 +329,7 @@ func TestASignedInBrowserCostsAtMostOneCall(t *testing.T) {
 func TestRenew(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, Config{})
-	token := mint(t, nil)
+	token := mint.Token(t, nil)
 	script := navigation("/", signedInCookies(token))
 	script.Headers[0].Value = "empty"
 	for name, tt := range map[string]struct {
@@ -359,7 +354,7 @@ func TestOrganizationSync(t *testing.T) {
 	for path, asked := range map[string]string{
 		"/orgs/acme": "", "/orgs/acme/x": "", "/orgs/other": "other", "/by-id/org_2acme": "", "/by-id/org_x": "org_x", "/me": "personal", "/elsewhere": "",
 	} {
-		got := b.load(t, navigation(path, signedInCookies(mint(t, nil))))
+		got := b.load(t, navigation(path, signedInCookies(mint.Token(t, nil))))
 		query := ""
 		if location, err := url.Parse(headerOf(got.Headers, "Location")); err == nil && location.Host != "" {
 			query = location.Query().Get("organization_id")
@@ -390,11 +385,11 @@ func TestAPrimaryAnswersItsSatellitesAlone(t *testing.T) {
 
 func TestKeysThatCannotBeHadAreNoSignOut(t *testing.T) {
 	t.Parallel()
-	a, err := New(Config{PublishableKey: testPublishable}, Options{KeySet: brokenKeys{ErrKeysUnavailable}})
+	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{ErrKeysUnavailable}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cookies := range []string{signedInCookies(mint(t, nil)), "__clerk_handshake=" + handshakeToken(t, object{"handshake": []string{}}) + "; __session=" + mint(t, nil)} {
+	for _, cookies := range []string{signedInCookies(mint.Token(t, nil)), "__clerk_handshake=" + handshakeToken(t, object{"handshake": []string{}}) + "; __session=" + mint.Token(t, nil)} {
 		if got := a.Authenticate(t.Context(), navigation("/", cookies), sessionsOnly, now); got.Status != policy.Unavailable {
 			t.Errorf("%+v", got)
 		}

@@ -1,12 +1,11 @@
 package session
 
 import (
-	"crypto/sha256"
-
 	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 const (
@@ -22,7 +21,7 @@ const (
 // times, rules and keys are looked at each time. It is bounded and safe for
 // concurrent use, and may be shared by verifiers.
 type Cache struct {
-	tokens *otter.Cache[fingerprint, *verified]
+	tokens *otter.Cache[fingerprint.Sum, *verified]
 }
 
 // verified is what a token said, and the key and strictness under which it did.
@@ -36,23 +35,11 @@ type verified struct {
 
 // NewCache returns an empty cache.
 func NewCache() *Cache {
-	return &Cache{otter.Must(&otter.Options[fingerprint, *verified]{MaximumSize: maxCached})}
-}
-
-// fingerprint identifies a token. Nobody can make two tokens of one fingerprint,
-// and the cache holds nothing that could be presented in place of a token.
-type fingerprint [sha256.Size]byte
-
-func fingerprintOf(text string) fingerprint {
-	var buf [maxCachedToken]byte // on the stack, where a conversion would allocate
-	if len(text) <= len(buf) {
-		return sha256.Sum256(buf[:copy(buf[:], text)])
-	}
-	return sha256.Sum256([]byte(text))
+	return &Cache{otter.Must(&otter.Options[fingerprint.Sum, *verified]{MaximumSize: maxCached})}
 }
 
 // get returns what is known of a token, or nil.
-func (c *Cache) get(id fingerprint) *verified {
+func (c *Cache) get(id fingerprint.Sum) *verified {
 	if c == nil {
 		return nil
 	}
@@ -61,7 +48,7 @@ func (c *Cache) get(id fingerprint) *verified {
 }
 
 // put remembers a token whose signature was verified.
-func (c *Cache) put(id fingerprint, v *verified) {
+func (c *Cache) put(id fingerprint.Sum, v *verified) {
 	if c != nil && v.size <= maxCachedToken {
 		c.tokens.Set(id, v)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 func TestUnpackPermissions(t *testing.T) {
@@ -85,7 +86,7 @@ func TestReadClaimsOfVersion1(t *testing.T) {
 		"o":               map[string]any{"id": "org_2", "rol": "owner"},
 	}
 	for name, version := range map[string]any{"no version": nil, "a version in text": "2", "a later version": float64(3)} {
-		p, err := ReadClaims(with(claims, object{"v": version}), false)
+		p, err := ReadClaims(mint.With(claims, object{"v": version}), false)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

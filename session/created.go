@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/clerk/clerk-sdk-go/v2"
@@ -14,10 +13,8 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 )
-
-// sessionID is the form of the ids that go into addresses of the Backend API.
-var sessionID = regexp.MustCompile(`^sess_[A-Za-z0-9]{1,128}$`)
 
 // Sessions looks sessions up in Clerk's Backend API. When one began never
 // changes, so that it is asked once for each of the last ones seen. Failures are
@@ -31,7 +28,7 @@ type Sessions struct {
 // NewSessions returns a lookup with the configuration's secret key. The HTTP
 // client lends its connections and may be nil.
 func NewSessions(cfg Config, httpClient *http.Client) (*Sessions, error) {
-	client, err := sessionsClient(cfg, httpClient, callForKnown)
+	client, err := sessionsClient(cfg, httpClient, calls.ForKnown)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +44,7 @@ func (s *Sessions) CreatedAt(ctx context.Context, id string) (time.Time, error) 
 	if began, ok := s.began.GetIfPresent(id); ok {
 		return began, nil
 	}
-	if !sessionID.MatchString(id) {
+	if !calls.IsSessionID(id) {
 		return time.Time{}, errors.New("not the id of a session")
 	}
 	done := s.flight.DoChan(id, func() (any, error) {
@@ -64,7 +61,7 @@ func (s *Sessions) CreatedAt(ctx context.Context, id string) (time.Time, error) 
 
 // lookUp asks Clerk. Its errors carry no text of an answer.
 func (s *Sessions) lookUp(ctx context.Context, id string) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, calls.Timeout)
 	defer cancel()
 	found, err := s.client.Get(ctx, id)
 	switch refusal, refused := errors.AsType[*clerk.APIErrorResponse](err); {

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
-func testSessions(t *testing.T, e *endpoint) *Sessions {
+func testSessions(t *testing.T, e *sessiontest.Endpoint) *Sessions {
 	t.Helper()
 	s, err := NewSessions(Config{SecretKey: "sk_live_x"}, &http.Client{Transport: e})
 	if err != nil {
@@ -27,8 +29,8 @@ func sessionAnswer(id string, began time.Time) []byte {
 
 func TestSessionsAsksOnceForEachSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, sessionAnswer("sess_a", now), nil, time.Second)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, sessionAnswer("sess_a", now), nil, time.Second)
 		s := testSessions(t, e)
 		var waiting sync.WaitGroup
 		for range 20 {
@@ -42,11 +44,11 @@ func TestSessionsAsksOnceForEachSession(t *testing.T) {
 		if _, err := s.CreatedAt(t.Context(), "sess_a"); err != nil {
 			t.Error(err)
 		}
-		e.expectCalls(t, 1, "for one session")
-		if got := e.last.URL.String(); got != "https://api.clerk.com/v1/sessions/sess_a" {
+		e.ExpectCalls(t, 1, "for one session")
+		if got := e.Last.URL.String(); got != "https://api.clerk.com/v1/sessions/sess_a" {
 			t.Errorf("asked %s", got)
 		}
-		if got := e.last.Header.Get("Authorization"); got != "Bearer sk_live_x" {
+		if got := e.Last.Header.Get("Authorization"); got != "Bearer sk_live_x" {
 			t.Errorf("the secret key goes along as %q", got)
 		}
 	})
@@ -54,28 +56,28 @@ func TestSessionsAsksOnceForEachSession(t *testing.T) {
 
 func TestSessionsRefusesIDsThatCouldNameSomethingElse(t *testing.T) {
 	t.Parallel()
-	e := &endpoint{}
+	e := &sessiontest.Endpoint{}
 	s := testSessions(t, e)
 	for _, id := range []string{"", "sess_", "user_1", "../users/user_1", "sess_a/../../users", "sess_a?b=c", "sess_a%2f", "sess_a\n", "sess_ä", "sess_" + strings.Repeat("a", 200)} {
 		if _, err := s.CreatedAt(t.Context(), id); err == nil {
 			t.Errorf("%q is asked for", id)
 		}
 	}
-	e.expectCalls(t, 0, "for what is no session")
+	e.ExpectCalls(t, 0, "for what is no session")
 }
 
 func TestSessionsKeepsNoFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &sessiontest.Endpoint{}
 		s := testSessions(t, e)
 		broken := []func(){
-			func() { e.set(http.StatusNotFound, []byte(`{"errors":[{"code":"resource_not_found"}]}`), nil, 0) },
-			func() { e.set(http.StatusBadGateway, []byte("<html>secret page"), nil, 0) },
-			func() { e.set(http.StatusFound, nil, nil, 0) },
-			func() { e.set(http.StatusOK, sessionAnswer("sess_b", now), nil, 0) },
-			func() { e.set(http.StatusOK, []byte(`{"id":"sess_a"}`), nil, 0) },
-			func() { e.set(0, nil, errors.New("refused"), 0) },
-			func() { e.set(http.StatusOK, nil, nil, time.Hour) },
+			func() { e.Set(http.StatusNotFound, []byte(`{"errors":[{"code":"resource_not_found"}]}`), nil, 0) },
+			func() { e.Set(http.StatusBadGateway, []byte("<html>secret page"), nil, 0) },
+			func() { e.Set(http.StatusFound, nil, nil, 0) },
+			func() { e.Set(http.StatusOK, sessionAnswer("sess_b", now), nil, 0) },
+			func() { e.Set(http.StatusOK, []byte(`{"id":"sess_a"}`), nil, 0) },
+			func() { e.Set(0, nil, errors.New("refused"), 0) },
+			func() { e.Set(http.StatusOK, nil, nil, time.Hour) },
 		}
 		for i, breakIt := range broken {
 			breakIt()
@@ -84,7 +86,7 @@ func TestSessionsKeepsNoFailures(t *testing.T) {
 				t.Errorf("answer %d: %v, %v", i, got, err)
 			}
 		}
-		e.set(http.StatusOK, sessionAnswer("sess_a", now), nil, 0)
+		e.Set(http.StatusOK, sessionAnswer("sess_a", now), nil, 0)
 		if got, err := s.CreatedAt(t.Context(), "sess_a"); err != nil || !got.Equal(now) {
 			t.Errorf("%v, %v", got, err)
 		}
@@ -93,8 +95,8 @@ func TestSessionsKeepsNoFailures(t *testing.T) {
 
 func TestSessionsLetsTheImpatientGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, sessionAnswer("sess_a", now), nil, 2*time.Second)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, sessionAnswer("sess_a", now), nil, 2*time.Second)
 		s := testSessions(t, e)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -104,7 +106,7 @@ func TestSessionsLetsTheImpatientGo(t *testing.T) {
 		if got, err := s.CreatedAt(t.Context(), "sess_a"); err != nil || !got.Equal(now) {
 			t.Errorf("%v, %v", got, err)
 		}
-		e.expectCalls(t, 1, "for one who left and one who stayed")
+		e.ExpectCalls(t, 1, "for one who left and one who stayed")
 	})
 }
 

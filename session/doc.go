@@ -14,5 +14,6 @@
 // seconds.
 //
 // The default is stricter than Clerk's own library on the points that
-// [Config.ReferenceCompat] takes back. The package never compares a role or a rule: whether the principal may pass is for package policy.
+// [Config.ReferenceCompat] takes back. The package never compares a role or a rule:
+// whether the principal may pass is for package policy.
 package session

@@ -9,12 +9,13 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 // No text but the token itself is the token. The text is the token with a piece
 // replaced.
 func FuzzVerify(f *testing.F) {
-	token := mint(f, nil)
+	token := mint.Token(f, nil)
 	dot := strings.IndexByte(token, '.')
 	f.Add(uint16(0), uint16(0), "")
 	f.Add(uint16(len(token)), uint16(0), "=")
@@ -93,14 +94,14 @@ func FuzzCookies(f *testing.F) {
 	f.Add(`a="`, `"`)
 	f.Add("x", ",")
 	a := testAuthenticator(f, Config{})
-	token := mint(f, nil)
+	token := mint.Token(f, nil)
 	f.Fuzz(func(t *testing.T, before, after string) {
 		field := before + "__session=" + token + after
 		got := a.Authenticate(t.Context(), &policy.Request{Headers: fields("Cookie", field)}, sessionsOnly, now)
 		named := slices.ContainsFunc(strings.Split(field, ";"), func(piece string) bool {
 			name, value, _ := strings.Cut(piece, "=")
 			name = strings.Trim(name, " \t")
-			return (name == "__session" || name == "__session_"+testSuffix) && strings.Trim(value, " \t") == token
+			return (name == "__session" || name == "__session_"+mint.Suffix) && strings.Trim(value, " \t") == token
 		})
 		if got.Status == policy.SignedIn && !named {
 			t.Fatalf("signed in by %q", strings.ReplaceAll(field, token, "<token>"))
@@ -118,7 +119,7 @@ func FuzzCookies(f *testing.F) {
 // The answer of a handshake counts as the key signed it, or not at all. The text
 // is the answer with a piece replaced.
 func FuzzHandshake(f *testing.F) {
-	answer := handshakeToken(f, object{"handshake": []string{"__session=" + mint(f, nil)}})
+	answer := handshakeToken(f, object{"handshake": []string{"__session=" + mint.Token(f, nil)}})
 	dot := strings.IndexByte(answer, '.')
 	f.Add(uint16(0), uint16(0), "")
 	f.Add(uint16(len(answer)), uint16(0), "=")
@@ -146,7 +147,7 @@ func FuzzHandshake(f *testing.F) {
 // Whatever cookies Clerk sets, they sign in by a token of the instance alone, and
 // none becomes two header fields.
 func FuzzDirectives(f *testing.F) {
-	token := mint(f, nil)
+	token := mint.Token(f, nil)
 	f.Add("__session="+token+"; Path=/", "")
 	f.Add("a=b", "__session_x="+token)
 	f.Add("__session="+token, "__session=;")
@@ -221,11 +222,11 @@ func FuzzRedirect(f *testing.F) {
 
 // Whatever an endpoint answers, the keys taken from it are sound.
 func FuzzJWKS(f *testing.F) {
-	good := jwkOf(testKid, &signingKey().PublicKey)
-	f.Add(keySetOf(f, good))
-	f.Add(keySetOf(f, good, with(good, object{"kid": "b", "e": "AQ"})))
-	f.Add(keySetOf(f, good, good))
-	f.Add(keySetOf(f, with(good, object{"x5c": []string{"AQAB"}, "key_ops": []string{"verify"}})))
+	good := mint.JWK(mint.Kid, &mint.SigningKey().PublicKey)
+	f.Add(mint.KeySet(f, good))
+	f.Add(mint.KeySet(f, good, mint.With(good, object{"kid": "b", "e": "AQ"})))
+	f.Add(mint.KeySet(f, good, good))
+	f.Add(mint.KeySet(f, mint.With(good, object{"x5c": []string{"AQAB"}, "key_ops": []string{"verify"}})))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"a","n":"","e":""}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		keys, err := parseKeySet(data, compat.Relaxations{})
@@ -243,7 +244,7 @@ func FuzzJWKS(f *testing.F) {
 // Refusing a token costs no more than 1 MiB, whatever it holds.
 func TestVerifyBoundsItsMemory(t *testing.T) {
 	wrap := func(header, payload string) string {
-		return segment([]byte(header)) + "." + segment([]byte(payload)) + ".AA"
+		return mint.Segment([]byte(header)) + "." + mint.Segment([]byte(payload)) + ".AA"
 	}
 	members := "{"
 	for i := range 1000 {

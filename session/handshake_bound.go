@@ -6,6 +6,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 // The cookie that says that this browser was sent to a handshake from here. By its
@@ -20,8 +21,8 @@ const (
 // for minutes.
 const maxAnswers = 8192
 
-func newAnswers() *otter.Cache[fingerprint, struct{}] {
-	return otter.Must(&otter.Options[fingerprint, struct{}]{MaximumSize: maxAnswers})
+func newAnswers() *otter.Cache[fingerprint.Sum, struct{}] {
+	return otter.Must(&otter.Options[fingerprint.Sum, struct{}]{MaximumSize: maxAnswers})
 }
 
 // sentCookieOf is the name of that cookie where this request came, and the

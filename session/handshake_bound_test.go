@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 // answerFor is a signed answer that signs a user in.
 func answerFor(t *testing.T, user string) string {
 	t.Helper()
-	token := mint(t, object{"sub": user, "sid": "sess_of" + user})
+	token := mint.Token(t, object{"sub": user, "sid": "sess_of" + user})
 	return handshakeToken(t, object{"iat": now.Unix(), "handshake": []string{"__session=" + token + "; Path=/"}})
 }
 
@@ -32,9 +33,9 @@ func setCookies(state policy.AuthState) map[string]string {
 // becomes the one that it names, and a session that holds goes on.
 func TestAnAnswerThatNobodyAskedForChangesNobody(t *testing.T) {
 	t.Parallel()
-	own := mint(t, nil)
+	own := mint.Token(t, nil)
 	planted := answerFor(t, "user_mallory")
-	nonces := answerOf(nonceFor, http.StatusOK, object{"directives": []string{"__session=" + mint(t, object{"sub": "user_mallory"}) + "; Path=/"}})
+	nonces := answerOf(nonceFor, http.StatusOK, object{"directives": []string{"__session=" + mint.Token(t, object{"sub": "user_mallory"}) + "; Path=/"}})
 	answers := map[string][2]string{ // query and cookie
 		"a cookie":            {"", "__clerk_handshake=" + planted},
 		"a nonce in a cookie": {"", "__clerk_handshake_nonce=n1"},
@@ -45,7 +46,7 @@ func TestAnAnswerThatNobodyAskedForChangesNobody(t *testing.T) {
 	}
 	sessions := map[string]string{
 		"a session that holds":   signedInCookies(own),
-		"an expired session":     signedInCookies(mint(t, object{"exp": now.Unix() - 60})),
+		"an expired session":     signedInCookies(mint.Token(t, object{"exp": now.Unix() - 60})),
 		"a session without uat":  "__session=" + own,
 		"only a uat":             "__client_uat=5",
 		"the other cookie":       sentPlainCookie + "=1; __client_uat=0",
@@ -53,12 +54,12 @@ func TestAnAnswerThatNobodyAskedForChangesNobody(t *testing.T) {
 		"after many handshakes":  countCookie + "=3; __client_uat=0",
 		"a sibling's look-alike": "__Host-clerkgate-handshake-=1; __host-clerkgate-handshake=1; __client_uat=0",
 	}
-	for _, key := range []string{testPublishable, developmentKey} {
+	for _, key := range []string{mint.PublishableKey, developmentKey} {
 		for where, answer := range answers {
 			for who, cookies := range sessions {
 				t.Run(key[:7]+" "+where+" with "+who, func(t *testing.T) {
 					t.Parallel()
-					b := newBrowser(t, Config{PublishableKey: key, Issuer: policy.StringList{testIssuer}}, nonces)
+					b := newBrowser(t, Config{PublishableKey: key, Issuer: policy.StringList{mint.Issuer}}, nonces)
 					got := b.load(t, navigation("/"+answer[0], "__clerk_db_jwt=d; "+cookies+"; "+answer[1]))
 					if got.Principal != nil && got.Principal.UserID != "user_2member" {
 						t.Errorf("signed in as %s", got.Principal.UserID)
@@ -68,7 +69,7 @@ func TestAnAnswerThatNobodyAskedForChangesNobody(t *testing.T) {
 							t.Errorf("%s is set", name)
 						}
 					}
-					if n := len(b.backend.asked(nonceFor)); n > 0 {
+					if n := len(b.backend.Asked(nonceFor)); n > 0 {
 						t.Errorf("%d nonces were exchanged", n)
 					}
 				})
@@ -112,7 +113,7 @@ func TestAnAnswerThatSignsOutCountsAsOftenAsItComes(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, Config{})
 	gone := handshakeToken(t, object{"iat": now.Unix(), "handshake": []string{"__session=; Path=/; Max-Age=0", "__client_uat=0; Path=/"}})
-	for who, cookies := range []string{"__client_uat=5", "__client_uat=5", signedInCookies(mint(t, nil))} {
+	for who, cookies := range []string{"__client_uat=5", "__client_uat=5", signedInCookies(mint.Token(t, nil))} {
 		got := b.load(t, navigation("/", cookies+"; "+sent+"; __clerk_handshake="+gone))
 		if got.Status != policy.SignedOut || setCookies(got)["__client_uat"] != "0; Path=/" {
 			t.Errorf("browser %d: %v for %s", who, got.Status, got.Reason)
@@ -139,15 +140,15 @@ func TestTwoAnswersAreNone(t *testing.T) {
 func TestAnAnswerForAnotherUserIsAConflict(t *testing.T) {
 	t.Parallel()
 	answer := "; " + sent + "; __clerk_handshake=" + answerFor(t, "user_max")
-	held := newBrowser(t, Config{}).load(t, navigation("/", signedInCookies(mint(t, nil))+answer))
+	held := newBrowser(t, Config{}).load(t, navigation("/", signedInCookies(mint.Token(t, nil))+answer))
 	if held.Reason != policy.ReasonSessionConflict || held.Principal != nil || setCookies(held)["__session"] != "" {
 		t.Errorf("beside a session that holds: %+v", held)
 	}
-	over := newBrowser(t, Config{}).load(t, navigation("/", "__session="+mint(t, object{"iat": now.Unix() - 30})+"; __client_uat=1750000000"+answer))
+	over := newBrowser(t, Config{}).load(t, navigation("/", "__session="+mint.Token(t, object{"iat": now.Unix() - 30})+"; __client_uat=1750000000"+answer))
 	if over.Status != policy.SignedIn || over.Principal.UserID != "user_max" {
 		t.Errorf("beside a session that is over: %+v", over)
 	}
-	same := newBrowser(t, Config{}).load(t, navigation("/", signedInCookies(mint(t, nil))+"; "+sent+"; __clerk_handshake="+answerFor(t, "user_2member")))
+	same := newBrowser(t, Config{}).load(t, navigation("/", signedInCookies(mint.Token(t, nil))+"; "+sent+"; __clerk_handshake="+answerFor(t, "user_2member")))
 	if same.Status != policy.SignedIn {
 		t.Errorf("for the same user: %+v", same)
 	}
@@ -193,7 +194,7 @@ func TestTabsThatAreSentAtOnce(t *testing.T) {
 // they are not sent in circles, and nothing is planted.
 func TestAnswersInDevelopment(t *testing.T) {
 	t.Parallel()
-	dev := Config{PublishableKey: developmentKey, AuthorizedParties: policy.StringList{"http://localhost:3000"}, Issuer: policy.StringList{testIssuer, "https://foo-bar-13.clerk.accounts.dev"}}
+	dev := Config{PublishableKey: developmentKey, AuthorizedParties: policy.StringList{"http://localhost:3000"}, Issuer: policy.StringList{mint.Issuer, "https://foo-bar-13.clerk.accounts.dev"}}
 	load := func(b *browser, target, cookies string) policy.AuthState {
 		r := navigation(target, cookies)
 		r.Scheme, r.Host = "http", "localhost:3000"
@@ -203,7 +204,7 @@ func TestAnswersInDevelopment(t *testing.T) {
 	answers := 0
 	answer := func() string {
 		answers++
-		return "/?__clerk_handshake=" + handshakeToken(t, object{"iat": now.Unix(), "jti": answers, "handshake": []string{"__session=" + mint(t, azp) + "; Path=/"}})
+		return "/?__clerk_handshake=" + handshakeToken(t, object{"iat": now.Unix(), "jti": answers, "handshake": []string{"__session=" + mint.Token(t, azp) + "; Path=/"}})
 	}
 	b := newBrowser(t, dev)
 	if went := load(b, "/", ""); setCookies(went)[sentPlainCookie] != "1; Path=/; HttpOnly; SameSite=Lax; Max-Age=300" {
@@ -222,7 +223,7 @@ func TestAnswersInDevelopment(t *testing.T) {
 	if got := load(b, blocked, ""); got.Status != policy.Handshake {
 		t.Errorf("who takes no cookies, again: %+v", got)
 	}
-	if got := load(b, answer(), "__clerk_db_jwt=d; "+signedInCookies(mint(t, object{"azp": "http://localhost:3000", "iss": "https://foo-bar-13.clerk.accounts.dev"}))); got.Principal != nil || headerOf(got.Headers, "Location") != "http://localhost:3000/" {
+	if got := load(b, answer(), "__clerk_db_jwt=d; "+signedInCookies(mint.Token(t, object{"azp": "http://localhost:3000", "iss": "https://foo-bar-13.clerk.accounts.dev"}))); got.Principal != nil || headerOf(got.Headers, "Location") != "http://localhost:3000/" {
 		t.Errorf("who has a session: %+v", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -117,7 +118,7 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 	}
 	query := weburl.Form{
 		{Name: "redirect_url", Value: ""},
-		{Name: "__clerk_api_version", Value: apiVersion},
+		{Name: "__clerk_api_version", Value: calls.APIVersion},
 		{Name: "suffixed_cookies", Value: strconv.FormatBool(v.suffixed)},
 		{Name: "__clerk_hs_reason", Value: string(reason)},
 		{Name: "format", Value: "nonce"},

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 // The address that a browser is sent to is bounded, whatever was asked for and
@@ -13,8 +14,8 @@ import (
 // its path, and at last the browser is sent nowhere.
 func TestTheAddressOfAHandshakeIsBounded(t *testing.T) {
 	t.Parallel()
-	expired := mint(t, object{"exp": now.Unix() - 60})
-	long := mint(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 8_500)})
+	expired := mint.Token(t, object{"exp": now.Unix() - 60})
+	long := mint.Token(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 8_500)})
 	for name, c := range map[string]struct {
 		target, token string
 		back          string // "" for nowhere
@@ -24,7 +25,7 @@ func TestTheAddressOfAHandshakeIsBounded(t *testing.T) {
 		"one of many escapes":    {"/a?y=" + strings.Repeat("%25", 4_000), expired, "https://app.example.com/a"},
 		"a path of many escapes": {"/" + strings.Repeat("%25", 2_500) + "?x", long, "https://app.example.com/"},
 		"a token and a query":    {"/a?" + strings.Repeat("q", 6<<10), long, "https://app.example.com/a"},
-		"a token of its own":     {"/a", mint(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 11_900)}), ""},
+		"a token of its own":     {"/a", mint.Token(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 11_900)}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

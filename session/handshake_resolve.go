@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 // maxHandshakeAge bounds how old the answer of a handshake may be.
@@ -72,7 +74,7 @@ var errReplaces = errors.New("the answer of the handshake is for another user th
 // two tabs may bring the same one, and so may who signs out at once. Nonces are
 // good for once at Clerk.
 func (a *Authenticator) firstTime(token string) bool {
-	_, first := a.answers.SetIfAbsent(fingerprintOf(token), struct{}{})
+	_, first := a.answers.SetIfAbsent(fingerprint.Of(token), struct{}{})
 	return first
 }
 
@@ -106,7 +108,7 @@ var isNonce = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]{1,256}$`)
 // the signed answer.
 func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce string) ([]string, error) {
 	if nonce != "" {
-		return a.backend.handshakePayload(because(ctx, callForNonce, causedBy(v.request)), nonce, v.now)
+		return a.backend.handshakePayload(calls.Because(ctx, calls.ForNonce, calls.CausedBy(v.request)), nonce, v.now)
 	}
 	payload, err := a.verifier.verifyHandshake(ctx, token, v.now)
 	if err != nil {

@@ -14,12 +14,13 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 func TestParseKeySetSkipsWhatItCannotUse(t *testing.T) {
 	t.Parallel()
-	public := &signingKey().PublicKey
-	good := jwkOf("ins_good", public)
+	public := &mint.SigningKey().PublicKey
+	good := mint.JWK("ins_good", public)
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
@@ -47,20 +48,20 @@ func TestParseKeySetSkipsWhatItCannotUse(t *testing.T) {
 		"an exponent that wraps":       {"e": "AQAAAAAAAQAB"},
 		"an exponent that is a number": {"e": 65537},
 		"no modulus":                   {"n": nil},
-		"an even modulus":              jwkOf("", even),
-		"a modulus too small":          jwkOf("", &small.PublicKey),
-		"a modulus too large":          jwkOf("", huge),
+		"an even modulus":              mint.JWK("", even),
+		"a modulus too small":          mint.JWK("", &small.PublicKey),
+		"a modulus too large":          mint.JWK("", huge),
 	}
 	for name, changes := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bad := with(good, object{"kid": "ins_bad"})
+			bad := mint.With(good, object{"kid": "ins_bad"})
 			for member, value := range changes {
 				if member != "kid" || value != "" || name == "an empty id" {
-					bad = with(bad, object{member: value})
+					bad = mint.With(bad, object{member: value})
 				}
 			}
-			keys, err := ParseKeySet(keySetOf(t, bad, good))
+			keys, err := ParseKeySet(mint.KeySet(t, bad, good))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +73,7 @@ func TestParseKeySetSkipsWhatItCannotUse(t *testing.T) {
 					t.Errorf("key %q is used: %v", kid, err)
 				}
 			}
-			if _, err := ParseKeySet(keySetOf(t, bad)); err == nil {
+			if _, err := ParseKeySet(mint.KeySet(t, bad)); err == nil {
 				t.Error("a set of it alone is a set")
 			}
 		})
@@ -89,12 +90,12 @@ func TestParseKeySetUsesWhatIsLeftOpen(t *testing.T) {
 		"a certificate that is none": {"x5c": []string{"AAAA"}},
 		"a digest that is none":      {"x5t": "AAAA", "x5t#S256": 7, "x5u": "no URL"},
 	} {
-		keys, err := ParseKeySet(keySetOf(t, with(jwkOf(testKid, &signingKey().PublicKey), changes)))
+		keys, err := ParseKeySet(mint.KeySet(t, mint.With(mint.JWK(mint.Kid, &mint.SigningKey().PublicKey), changes)))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, err := keys.Key(t.Context(), testKid, now); err != nil {
+		if _, err := keys.Key(t.Context(), mint.Kid, now); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -102,14 +103,14 @@ func TestParseKeySetUsesWhatIsLeftOpen(t *testing.T) {
 
 func TestParseKeySetUsesNoneOfTwoKeysWithOneID(t *testing.T) {
 	t.Parallel()
-	one, other := jwkOf(testKid, &signingKey().PublicKey), jwkOf(testKid, &otherKey().PublicKey)
-	for _, second := range []object{other, with(other, object{"use": "enc"}), one} {
-		if _, err := ParseKeySet(keySetOf(t, one, second)); err == nil {
+	one, other := mint.JWK(mint.Kid, &mint.SigningKey().PublicKey), mint.JWK(mint.Kid, &mint.OtherKey().PublicKey)
+	for _, second := range []object{other, mint.With(other, object{"use": "enc"}), one} {
+		if _, err := ParseKeySet(mint.KeySet(t, one, second)); err == nil {
 			t.Error("an ambiguous key is used")
 		}
 	}
-	keys, err := parseKeySet(keySetOf(t, one, other), compat.Reference)
-	if err != nil || !keys[testKid].Public.Equal(&otherKey().PublicKey) {
+	keys, err := parseKeySet(mint.KeySet(t, one, other), compat.Reference)
+	if err != nil || !keys[mint.Kid].Public.Equal(&mint.OtherKey().PublicKey) {
 		t.Errorf("in the reference the last counts: %v", err)
 	}
 }
@@ -123,10 +124,10 @@ func TestParseKeySetKeepsSomeOfMany(t *testing.T) {
 		many = append(many, object{"kty": "EC", "kid": "ec" + strings.Repeat("x", i)})
 	}
 	for i := range maxKeys + 1 {
-		many = append(many, jwkOf(testKid+strings.Repeat("x", i), &signingKey().PublicKey))
+		many = append(many, mint.JWK(mint.Kid+strings.Repeat("x", i), &mint.SigningKey().PublicKey))
 	}
-	keys, err := parseKeySet(keySetOf(t, many...), compat.Relaxations{})
-	if err != nil || len(keys) != maxKeys || keys[testKid] == nil {
+	keys, err := parseKeySet(mint.KeySet(t, many...), compat.Relaxations{})
+	if err != nil || len(keys) != maxKeys || keys[mint.Kid] == nil {
 		t.Errorf("%d keys, %v", len(keys), err)
 	}
 }
@@ -145,7 +146,7 @@ func TestParseKeySetRefusesWhatIsNone(t *testing.T) {
 
 func TestStaticKeySet(t *testing.T) {
 	t.Parallel()
-	der, err := x509.MarshalPKIXPublicKey(&signingKey().PublicKey)
+	der, err := x509.MarshalPKIXPublicKey(&mint.SigningKey().PublicKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,12 +164,12 @@ func TestStaticKeySet(t *testing.T) {
 			continue
 		}
 		for _, kid := range []any{nil, "ins_any"} {
-			token := mintWith(t, with(testHeader, object{"kid": kid}), testClaims())
+			token := mint.TokenOf(t, mint.With(mint.Header, object{"kid": kid}), mint.Claims())
 			if _, err := NewVerifier(testRules, keys, nil).Verify(t.Context(), token, now); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		token := mintWith(t, with(testHeader, object{"kid": 7}), testClaims())
+		token := mint.TokenOf(t, mint.With(mint.Header, object{"kid": 7}), mint.Claims())
 		if _, err := NewVerifier(testRules, keys, nil).Verify(t.Context(), token, now); err == nil {
 			t.Errorf("%s: a key id that is a number", name)
 		}
@@ -197,9 +198,9 @@ func TestStaticKeySetRefuses(t *testing.T) {
 		"text":          "not a key",
 		"another curve": encode("PUBLIC KEY", &curve.PublicKey),
 		"a small key":   encode("PUBLIC KEY", &small.PublicKey),
-		"another label": encode("CERTIFICATE", &signingKey().PublicKey),
-		"two keys":      encode("PUBLIC KEY", &signingKey().PublicKey) + encode("PUBLIC KEY", &otherKey().PublicKey),
-		"cut short":     encode("PUBLIC KEY", &signingKey().PublicKey)[:200],
+		"another label": encode("CERTIFICATE", &mint.SigningKey().PublicKey),
+		"two keys":      encode("PUBLIC KEY", &mint.SigningKey().PublicKey) + encode("PUBLIC KEY", &mint.OtherKey().PublicKey),
+		"cut short":     encode("PUBLIC KEY", &mint.SigningKey().PublicKey)[:200],
 	} {
 		if _, err := NewStaticKeySet(text); err == nil {
 			t.Errorf("%s is a key", name)

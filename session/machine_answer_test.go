@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // What Clerk's answer may not be, and what it makes of the token.
@@ -48,8 +50,8 @@ func TestAnswersThatVouchForNobody(t *testing.T) {
 	}
 	tokens := map[policy.TokenType]string{policy.APIKey: testAPIKey, policy.M2MToken: testM2M, policy.OAuthToken: testOAuth}
 	for _, tt := range tests {
-		e := &endpoint{}
-		e.set(http.StatusOK, apiAnswer(t, tt.kind, tt.changes), nil, 0)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, apiAnswer(t, tt.kind, tt.changes), nil, 0)
 		m := testMachines(t, e, nil)
 		got := m.authenticate(t.Context(), netip.Addr{}, tokens[tt.kind], anyToken, now)
 		if (verdict{got.Status, got.Reason}) != tt.want || got.Principal != nil || got.Cause == nil {
@@ -78,10 +80,10 @@ func TestAudiencesOfOAuthTokens(t *testing.T) {
 		{policy.StringList{"https://api.example"}, []any{"https://api.example", 1}, false},
 		{policy.StringList{"https://api.example"}, object{"a": 1}, false},
 	} {
-		e := &endpoint{}
-		e.set(http.StatusOK, apiAnswer(t, policy.OAuthToken, object{"aud": tt.aud}), nil, 0)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, apiAnswer(t, policy.OAuthToken, object{"aud": tt.aud}), nil, 0)
 		m := testMachines(t, e, func(c *Config) { c.Audience = tt.configured })
-		jwt := mintOAuth(t, nil, object{"aud": tt.aud})
+		jwt := mint.OAuth(t, nil, object{"aud": tt.aud})
 		for _, token := range []string{testOAuth, testOAuth, jwt, jwt} {
 			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); (got.Status == policy.SignedIn) != tt.taken {
 				t.Errorf("%.4s for %v where %v counts: %s (%v)", token, tt.aud, tt.configured, got.Reason, got.Cause)

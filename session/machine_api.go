@@ -12,10 +12,8 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 )
-
-// apiVersion is the version of the Backend API that answers are read by.
-const apiVersion = "2026-05-12"
 
 // machineAPI asks Clerk's Backend API about opaque tokens.
 //
@@ -30,7 +28,7 @@ type machineAPI struct {
 }
 
 func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
-	if err := checkEndpoint(cfg.APIURL); err != nil {
+	if err := calls.CheckEndpoint(cfg.APIURL); err != nil {
 		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
 	}
 	secrets := map[policy.TokenType]string{}
@@ -38,7 +36,7 @@ func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
 		secrets[name] = t.secret(&cfg)
 	}
 	return &machineAPI{
-		client:  boundedClient(httpClient),
+		client:  calls.Client(httpClient),
 		base:    cfg.APIURL,
 		secrets: secrets,
 	}, nil
@@ -57,7 +55,7 @@ func (a *machineAPI) verify(ctx context.Context, token string, kind policy.Token
 	if a.secrets[kind] == "" {
 		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key to ask Clerk with")
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, calls.Timeout)
 	defer cancel()
 	resp, err := a.post(ctx, token, kind)
 	if err != nil {
@@ -86,7 +84,7 @@ func (a *machineAPI) post(ctx context.Context, token string, kind policy.TokenTy
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", "Bearer "+a.secrets[kind])
-	req.Header.Set("Clerk-API-Version", apiVersion)
+	req.Header.Set("Clerk-API-Version", calls.APIVersion)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "clerkgate")
 	return a.client.Do(req)

@@ -11,17 +11,14 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
-
-// roundTrip answers every call alike.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // No text but the token itself is a machine's, neither under the keys nor with
 // Clerk, which knows one token. The text is the token with a piece replaced.
 func FuzzMachineToken(f *testing.F) {
-	tokens := []string{mintM2M(f, nil, nil), mintOAuth(f, nil, nil), testAPIKey}
+	tokens := []string{mint.M2M(f, nil, nil), mint.OAuth(f, nil, nil), testAPIKey}
 	for i, token := range tokens {
 		f.Add(uint8(i), uint16(0), uint16(0), "")
 		f.Add(uint8(i), uint16(len(token)), uint16(0), "=")
@@ -52,7 +49,7 @@ func FuzzMachineAnswer(f *testing.F) {
 	}
 	f.Add(200, []byte(`{"id":"ak_1","subject":"user_1","subject":"user_2"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		transport := sessiontest.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
 		})
 		m := testMachines(t, transport, nil)
@@ -93,9 +90,9 @@ func FuzzClassify(f *testing.F) {
 	f.Add([]byte(`{"typ":"\u0061t+jwt"}`), []byte(`{"sub":"\u006dch_1"}`))
 	f.Add([]byte(`{"typ":"JWT","typ":"at+jwt"}`), []byte(`{"s\u0075b":"mch_1"}`))
 	f.Add([]byte(`{}`), []byte(`{"sub":"user_mch_1","x":"at+jwt"}`))
-	m := testMachines(f, &endpoint{}, nil)
+	m := testMachines(f, &sessiontest.Endpoint{}, nil)
 	f.Fuzz(func(t *testing.T, header, payload []byte) {
-		text := segment(header) + "." + segment(payload) + ".AAAA"
+		text := mint.Segment(header) + "." + mint.Segment(payload) + ".AAAA"
 		want := policy.TokenType("")
 		if decoded, err := decodeToken(text, compat.Relaxations{}, nil); err == nil {
 			want = decoded.machineType()
@@ -108,7 +105,7 @@ func FuzzClassify(f *testing.F) {
 
 func BenchmarkMachineTokens(b *testing.B) {
 	m := testMachines(b, &knowing{token: testAPIKey, answer: string(apiAnswer(b, policy.APIKey, nil))}, nil)
-	for name, token := range map[string]string{"opaque": testAPIKey, "jwt": mintM2M(b, nil, nil)} {
+	for name, token := range map[string]string{"opaque": testAPIKey, "jwt": mint.M2M(b, nil, nil)} {
 		b.Run(name+"-cached", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -118,7 +115,7 @@ func BenchmarkMachineTokens(b *testing.B) {
 			}
 		})
 	}
-	session := mint(b, nil)
+	session := mint.Token(b, nil)
 	b.Run("tell-a-session", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

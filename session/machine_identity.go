@@ -8,6 +8,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 // machineIdentity is what Clerk says of a machine token, or the token of itself.
@@ -49,7 +50,7 @@ func hasPrefix(text string, prefixes []string) bool {
 
 // principal returns who the token speaks for. A machine token never carries a
 // role, a permission, a feature or a plan: claims of those names stay claims.
-func (i *machineIdentity) principal(kind policy.TokenType, id fingerprint) *policy.Principal {
+func (i *machineIdentity) principal(kind policy.TokenType, id fingerprint.Sum) *policy.Principal {
 	p := &policy.Principal{
 		TokenType:    kind,
 		CredentialID: i.id,

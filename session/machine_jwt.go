@@ -9,13 +9,14 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 // machineVerifier verifies the machine tokens that are JSON Web Tokens. Nothing
 // can be asked about them: they count until they expire.
 type machineVerifier struct {
 	base  *Verifier // has the rules and finds the keys
-	known *otter.Cache[fingerprint, *verifiedMachine]
+	known *otter.Cache[fingerprint.Sum, *verifiedMachine]
 }
 
 // verifiedMachine is what a token said whose signature was verified, and the key
@@ -34,7 +35,7 @@ func newMachineVerifier(rules Rules, keys KeySet) *machineVerifier {
 	rules.AuthorizedParties = nil
 	return &machineVerifier{
 		base:  NewVerifier(rules, keys, nil),
-		known: otter.Must(&otter.Options[fingerprint, *verifiedMachine]{MaximumSize: maxCached}),
+		known: otter.Must(&otter.Options[fingerprint.Sum, *verifiedMachine]{MaximumSize: maxCached}),
 	}
 }
 
@@ -44,7 +45,7 @@ func (v *machineVerifier) classify(text string) (policy.TokenType, *token) {
 	if !hintsAtMachine(text) || !isCompact(text) {
 		return "", nil
 	}
-	if known, ok := v.known.GetIfPresent(fingerprintOf(text)); ok {
+	if known, ok := v.known.GetIfPresent(fingerprint.Of(text)); ok {
 		t := known.token
 		t.signed = text[:strings.LastIndexByte(text, '.')]
 		return known.kind, &t
@@ -81,7 +82,7 @@ func (v *machineVerifier) verifyToken(ctx context.Context, text string, kind pol
 	if err != nil {
 		return nil, err
 	}
-	id := fingerprintOf(text)
+	id := fingerprint.Of(text)
 	known, seen := v.known.GetIfPresent(id)
 	seen = seen && known.key.equal(key)
 	if !seen {
@@ -99,7 +100,7 @@ func (v *machineVerifier) verifyToken(ctx context.Context, text string, kind pol
 }
 
 // read returns the principal of a token that holds, and remembers it.
-func (v *machineVerifier) read(id fingerprint, size int, kind policy.TokenType, t *token, key *Key) (*policy.Principal, error) {
+func (v *machineVerifier) read(id fingerprint.Sum, size int, kind policy.TokenType, t *token, key *Key) (*policy.Principal, error) {
 	identity := t.identity(kind, v.base.rules.relaxed)
 	if err := identity.check(kind, v.base.rules.relaxed); err != nil {
 		return nil, &Error{policy.ReasonTokenVerification, err}

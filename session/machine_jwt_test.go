@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 func TestMachineJWTsSpeakForTheirSubject(t *testing.T) {
@@ -20,21 +22,21 @@ func TestMachineJWTsSpeakForTheirSubject(t *testing.T) {
 		token string
 		want  *policy.Principal
 	}{
-		{"a machine", mintM2M(t, nil, object{"team": "a"}), &policy.Principal{
+		{"a machine", mint.M2M(t, nil, object{"team": "a"}), &policy.Principal{
 			TokenType: policy.M2MToken, CredentialID: "mt_jwt", MachineID: "mch_caller", Scopes: []string{"mch_1", "mch_2"},
 			Claims: object{"aud": []any{"mch_1", "mch_2"}, "scopes": "mch_1 mch_2", "team": "a"}, IssuedAt: issued, ExpiresAt: hour,
 		}},
-		{"a machine without scopes, which are those it may call", mintM2M(t, nil, object{"scopes": nil}), &policy.Principal{
+		{"a machine without scopes, which are those it may call", mint.M2M(t, nil, object{"scopes": nil}), &policy.Principal{
 			TokenType: policy.M2MToken, CredentialID: "mt_jwt", MachineID: "mch_caller", Scopes: []string{"mch_1", "mch_2"},
 			Claims: object{"aud": []any{"mch_1", "mch_2"}}, IssuedAt: issued, ExpiresAt: hour,
 		}},
-		{"a machine with nothing of its own", mintM2M(t, nil, object{"scopes": nil, "aud": nil, "jti": nil, "iat": nil, "nbf": nil}), &policy.Principal{
+		{"a machine with nothing of its own", mint.M2M(t, nil, object{"scopes": nil, "aud": nil, "jti": nil, "iat": nil, "nbf": nil}), &policy.Principal{
 			TokenType: policy.M2MToken, MachineID: "mch_caller", Scopes: []string{}, ExpiresAt: hour,
 		}},
-		{"an OAuth client, through an actor", mintOAuth(t, nil, object{"scope": "a  b", "act": object{"sub": "user_2actor"}, "org_role": "org:admin"}), &policy.Principal{
+		{"an OAuth client, through an actor", mint.OAuth(t, nil, object{"scope": "a  b", "act": object{"sub": "user_2actor"}, "org_role": "org:admin"}), &policy.Principal{
 			TokenType: policy.OAuthToken, CredentialID: "oat_jwt", UserID: "user_2member", ClientID: "client_1", Scopes: []string{"a", "b"}, Actor: "user_2actor",
 			Claims: object{
-				"iss": testIssuer, "sub": "user_2member", "client_id": "client_1", "jti": "oat_jwt", "scope": "a  b", "org_role": "org:admin",
+				"iss": mint.Issuer, "sub": "user_2member", "client_id": "client_1", "jti": "oat_jwt", "scope": "a  b", "org_role": "org:admin",
 				"act": object{"sub": "user_2actor"}, "iat": float64(now.Unix() - 10), "exp": float64(now.Unix() + 3600),
 			}, IssuedAt: issued, ExpiresAt: hour,
 		}},
@@ -42,7 +44,7 @@ func TestMachineJWTsSpeakForTheirSubject(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e := &endpoint{}
+			e := &sessiontest.Endpoint{}
 			m := testMachines(t, e, nil)
 			for range 2 { // the second time from the cache
 				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
@@ -53,7 +55,7 @@ func TestMachineJWTsSpeakForTheirSubject(t *testing.T) {
 					t.Error("the digest is not that of the token")
 				}
 			}
-			e.expectCalls(t, 0, "to verify what is signed")
+			e.ExpectCalls(t, 0, "to verify what is signed")
 		})
 	}
 }
@@ -67,49 +69,49 @@ func TestMachineJWTsThatDoNotHold(t *testing.T) {
 		token        string
 		want, compat policy.Reason
 	}{
-		{"an ordinary machine's", mintM2M(t, nil, nil), "", ""},
-		{"an ordinary client's", mintOAuth(t, nil, nil), "", ""},
-		{"the other type's name", mintOAuth(t, object{"typ": "application/at+jwt"}, nil), "", ""},
-		{"no category", mintM2M(t, object{"cat": nil}, nil), "", ""},
-		{"no type", mintM2M(t, object{"typ": nil}, nil), "", ""},
-		{"a party that nobody asks for", mintM2M(t, nil, object{"azp": "https://evil.example"}), "", ""},
-		{"expired within the leeway", mintM2M(t, nil, object{"exp": now.Unix() - 4}), "", ""},
+		{"an ordinary machine's", mint.M2M(t, nil, nil), "", ""},
+		{"an ordinary client's", mint.OAuth(t, nil, nil), "", ""},
+		{"the other type's name", mint.OAuth(t, object{"typ": "application/at+jwt"}, nil), "", ""},
+		{"no category", mint.M2M(t, object{"cat": nil}, nil), "", ""},
+		{"no type", mint.M2M(t, object{"typ": nil}, nil), "", ""},
+		{"a party that nobody asks for", mint.M2M(t, nil, object{"azp": "https://evil.example"}), "", ""},
+		{"expired within the leeway", mint.M2M(t, nil, object{"exp": now.Unix() - 4}), "", ""},
 
-		{"a session's category", mintM2M(t, object{"cat": categorySession}, nil), invalid, invalid},
-		{"a template's category", mintM2M(t, object{"cat": categoryTemplate}, nil), invalid, invalid},
-		{"a category that says nothing", mintM2M(t, object{"cat": categoryIgnore}, nil), invalid, invalid},
-		{"a session's category on a client's", mintOAuth(t, object{"cat": categorySession}, nil), invalid, ""},
-		{"a machine's category on a client's", mintOAuth(t, object{"cat": categoryMachine}, nil), invalid, ""},
-		{"a machine as a client", mintOAuth(t, nil, object{"sub": "mch_1"}), failed, failed},
-		{"a type in upper case", mintOAuth(t, object{"typ": "AT+JWT"}, nil), mismatch, mismatch},
-		{"another type", mintM2M(t, object{"typ": "jwt"}, nil), failed, failed},
-		{"a user as a machine", mintM2M(t, nil, object{"sub": "user_1"}), mismatch, mismatch},
-		{"an organization as a client", mintOAuth(t, nil, object{"sub": "org_1"}), failed, ""},
-		{"no subject", mintOAuth(t, nil, object{"sub": nil}), failed, failed},
-		{"a subject that cannot be a header", mintOAuth(t, nil, object{"sub": "user_a\r\nX-Admin: 1"}), failed, ""},
-		{"a client that cannot be a header", mintOAuth(t, nil, object{"client_id": "a b"}), failed, ""},
-		{"another issuer", mintM2M(t, nil, object{"iss": "https://clerk.evil.example"}), failed, ""},
-		{"no issuer", mintOAuth(t, nil, object{"iss": nil}), failed, ""},
-		{"expired", mintM2M(t, nil, object{"exp": now.Unix() - 5}), failed, failed},
-		{"without expiry", mintOAuth(t, nil, object{"exp": nil}), failed, failed},
-		{"an expiry that is text", mintM2M(t, nil, object{"exp": "9999999999"}), failed, failed},
-		{"an expiry out of range", mintM2M(t, nil, object{"exp": 1e300}), failed, ""},
-		{"not yet", mintOAuth(t, nil, object{"nbf": now.Unix() + 6}), failed, failed},
-		{"from the future", mintOAuth(t, nil, object{"iat": now.Unix() + 6}), failed, failed},
-		{"another algorithm's name", mintM2M(t, object{"alg": "HS256"}, nil), failed, failed},
-		{"no algorithm", mintM2M(t, object{"alg": "none"}, nil), failed, failed},
-		{"an unknown key", mintM2M(t, object{"kid": "ins_other"}, nil), failed, failed},
-		{"critical extensions", mintM2M(t, object{"crit": []string{"x"}}, nil), invalid, ""},
-		{"a key of its own", mintM2M(t, object{"kid": nil, "jwk": jwkOf("x", &signingKey().PublicKey)}, nil), failed, failed},
-		{"another's signature", signed(t, otherKey(), strings.Split(mintM2M(t, nil, nil), ".")[0], strings.Split(mintM2M(t, nil, nil), ".")[1]), failed, failed},
-		{"no signature", mintM2M(t, nil, nil)[:strings.LastIndex(mintM2M(t, nil, nil), ".")+1], mismatch, mismatch},
-		{"a padded signature", mintM2M(t, nil, nil) + "=", mismatch, mismatch},
-		{"a fourth segment", mintM2M(t, nil, nil) + ".e30", mismatch, mismatch},
-		{"a session's token", mint(t, nil), mismatch, mismatch},
+		{"a session's category", mint.M2M(t, object{"cat": categorySession}, nil), invalid, invalid},
+		{"a template's category", mint.M2M(t, object{"cat": categoryTemplate}, nil), invalid, invalid},
+		{"a category that says nothing", mint.M2M(t, object{"cat": categoryIgnore}, nil), invalid, invalid},
+		{"a session's category on a client's", mint.OAuth(t, object{"cat": categorySession}, nil), invalid, ""},
+		{"a machine's category on a client's", mint.OAuth(t, object{"cat": categoryMachine}, nil), invalid, ""},
+		{"a machine as a client", mint.OAuth(t, nil, object{"sub": "mch_1"}), failed, failed},
+		{"a type in upper case", mint.OAuth(t, object{"typ": "AT+JWT"}, nil), mismatch, mismatch},
+		{"another type", mint.M2M(t, object{"typ": "jwt"}, nil), failed, failed},
+		{"a user as a machine", mint.M2M(t, nil, object{"sub": "user_1"}), mismatch, mismatch},
+		{"an organization as a client", mint.OAuth(t, nil, object{"sub": "org_1"}), failed, ""},
+		{"no subject", mint.OAuth(t, nil, object{"sub": nil}), failed, failed},
+		{"a subject that cannot be a header", mint.OAuth(t, nil, object{"sub": "user_a\r\nX-Admin: 1"}), failed, ""},
+		{"a client that cannot be a header", mint.OAuth(t, nil, object{"client_id": "a b"}), failed, ""},
+		{"another issuer", mint.M2M(t, nil, object{"iss": "https://clerk.evil.example"}), failed, ""},
+		{"no issuer", mint.OAuth(t, nil, object{"iss": nil}), failed, ""},
+		{"expired", mint.M2M(t, nil, object{"exp": now.Unix() - 5}), failed, failed},
+		{"without expiry", mint.OAuth(t, nil, object{"exp": nil}), failed, failed},
+		{"an expiry that is text", mint.M2M(t, nil, object{"exp": "9999999999"}), failed, failed},
+		{"an expiry out of range", mint.M2M(t, nil, object{"exp": 1e300}), failed, ""},
+		{"not yet", mint.OAuth(t, nil, object{"nbf": now.Unix() + 6}), failed, failed},
+		{"from the future", mint.OAuth(t, nil, object{"iat": now.Unix() + 6}), failed, failed},
+		{"another algorithm's name", mint.M2M(t, object{"alg": "HS256"}, nil), failed, failed},
+		{"no algorithm", mint.M2M(t, object{"alg": "none"}, nil), failed, failed},
+		{"an unknown key", mint.M2M(t, object{"kid": "ins_other"}, nil), failed, failed},
+		{"critical extensions", mint.M2M(t, object{"crit": []string{"x"}}, nil), invalid, ""},
+		{"a key of its own", mint.M2M(t, object{"kid": nil, "jwk": mint.JWK("x", &mint.SigningKey().PublicKey)}, nil), failed, failed},
+		{"another's signature", mint.Signed(t, mint.OtherKey(), strings.Split(mint.M2M(t, nil, nil), ".")[0], strings.Split(mint.M2M(t, nil, nil), ".")[1]), failed, failed},
+		{"no signature", mint.M2M(t, nil, nil)[:strings.LastIndex(mint.M2M(t, nil, nil), ".")+1], mismatch, mismatch},
+		{"a padded signature", mint.M2M(t, nil, nil) + "=", mismatch, mismatch},
+		{"a fourth segment", mint.M2M(t, nil, nil) + ".e30", mismatch, mismatch},
+		{"a session's token", mint.Token(t, nil), mismatch, mismatch},
 	}
 	for _, tt := range tests {
 		for mode, want := range map[string]policy.Reason{"default": tt.want, "reference": tt.compat} {
-			m := testMachines(t, &endpoint{}, func(c *Config) { c.ReferenceCompat = mode == "reference" })
+			m := testMachines(t, &sessiontest.Endpoint{}, func(c *Config) { c.ReferenceCompat = mode == "reference" })
 			for range 2 {
 				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
 				if got.Reason != want || (got.Status == policy.SignedIn) != (want == "") || got.Status == policy.Unavailable {
@@ -122,8 +124,8 @@ func TestMachineJWTsThatDoNotHold(t *testing.T) {
 
 func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 	t.Parallel()
-	m := testMachines(t, &endpoint{}, nil)
-	token := mintM2M(t, nil, object{"exp": now.Unix() + 60})
+	m := testMachines(t, &sessiontest.Endpoint{}, nil)
+	token := mint.M2M(t, nil, object{"exp": now.Unix() + 60})
 	at := func(d time.Duration) policy.Reason {
 		return m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now.Add(d)).Reason
 	}
@@ -138,7 +140,7 @@ func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 		}
 	}
 	// The key of that id is another one now.
-	rotated, err := ParseKeySet(keySetOf(t, jwkOf(testKid, &otherKey().PublicKey)))
+	rotated, err := ParseKeySet(mint.KeySet(t, mint.JWK(mint.Kid, &mint.OtherKey().PublicKey)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	token := mintOAuth(t, nil, nil)
+	token := mint.OAuth(t, nil, nil)
 	for _, tt := range []struct {
 		name   string
 		ctx    context.Context
@@ -172,7 +174,7 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 		{"no keys in the reference", t.Context(), referenceCompat, policy.SignedOut, policy.ReasonTokenVerification},
 		{"the request ended", ended, nil, policy.Unavailable, policy.ReasonCanceled},
 	} {
-		m := testMachines(t, &endpoint{}, tt.change)
+		m := testMachines(t, &sessiontest.Endpoint{}, tt.change)
 		m.signed.base.keys = brokenKeys{ErrKeysUnavailable}
 		if tt.ctx.Err() != nil {
 			m.signed.base.keys = brokenKeys{tt.ctx.Err()}
@@ -187,9 +189,9 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 // them apart. No order of presenting them confuses the two judges.
 func TestMachinesAndSessionsNeverTakeEachOthersTokens(t *testing.T) {
 	t.Parallel()
-	m, v := testMachines(t, &endpoint{}, nil), testVerifier(t)
-	machine := []string{mintM2M(t, nil, object{"sid": "sess_1", "azp": "https://app.example.com"}), mintOAuth(t, nil, object{"sid": "sess_1", "azp": "https://app.example.com"})}
-	session := []string{mint(t, nil), mint(t, object{"scope": "a", "client_id": "client_1"})}
+	m, v := testMachines(t, &sessiontest.Endpoint{}, nil), testVerifier(t)
+	machine := []string{mint.M2M(t, nil, object{"sid": "sess_1", "azp": "https://app.example.com"}), mint.OAuth(t, nil, object{"sid": "sess_1", "azp": "https://app.example.com"})}
+	session := []string{mint.Token(t, nil), mint.Token(t, object{"scope": "a", "client_id": "client_1"})}
 	for range 2 {
 		for _, token := range machine {
 			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Status != policy.SignedIn || got.Principal.SessionID != "" {

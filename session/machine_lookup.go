@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 const (
@@ -33,8 +34,8 @@ const (
 type machineLookup struct {
 	api      *machineAPI
 	rules    Rules
-	vouched  *otter.Cache[fingerprint, *vouched]
-	rejected *otter.Cache[fingerprint, *rejected]
+	vouched  *otter.Cache[fingerprint.Sum, *vouched]
+	rejected *otter.Cache[fingerprint.Sum, *rejected]
 	flight   singleflight.Group
 }
 
@@ -59,8 +60,8 @@ func newMachineLookup(cfg Config, rules Rules, httpClient *http.Client) (*machin
 	return &machineLookup{
 		api:      api,
 		rules:    rules,
-		vouched:  otter.Must(&otter.Options[fingerprint, *vouched]{MaximumSize: maxCached}),
-		rejected: otter.Must(&otter.Options[fingerprint, *rejected]{MaximumSize: maxRejected}),
+		vouched:  otter.Must(&otter.Options[fingerprint.Sum, *vouched]{MaximumSize: maxCached}),
+		rejected: otter.Must(&otter.Options[fingerprint.Sum, *rejected]{MaximumSize: maxRejected}),
 	}, nil
 }
 
@@ -86,18 +87,12 @@ func (l *machineLookup) verify(ctx context.Context, from netip.Addr, text string
 // isOpaque reports whether text can be an opaque token: printable characters,
 // and not the form of a JSON Web Token, which Clerk's library would not ask
 // about.
-func isOpaque(text string) bool { return isPrintable(text, maxOpaque) && !isCompact(text) }
-
-// isPrintable reports whether text has at most so many bytes, all of them
-// characters that print.
-func isPrintable(text string, most int) bool {
-	return len(text) <= most && !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
-}
+func isOpaque(text string) bool { return calls.IsPrintable(text, maxOpaque) && !isCompact(text) }
 
 // find returns what Clerk says of a token. All who ask about one token at once
 // share a call, and wait no longer than their own ctx allows.
 func (l *machineLookup) find(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
-	id := fingerprintOf(text)
+	id := fingerprint.Of(text)
 	if known, err := l.remembered(id, now); known != nil || err != nil {
 		return known, err
 	}
@@ -105,7 +100,7 @@ func (l *machineLookup) find(ctx context.Context, from netip.Addr, text string, 
 		if known, err := l.remembered(id, now); known != nil || err != nil {
 			return known, err // one call ended since
 		}
-		return l.ask(because(context.WithoutCancel(ctx), l.kindOfCall(id, kind), from), id, text, kind, now)
+		return l.ask(calls.Because(context.WithoutCancel(ctx), l.kindOfCall(id, kind), from), id, text, kind, now)
 	})
 	select {
 	case result := <-done:
@@ -118,15 +113,15 @@ func (l *machineLookup) find(ctx context.Context, from netip.Addr, text string, 
 
 // kindOfCall is what a call about a token is for. A token that Clerk has vouched
 // for before is that of somebody who is known.
-func (l *machineLookup) kindOfCall(id fingerprint, kind policy.TokenType) callKind {
+func (l *machineLookup) kindOfCall(id fingerprint.Sum, kind policy.TokenType) calls.Kind {
 	if _, ok := l.vouched.GetIfPresent(id); ok {
-		return callForKnown
+		return calls.ForKnown
 	}
-	return kindOfToken[kind]
+	return calls.ForToken(kind)
 }
 
 // remembered returns what Clerk said of a token a moment ago, or nothing.
-func (l *machineLookup) remembered(id fingerprint, now time.Time) (*vouched, error) {
+func (l *machineLookup) remembered(id fingerprint.Sum, now time.Time) (*vouched, error) {
 	if known, ok := l.vouched.GetIfPresent(id); ok && within(known.asked, vouchedFor, now) {
 		return known, nil
 	}
@@ -144,7 +139,7 @@ func within(at time.Time, d time.Duration, now time.Time) bool {
 }
 
 // ask has Clerk verify a token, and remembers its word.
-func (l *machineLookup) ask(ctx context.Context, id fingerprint, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
+func (l *machineLookup) ask(ctx context.Context, id fingerprint.Sum, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
 	said, err := l.api.verify(ctx, text, kind)
 	if err == nil {
 		err = said.identity.check(kind, l.rules.relaxed)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // expectState decides by a token as of the clock, and compares.
@@ -30,62 +32,62 @@ func expectState(t *testing.T, m *machines, token string, status policy.AuthStat
 func TestClerksWordCountsForAMoment(t *testing.T) {
 	good := apiAnswer(t, policy.APIKey, nil)
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
+		e := &sessiontest.Endpoint{}
 		m := testMachines(t, e, nil)
-		e.set(http.StatusOK, good, nil, 0)
+		e.Set(http.StatusOK, good, nil, 0)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
-		e.expectCalls(t, 1, "at first")
-		e.set(http.StatusNotFound, nil, nil, 0) // revoked
+		e.ExpectCalls(t, 1, "at first")
+		e.Set(http.StatusNotFound, nil, nil, 0) // revoked
 		time.Sleep(vouchedFor - 1)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
-		e.expectCalls(t, 0, "while Clerk's word counts")
+		e.ExpectCalls(t, 0, "while Clerk's word counts")
 		time.Sleep(time.Nanosecond)
 		expectState(t, m, testAPIKey, policy.SignedOut, policy.ReasonTokenInvalid)
-		e.expectCalls(t, 1, "afterwards")
-		e.set(http.StatusOK, good, nil, 0)
+		e.ExpectCalls(t, 1, "afterwards")
+		e.Set(http.StatusOK, good, nil, 0)
 		time.Sleep(rejectedFor - 1)
 		expectState(t, m, testAPIKey, policy.SignedOut, policy.ReasonTokenInvalid)
-		e.expectCalls(t, 0, "while Clerk's word against it counts")
+		e.ExpectCalls(t, 0, "while Clerk's word against it counts")
 		time.Sleep(time.Nanosecond)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
-		e.expectCalls(t, 1, "afterwards")
+		e.ExpectCalls(t, 1, "afterwards")
 	})
 }
 
 func TestOpaqueTokensExpireWhileTheyAreRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, apiAnswer(t, policy.APIKey, object{"expiration": time.Now().Add(5 * time.Second).UnixMilli()}), nil, 0)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, apiAnswer(t, policy.APIKey, object{"expiration": time.Now().Add(5 * time.Second).UnixMilli()}), nil, 0)
 		m := testMachines(t, e, nil)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		time.Sleep(5*time.Second - time.Millisecond)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		time.Sleep(time.Millisecond)
 		expectState(t, m, testAPIKey, policy.SignedOut, policy.ReasonTokenInvalid)
-		e.expectCalls(t, 1, "in all")
+		e.ExpectCalls(t, 1, "in all")
 	})
 }
 
 func TestOneCallIsMadeForATokenThatManyPresent(t *testing.T) {
 	good := apiAnswer(t, policy.M2MToken, nil)
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, good, nil, time.Second)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, good, nil, time.Second)
 		m := testMachines(t, e, nil)
 		var waiting sync.WaitGroup
 		for range 100 {
 			waiting.Go(func() { expectState(t, m, testM2M, policy.SignedIn, "") })
 		}
 		waiting.Wait()
-		e.expectCalls(t, 1, "for a hundred requests")
+		e.ExpectCalls(t, 1, "for a hundred requests")
 	})
 }
 
 func TestARequestThatEndsDoesNotEndTheCall(t *testing.T) {
 	good := apiAnswer(t, policy.APIKey, nil)
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, good, nil, time.Second)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, good, nil, time.Second)
 		m := testMachines(t, e, nil)
 		brief, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
@@ -94,7 +96,7 @@ func TestARequestThatEndsDoesNotEndTheCall(t *testing.T) {
 			t.Errorf("%v for %s (%v)", got.Status, got.Reason, got.Cause)
 		}
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
-		e.expectCalls(t, 1, "in all")
+		e.ExpectCalls(t, 1, "in all")
 	})
 }
 
@@ -109,32 +111,32 @@ func TestFaultsOfClerk(t *testing.T) {
 	good := apiAnswer(t, policy.APIKey, nil)
 	tests := []struct {
 		name       string
-		endpoint   *endpoint
+		endpoint   *sessiontest.Endpoint
 		want       verdict
 		compat     verdict
 		remembered bool
 	}{
-		{"unknown", &endpoint{status: 404}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, true},
-		{"unknown, in so many words", &endpoint{status: 404, body: good}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, true},
-		{"malformed", &endpoint{status: 400}, refusal, refusal, true},
-		{"forbidden", &endpoint{status: 403, body: good}, refusal, refusal, true},
-		{"unprocessable", &endpoint{status: 422}, refusal, refusal, true},
-		{"our key is refused", &endpoint{status: 401}, verdict{policy.Unavailable, policy.ReasonSecretKeyInvalid}, verdict{policy.SignedOut, policy.ReasonSecretKeyInvalid}, false},
-		{"too slow", &endpoint{status: 200, body: good, delay: time.Hour}, outage, refusal, false},
-		{"timed out", &endpoint{status: 408}, outage, refusal, false},
-		{"broken", &endpoint{status: 500, body: good}, outage, refusal, false},
-		{"away", &endpoint{status: 503}, outage, refusal, false},
-		{"no content", &endpoint{status: 204}, outage, refusal, false},
-		{"accepted for later", &endpoint{status: 202, body: good}, outage, refusal, false},
-		{"elsewhere", &endpoint{status: 302, body: good}, outage, refusal, false},
-		{"no network", &endpoint{err: errors.New("connection reset")}, outage, refusal, false},
-		{"nothing", &endpoint{status: 200}, outage, refusal, false},
-		{"a page", &endpoint{status: 200, body: []byte("<html>")}, outage, refusal, false},
-		{"two answers", &endpoint{status: 200, body: append(bytes.Clone(good), good...)}, outage, refusal, false},
-		{"a list", &endpoint{status: 200, body: []byte(`[` + string(good) + `]`)}, outage, refusal, false},
-		{"null", &endpoint{status: 200, body: []byte(`null`)}, outage, refusal, false},
-		{"a member twice", &endpoint{status: 200, body: []byte(`{"revoked":true,"revoked":false,` + string(good[1:]))}, outage, refusal, false},
-		{"a body without end", &endpoint{status: 200, body: append(bytes.Repeat([]byte(" "), maxBody), good...)}, outage, refusal, false},
+		{"unknown", &sessiontest.Endpoint{Status: 404}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, true},
+		{"unknown, in so many words", &sessiontest.Endpoint{Status: 404, Body: good}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, verdict{policy.SignedOut, policy.ReasonTokenInvalid}, true},
+		{"malformed", &sessiontest.Endpoint{Status: 400}, refusal, refusal, true},
+		{"forbidden", &sessiontest.Endpoint{Status: 403, Body: good}, refusal, refusal, true},
+		{"unprocessable", &sessiontest.Endpoint{Status: 422}, refusal, refusal, true},
+		{"our key is refused", &sessiontest.Endpoint{Status: 401}, verdict{policy.Unavailable, policy.ReasonSecretKeyInvalid}, verdict{policy.SignedOut, policy.ReasonSecretKeyInvalid}, false},
+		{"too slow", &sessiontest.Endpoint{Status: 200, Body: good, Delay: time.Hour}, outage, refusal, false},
+		{"timed out", &sessiontest.Endpoint{Status: 408}, outage, refusal, false},
+		{"broken", &sessiontest.Endpoint{Status: 500, Body: good}, outage, refusal, false},
+		{"away", &sessiontest.Endpoint{Status: 503}, outage, refusal, false},
+		{"no content", &sessiontest.Endpoint{Status: 204}, outage, refusal, false},
+		{"accepted for later", &sessiontest.Endpoint{Status: 202, Body: good}, outage, refusal, false},
+		{"elsewhere", &sessiontest.Endpoint{Status: 302, Body: good}, outage, refusal, false},
+		{"no network", &sessiontest.Endpoint{Err: errors.New("connection reset")}, outage, refusal, false},
+		{"nothing", &sessiontest.Endpoint{Status: 200}, outage, refusal, false},
+		{"a page", &sessiontest.Endpoint{Status: 200, Body: []byte("<html>")}, outage, refusal, false},
+		{"two answers", &sessiontest.Endpoint{Status: 200, Body: append(bytes.Clone(good), good...)}, outage, refusal, false},
+		{"a list", &sessiontest.Endpoint{Status: 200, Body: []byte(`[` + string(good) + `]`)}, outage, refusal, false},
+		{"null", &sessiontest.Endpoint{Status: 200, Body: []byte(`null`)}, outage, refusal, false},
+		{"a member twice", &sessiontest.Endpoint{Status: 200, Body: []byte(`{"revoked":true,"revoked":false,` + string(good[1:]))}, outage, refusal, false},
+		{"a body without end", &sessiontest.Endpoint{Status: 200, Body: append(bytes.Repeat([]byte(" "), calls.MaxBody), good...)}, outage, refusal, false},
 	}
 	for _, tt := range tests {
 		for mode, want := range map[string]verdict{"default": tt.want, "reference": tt.compat} {
@@ -143,16 +145,16 @@ func TestFaultsOfClerk(t *testing.T) {
 					m := testMachines(t, tt.endpoint, func(c *Config) { c.ReferenceCompat = mode == "reference" })
 					began := time.Now()
 					expectState(t, m, testAPIKey, want.status, want.reason)
-					if took := time.Since(began); took > callTimeout {
+					if took := time.Since(began); took > calls.Timeout {
 						t.Errorf("it took %v", took)
 					}
-					tt.endpoint.expectCalls(t, 1, "at first")
+					tt.endpoint.ExpectCalls(t, 1, "at first")
 					expectState(t, m, testAPIKey, want.status, want.reason)
 					again := int32(1)
 					if tt.remembered {
 						again = 0
 					}
-					tt.endpoint.expectCalls(t, again, "the second time")
+					tt.endpoint.ExpectCalls(t, again, "the second time")
 				})
 			})
 		}
@@ -162,11 +164,11 @@ func TestFaultsOfClerk(t *testing.T) {
 func TestAnOutageForgetsNoGoodToken(t *testing.T) {
 	good := apiAnswer(t, policy.APIKey, nil)
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, good, nil, 0)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, good, nil, 0)
 		m := testMachines(t, e, nil)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
-		e.set(http.StatusInternalServerError, nil, nil, 0)
+		e.Set(http.StatusInternalServerError, nil, nil, 0)
 		expectState(t, m, "ak_another", policy.Unavailable, policy.ReasonClerkUnavailable)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		time.Sleep(vouchedFor)
@@ -210,7 +212,7 @@ func TestAFloodOfUnknownTokensIsBounded(t *testing.T) {
 		m := testMachines(t, k, nil)
 		from := netip.MustParseAddr("2001:db8::1")
 		for i := range 4 * maxRejected { // slowly, so that Clerk is asked about each
-			time.Sleep(pauseOfOne)
+			time.Sleep(calls.PauseOfOne)
 			if got := m.authenticate(t.Context(), from, "ak_"+strconv.Itoa(i), anyToken, time.Now()); got.Reason != policy.ReasonTokenInvalid {
 				t.Fatalf("%s, %v", got.Reason, got.Cause)
 			}
@@ -247,7 +249,7 @@ func TestClerkIsLeftAloneWhereItAsksForIt(t *testing.T) {
 
 func TestTokensThatClerkDoesNotMakeCostNoCall(t *testing.T) {
 	t.Parallel()
-	e := &endpoint{}
+	e := &sessiontest.Endpoint{}
 	m := testMachines(t, e, nil)
 	for _, token := range []string{
 		"ak_a.b.c", "mt_aaa.bbb.ccc", "ak_a b", "ak_a\n", "ak_\x00", "ak_ä", "ak_\xff", "oat_" + string(bytes.Repeat([]byte("a"), maxOpaque)),
@@ -255,5 +257,5 @@ func TestTokensThatClerkDoesNotMakeCostNoCall(t *testing.T) {
 	} {
 		expectState(t, m, token, policy.SignedOut, policy.ReasonTokenInvalid)
 	}
-	e.expectCalls(t, 0, "for tokens that are none")
+	e.ExpectCalls(t, 0, "for tokens that are none")
 }

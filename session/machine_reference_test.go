@@ -12,22 +12,23 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // toSession marks what is left to the session verifier.
 const toSession policy.Reason = "left to the session verifier"
 
-func (v *machineVector) decide(t *testing.T, reference bool) (policy.AuthState, []backendCall) {
+func (v *machineVector) decide(t *testing.T, reference bool) (policy.AuthState, []sessiontest.Call) {
 	t.Helper()
-	backend := &cannedBackend{answers: v.Input.Backend}
+	backend := &sessiontest.Canned{Answers: v.Input.Backend}
 	accept, _ := v.accept(t)
 	state := v.machines(t, backend, reference).bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
 		func(context.Context, string, time.Time) policy.AuthState { return policy.AuthState{Reason: toSession} })
-	return state, backend.calls
+	return state, backend.Calls
 }
 
 // differs says how a decision differs from the recorded one, or "".
-func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []backendCall) string {
+func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []sessiontest.Call) string {
 	t.Helper()
 	_, single := v.accept(t)
 	kind := policy.TokenType("")
@@ -58,7 +59,7 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []back
 		return status + " for " + string(got.Reason)
 	case string(kind) != v.Expect.TokenType:
 		return "a token of type " + string(kind)
-	case !reflect.DeepEqual(asked(calls), asked(v.Expect.Calls)):
+	case !reflect.DeepEqual(sessiontest.AboutTokens(calls), sessiontest.AboutTokens(v.Expect.Calls)):
 		return "other calls"
 	case got.Principal != nil:
 		return v.principalDiffers(got.Principal)

@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 const (
@@ -57,7 +59,7 @@ func apiAnswer(tb testing.TB, kind policy.TokenType, changes object) []byte {
 		policy.OAuthToken: {"object": "clerk_idp_oauth_access_token", "id": "oat_1", "client_id": "client_1", "subject": "user_2member", "scopes": []string{"profile"}},
 	}
 	common := object{"revoked": false, "revocation_reason": nil, "expired": false, "expiration": nil, "created_at": now.UnixMilli()}
-	data, err := json.Marshal(with(with(answers[kind], common), changes))
+	data, err := json.Marshal(mint.With(mint.With(answers[kind], common), changes))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -107,8 +109,8 @@ func TestOpaqueTokensSpeakForWhomClerkSays(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e := &endpoint{}
-			e.set(http.StatusOK, apiAnswer(t, tt.want.TokenType, tt.changes), nil, 0)
+			e := &sessiontest.Endpoint{}
+			e.Set(http.StatusOK, apiAnswer(t, tt.want.TokenType, tt.changes), nil, 0)
 			m := testMachines(t, e, nil)
 			for range 3 {
 				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
@@ -119,17 +121,17 @@ func TestOpaqueTokensSpeakForWhomClerkSays(t *testing.T) {
 					t.Error("the digest is not that of the token")
 				}
 			}
-			e.expectCalls(t, 1, "for a token presented again")
-			body, err := e.last.GetBody()
+			e.ExpectCalls(t, 1, "for a token presented again")
+			body, err := e.Last.GetBody()
 			if err != nil {
 				t.Fatal(err)
 			}
 
-			if sent := readAll(t, body); sent != tt.body {
+			if sent := sessiontest.ReadAll(t, body); sent != tt.body {
 				t.Errorf("sent %s", sent)
 			}
-			if e.last.Method != http.MethodPost || e.last.URL.String() != defaultAPIURL+tt.path || e.last.Header.Get("Authorization") != "Bearer "+tt.secret {
-				t.Errorf("asked %s %s as %s", e.last.Method, e.last.URL, e.last.Header.Get("Authorization"))
+			if e.Last.Method != http.MethodPost || e.Last.URL.String() != defaultAPIURL+tt.path || e.Last.Header.Get("Authorization") != "Bearer "+tt.secret {
+				t.Errorf("asked %s %s as %s", e.Last.Method, e.Last.URL, e.Last.Header.Get("Authorization"))
 			}
 		})
 	}
@@ -137,9 +139,9 @@ func TestOpaqueTokensSpeakForWhomClerkSays(t *testing.T) {
 
 func TestTypesThatAreNotAcceptedCostNoCall(t *testing.T) {
 	t.Parallel()
-	e := &endpoint{}
+	e := &sessiontest.Endpoint{}
 	m := testMachines(t, e, nil)
-	jwt := mintM2M(t, nil, nil)
+	jwt := mint.M2M(t, nil, nil)
 	for _, tt := range []struct {
 		token  string
 		accept policy.TokenTypes
@@ -153,7 +155,7 @@ func TestTypesThatAreNotAcceptedCostNoCall(t *testing.T) {
 		{jwt, policy.TokenTypes{policy.APIKey, policy.OAuthToken}},
 		{"AK_upper", anyToken},
 		{"anything", anyToken},
-		{mint(t, nil), anyToken},
+		{mint.Token(t, nil), anyToken},
 		{"", anyToken},
 	} {
 		got := m.authenticate(t.Context(), netip.Addr{}, tt.token, tt.accept, now)
@@ -161,14 +163,14 @@ func TestTypesThatAreNotAcceptedCostNoCall(t *testing.T) {
 			t.Errorf("%.9s where %q is accepted: %v for %s", tt.token, tt.accept, got.Status, got.Reason)
 		}
 	}
-	e.expectCalls(t, 0, "for types that are not accepted")
+	e.ExpectCalls(t, 0, "for types that are not accepted")
 }
 
 func TestBearerTokensGoToTheirOwnJudge(t *testing.T) {
 	t.Parallel()
 	const toSession = policy.Reason("left to the session verifier")
-	e := &endpoint{}
-	e.set(http.StatusNotFound, []byte("{}"), nil, 0)
+	e := &sessiontest.Endpoint{}
+	e.Set(http.StatusNotFound, []byte("{}"), nil, 0)
 	session, m2m := policy.SessionToken, policy.M2MToken
 	for _, tt := range []struct {
 		name   string
@@ -177,16 +179,16 @@ func TestBearerTokensGoToTheirOwnJudge(t *testing.T) {
 		want   policy.Reason
 		compat policy.Reason
 	}{
-		{"a session's token where it alone counts", mint(t, nil), policy.TokenTypes{session}, toSession, toSession},
-		{"a session's token beside others", mint(t, nil), policy.TokenTypes{session, m2m}, toSession, toSession},
-		{"a session's token where any counts", mint(t, nil), anyToken, toSession, toSession},
-		{"a session's token where it does not count", mint(t, nil), policy.TokenTypes{m2m}, policy.ReasonTokenType, policy.ReasonTokenType},
+		{"a session's token where it alone counts", mint.Token(t, nil), policy.TokenTypes{session}, toSession, toSession},
+		{"a session's token beside others", mint.Token(t, nil), policy.TokenTypes{session, m2m}, toSession, toSession},
+		{"a session's token where any counts", mint.Token(t, nil), anyToken, toSession, toSession},
+		{"a session's token where it does not count", mint.Token(t, nil), policy.TokenTypes{m2m}, policy.ReasonTokenType, policy.ReasonTokenType},
 		{"garbage", "garbage", anyToken, toSession, toSession},
 		{"an API key where sessions alone count", testAPIKey, policy.TokenTypes{session}, policy.ReasonTokenType, toSession},
 		{"an API key beside sessions", testAPIKey, policy.TokenTypes{session, policy.APIKey}, policy.ReasonTokenInvalid, policy.ReasonTokenInvalid},
-		{"a machine's token where sessions alone count, which they refuse", mintM2M(t, nil, nil), policy.TokenTypes{session}, toSession, toSession},
-		{"a machine's token beside sessions", mintM2M(t, nil, nil), policy.TokenTypes{session, m2m}, "", ""},
-		{"a machine's token where another's counts", mintM2M(t, nil, nil), policy.TokenTypes{session, policy.OAuthToken}, policy.ReasonTokenType, policy.ReasonTokenType},
+		{"a machine's token where sessions alone count, which they refuse", mint.M2M(t, nil, nil), policy.TokenTypes{session}, toSession, toSession},
+		{"a machine's token beside sessions", mint.M2M(t, nil, nil), policy.TokenTypes{session, m2m}, "", ""},
+		{"a machine's token where another's counts", mint.M2M(t, nil, nil), policy.TokenTypes{session, policy.OAuthToken}, policy.ReasonTokenType, policy.ReasonTokenType},
 	} {
 		for name, want := range map[string]policy.Reason{"default": tt.want, "reference": tt.compat} {
 			m := testMachines(t, e, func(c *Config) { c.ReferenceCompat = name == "reference" })
@@ -206,16 +208,16 @@ func TestBearerTokensGoToTheirOwnJudge(t *testing.T) {
 func TestMachineErrorsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	const canary = "canaryInTheAnswer"
-	answers := map[string]*endpoint{
-		"refused":    {status: http.StatusNotFound, body: []byte(`{"errors":[{"message":"` + canary + `"}]}`)},
-		"forbidden":  {status: http.StatusForbidden, body: []byte(canary)},
-		"garbled":    {status: http.StatusOK, body: []byte(`{"` + canary)},
-		"repeated":   {status: http.StatusOK, body: []byte(`{"` + canary + `":1,"` + canary + `":2}`)},
-		"odd":        {status: http.StatusOK, body: []byte(`{"id":"` + canary + ` ","subject":"` + canary + ` "}`)},
-		"odd time":   {status: http.StatusOK, body: []byte(`{"id":"a","subject":"b","expiration":"` + canary + `"}`)},
-		"no network": {err: errors.New("connection refused")},
+	answers := map[string]*sessiontest.Endpoint{
+		"refused":    {Status: http.StatusNotFound, Body: []byte(`{"errors":[{"message":"` + canary + `"}]}`)},
+		"forbidden":  {Status: http.StatusForbidden, Body: []byte(canary)},
+		"garbled":    {Status: http.StatusOK, Body: []byte(`{"` + canary)},
+		"repeated":   {Status: http.StatusOK, Body: []byte(`{"` + canary + `":1,"` + canary + `":2}`)},
+		"odd":        {Status: http.StatusOK, Body: []byte(`{"id":"` + canary + ` ","subject":"` + canary + ` "}`)},
+		"odd time":   {Status: http.StatusOK, Body: []byte(`{"id":"a","subject":"b","expiration":"` + canary + `"}`)},
+		"no network": {Err: errors.New("connection refused")},
 	}
-	tokens := []string{testAPIKey, testM2M, testOAuth, mintM2M(t, nil, object{"exp": 1, "secret": canary}), mintOAuth(t, nil, object{"iss": canary})}
+	tokens := []string{testAPIKey, testM2M, testOAuth, mint.M2M(t, nil, object{"exp": 1, "secret": canary}), mint.OAuth(t, nil, object{"iss": canary})}
 	for name, e := range answers {
 		for _, token := range tokens {
 			got := testMachines(t, e, nil).authenticate(t.Context(), netip.Addr{}, token, anyToken, now)
@@ -234,14 +236,14 @@ func TestMachineErrorsHoldNoSecrets(t *testing.T) {
 
 func TestMachinesNeedASecretToAskWith(t *testing.T) {
 	t.Parallel()
-	e := &endpoint{}
+	e := &sessiontest.Endpoint{}
 	m := testMachines(t, e, func(c *Config) { c.SecretKey = "" })
 	for _, token := range []string{testAPIKey, testOAuth} {
 		if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Status != policy.Unavailable || got.Reason != policy.ReasonSecretKeyInvalid {
 			t.Errorf("%.4s: %v for %s", token, got.Status, got.Reason)
 		}
 	}
-	e.expectCalls(t, 0, "without a secret")
+	e.ExpectCalls(t, 0, "without a secret")
 	// The reference wants the instance's key for all but machines' tokens alone.
 	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.JWTKey, c.ReferenceCompat = "", "a key", true })
 	for _, tt := range []struct {
@@ -250,16 +252,16 @@ func TestMachinesNeedASecretToAskWith(t *testing.T) {
 		want   policy.Reason
 	}{
 		{testAPIKey, policy.TokenTypes{policy.APIKey}, policy.ReasonSecretKeyInvalid},
-		{mintOAuth(t, nil, nil), policy.TokenTypes{policy.OAuthToken}, policy.ReasonSecretKeyInvalid},
-		{mintM2M(t, nil, nil), anyToken, policy.ReasonSecretKeyInvalid},
-		{mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, ""},
+		{mint.OAuth(t, nil, nil), policy.TokenTypes{policy.OAuthToken}, policy.ReasonSecretKeyInvalid},
+		{mint.M2M(t, nil, nil), anyToken, policy.ReasonSecretKeyInvalid},
+		{mint.M2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, ""},
 	} {
 		if got := m.authenticate(t.Context(), netip.Addr{}, tt.token, tt.accept, now); got.Reason != tt.want || got.Status == policy.Unavailable {
 			t.Errorf("%.4s where %q is accepted: %v for %q", tt.token, tt.accept, got.Status, got.Reason)
 		}
 	}
 	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.ReferenceCompat = "", true })
-	if got := m.authenticate(t.Context(), netip.Addr{}, mintM2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
+	if got := m.authenticate(t.Context(), netip.Addr{}, mint.M2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
 		t.Errorf("without any key: %v for %q", got.Status, got.Reason)
 	}
 	if _, err := newMachines(Config{APIURL: "http://api.example.com"}, testRules, testKeys(t), nil); err == nil {

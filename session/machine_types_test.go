@@ -6,6 +6,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 // Each type of token that a rule can accept is one that something verifies, and
@@ -35,7 +36,7 @@ func TestEveryTokenTypeIsVerifiedAndNamesSomebody(t *testing.T) {
 			if err := identity.check(kind, compat.Relaxations{}); err != nil {
 				t.Errorf("%s: %v", kind, err)
 			}
-			if p := identity.principal(kind, fingerprint{}); p.TokenType != kind || p.UserID+p.MachineID+p.OrgID != identity.subject {
+			if p := identity.principal(kind, fingerprint.Sum{}); p.TokenType != kind || p.UserID+p.MachineID+p.OrgID != identity.subject {
 				t.Errorf("%s of %s is a principal without a subject: %+v", kind, identity.subject, p)
 			}
 		}

@@ -9,14 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // machineVector is a recorded decision about a request, as far as it matters to
@@ -35,12 +34,12 @@ type machineVector struct {
 			AcceptsToken      json.RawMessage
 		}
 		Request struct{ Headers [][2]string }
-		Backend []backendAnswer `json:"backendApi"`
+		Backend []sessiontest.Answer `json:"backendApi"`
 	}
 	Expect struct {
 		Status, Reason, TokenType string
 		Auth                      map[string]any
-		Calls                     []backendCall `json:"backendApiCalls"`
+		Calls                     []sessiontest.Call `json:"backendApiCalls"`
 	}
 }
 
@@ -53,62 +52,6 @@ func (l *textOrTexts) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, &(*l)[0])
 	}
 	return json.Unmarshal(data, (*[]string)(l))
-}
-
-// backendAnswer is a canned answer of the Backend API.
-type backendAnswer struct {
-	Method, Path, BodyText string
-	Status                 int
-	Body                   json.RawMessage
-	NetworkError           bool
-}
-
-// backendCall is a call that was made of it.
-type backendCall struct {
-	Method, Path, Query, Authorization string
-	Body                               any
-}
-
-// cannedBackend answers as a vector says, and keeps what it was asked.
-type cannedBackend struct {
-	answers []backendAnswer
-	mu      sync.Mutex
-	calls   []backendCall
-}
-
-func (b *cannedBackend) RoundTrip(r *http.Request) (*http.Response, error) {
-	call := backendCall{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Get("Authorization"), nil}
-	if r.ContentLength > 0 {
-		if err := json.NewDecoder(r.Body).Decode(&call.Body); err != nil {
-			return nil, err
-		}
-	}
-	b.mu.Lock()
-	b.calls = append(b.calls, call)
-	b.mu.Unlock()
-	status, body := http.StatusNotFound, `{"errors":[{"code":"resource_not_found"}]}`
-	for _, a := range b.answers {
-		if a.Method != r.Method || a.Path != r.URL.Path {
-			continue
-		}
-		if a.NetworkError {
-			return nil, errors.New("connection reset")
-		}
-		status, body = a.Status, cmp.Or(a.BodyText, string(a.Body))
-		break
-	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
-}
-
-// asked returns what was asked about tokens, each once.
-func asked(calls []backendCall) []backendCall {
-	var out []backendCall
-	for _, c := range calls {
-		if c.Path != "/v1/jwks" && !slices.ContainsFunc(out, func(o backendCall) bool { return reflect.DeepEqual(o, c) }) {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 // loadMachineVectors returns the decisions about requests that present a machine

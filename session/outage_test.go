@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // Answers of Clerk that are no verdict make an outage of whatever depends on
@@ -12,7 +14,7 @@ import (
 // session, but not for ever.
 func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 	t.Parallel()
-	cookies := signedInCookies(mint(t, object{"exp": now.Unix() - 60})) + "; __refresh_" + testSuffix + "=r1"
+	cookies := signedInCookies(mint.Token(t, object{"exp": now.Unix() - 60})) + "; __refresh_" + mint.Suffix + "=r1"
 	script := func(cookies string) *policy.Request {
 		r := navigation("/api", cookies)
 		r.Headers = fields("Sec-Fetch-Dest", "empty", "Accept", "application/json", "Cookie", cookies)
@@ -30,7 +32,7 @@ func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 		{"a nonce", "GET", nonceFor, navigation("/", nonce), sessionsOnly},
 		{"an opaque token", "POST", "/api_keys/verify", opaque, policy.TokenTypes{policy.APIKey}},
 	}
-	faults := map[string]backendAnswer{
+	faults := map[string]sessiontest.Answer{
 		"no answer":   {NetworkError: true},
 		"408":         {Status: http.StatusRequestTimeout, BodyText: "{}"},
 		"425":         {Status: http.StatusTooEarly, BodyText: "{}"},
@@ -51,13 +53,13 @@ func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 				if got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable || got.Reason.Status() != http.StatusServiceUnavailable {
 					t.Errorf("%+v", got)
 				}
-				if len(b.backend.asked(tt.path)) == 0 {
+				if len(b.backend.Asked(tt.path)) == 0 {
 					t.Error("Clerk was not asked")
 				}
 			})
 		}
 	}
-	page := newBrowser(t, Config{}, backendAnswer{Method: "POST", Path: refreshPath, NetworkError: true}).load(t, navigation("/", cookies))
+	page := newBrowser(t, Config{}, sessiontest.Answer{Method: "POST", Path: refreshPath, NetworkError: true}).load(t, navigation("/", cookies))
 	if page.Status != policy.Handshake || page.Reason != policy.ReasonExpiredRefreshFailed {
 		t.Errorf("a page: %+v", page)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 func TestWhichTokensAPartyTakes(t *testing.T) {
@@ -60,11 +61,11 @@ func TestPartiesThatWouldTakeTokensOfStrangers(t *testing.T) {
 		"https://*.com", "https://*.co.uk", "https://*.github.io", "https://*.vercel.app", "https://*.internal", "https://*", "https://*.", "https://*.*.example.com", "https://a.*.example.com",
 		"https://*a.example.com", "https://*.127.0.0.1", "https://*.example.com/", "https://*.EXAMPLE.com", "capacitor://*.example.com", "chrome-extension://*", "*://a.example.com", "*.example.com",
 	} {
-		if err := (Config{PublishableKey: testPublishable, AuthorizedParties: policy.StringList{party}}).Validate(); err == nil {
+		if err := (Config{PublishableKey: mint.PublishableKey, AuthorizedParties: policy.StringList{party}}).Validate(); err == nil {
 			t.Errorf("%q is taken", party)
 		}
 	}
-	cfg := Config{PublishableKey: testPublishable, AuthorizedParties: policy.StringList{"https://*.example.com"}, ProxyURL: "/__clerk"}
+	cfg := Config{PublishableKey: mint.PublishableKey, AuthorizedParties: policy.StringList{"https://*.example.com"}, ProxyURL: "/__clerk"}
 	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "proxy_url") {
 		t.Errorf("a proxy of tenants nobody listed: %v", err)
 	}
@@ -74,7 +75,7 @@ func TestPartiesThatWouldTakeTokensOfStrangers(t *testing.T) {
 func TestATokenThatNamesNoApplication(t *testing.T) {
 	t.Parallel()
 	for _, azp := range []any{nil, "", 5, []any{"https://app.example.com"}} {
-		claims := with(testClaims(), object{"azp": azp})
+		claims := mint.With(mint.Claims(), object{"azp": azp})
 		err := (&testRules).authorizedParty(claims["azp"])
 		if !hasReason(err, policy.ReasonTokenParties) || !strings.Contains(err.Error(), "names no application (claim azp)") {
 			t.Errorf("%v: %v", azp, err)

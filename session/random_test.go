@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
@@ -12,7 +13,7 @@ import (
 // another token, and nobody's; also to who has seen the right one.
 func TestNoMutationOfATokenIsAccepted(t *testing.T) {
 	t.Parallel()
-	token := []byte(mint(t, nil))
+	token := []byte(mint.Token(t, nil))
 	v, r := testVerifier(t), rand.New(rand.NewPCG(1, 2))
 	accepts := func(text []byte) bool { _, err := v.Verify(t.Context(), string(text), now); return err == nil }
 	if !accepts(token) {

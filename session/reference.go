@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
@@ -166,11 +167,11 @@ func (a *Authenticator) expired(token string, now time.Time) bool {
 // referenceOutage is the reference's word for keys that could not be fetched: it
 // tells answers that are errors, and such without keys, from none at all.
 func referenceOutage(err error) policy.Reason {
-	refusal, refused := errors.AsType[*backendError](err)
+	refusal, refused := errors.AsType[*calls.AnswerError](err)
 	switch {
-	case refused && slices.Contains(refusal.codes, "clerk_key_invalid"):
+	case refused && slices.Contains(refusal.Codes, "clerk_key_invalid"):
 		return policy.ReasonSecretKeyInvalid
-	case refused && refusal.json, errors.Is(err, errNoKeys):
+	case refused && refusal.JSON, errors.Is(err, errNoKeys):
 		return policy.ReasonKeysFailed
 	}
 	return policy.ReasonUnexpectedError

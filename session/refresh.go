@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
@@ -37,7 +38,7 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 	switch {
 	case !v.isGet():
 		return policy.AuthState{}, policy.ReasonExpiredNotGet
-	case v.cookies.refresh.value == "", !a.relaxed.Renewals && !isPrintable(v.cookies.refresh.value, maxRefresh):
+	case v.cookies.refresh.value == "", !a.relaxed.Renewals && !calls.IsPrintable(v.cookies.refresh.value, maxRefresh):
 		return policy.AuthState{}, policy.ReasonExpiredNoRefreshCookie
 	case a.config.SecretKey == "":
 		return policy.AuthState{}, policy.ReasonExpiredNoClient
@@ -81,8 +82,8 @@ func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (
 // isNoWordOnRefresh reports whether an error says nothing about a refresh. Here 401
 // and 403 do: they are what a refresh token gets that does not hold.
 func isNoWordOnRefresh(err error) bool {
-	e, answered := errors.AsType[*backendError](err)
-	refused := answered && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden)
+	e, answered := errors.AsType[*calls.AnswerError](err)
+	refused := answered && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 	return !refused && isNoVerdict(err)
 }
 
@@ -104,7 +105,7 @@ func (a *Authenticator) expiredSession(token string) (id string, why policy.Reas
 		id = strconv.FormatFloat(number, 'f', -1, 64)
 	}
 	switch {
-	case id == "", !a.relaxed.Renewals && !sessionID.MatchString(id):
+	case id == "", !a.relaxed.Renewals && !calls.IsSessionID(id):
 		return "", policy.ReasonExpiredNoSessionID
 	case climbs(id):
 		return "", policy.ReasonExpiredRefreshRefused
@@ -132,7 +133,7 @@ func (a *Authenticator) askRefresh(ctx context.Context, v *visit, id, expired st
 	if u, ok := v.address(); ok {
 		asked.RequestOrigin = u.Origin()
 	}
-	return a.backend.refresh(because(ctx, callForRefresh, causedBy(v.request)), id, v.suffixed, asked, v.now)
+	return a.backend.refresh(calls.Because(ctx, calls.ForRefresh, calls.CausedBy(v.request)), id, v.suffixed, asked, v.now)
 }
 
 // refreshRequest is what the Backend API wants to know of a refresh.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
@@ -72,7 +73,7 @@ type snapshot struct {
 // NewRemoteKeySet returns an empty key set. It fetches when first asked, or from
 // [RemoteKeySet.Start] on.
 func NewRemoteKeySet(source RemoteKeys) (*RemoteKeySet, error) {
-	if err := checkEndpoint(source.URL); err != nil {
+	if err := calls.CheckEndpoint(source.URL); err != nil {
 		return nil, fmt.Errorf("key set address: %w", err)
 	}
 	source.MaxStale = cmp.Or(source.MaxStale, defaultStale)
@@ -82,7 +83,7 @@ func NewRemoteKeySet(source RemoteKeys) (*RemoteKeySet, error) {
 	if source.Now == nil {
 		source.Now = time.Now
 	}
-	r := &RemoteKeySet{source: source, client: boundedClient(source.HTTPClient)}
+	r := &RemoteKeySet{source: source, client: calls.Client(source.HTTPClient)}
 	r.life, r.end = context.WithCancel(context.Background())
 	return r, nil
 }
@@ -169,7 +170,7 @@ func (r *RemoteKeySet) outcome() error {
 // fetch replaces the set if a good one comes back, and keeps the old one
 // otherwise.
 func (r *RemoteKeySet) fetch() error {
-	ctx, cancel := context.WithTimeout(because(r.life, callForKeys, netip.Addr{}), callTimeout)
+	ctx, cancel := context.WithTimeout(calls.Because(r.life, calls.ForKeys, netip.Addr{}), calls.Timeout)
 	defer cancel()
 	keys, err := r.download(ctx)
 	now := r.source.Now()
@@ -185,7 +186,7 @@ func (r *RemoteKeySet) fetch() error {
 }
 
 func (r *RemoteKeySet) download(ctx context.Context) (keyMap, error) {
-	body, err := get(ctx, r.client, r.source.URL, r.source.SecretKey)
+	body, err := calls.Get(ctx, r.client, r.source.URL, r.source.SecretKey)
 	if err != nil {
 		return nil, err
 	}

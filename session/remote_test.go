@@ -4,67 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
-// endpoint is a key set's address that answers in memory.
-type endpoint struct {
-	mu     sync.Mutex
-	status int
-	body   []byte
-	err    error
-	delay  time.Duration
-	calls  atomic.Int32
-	last   *http.Request
-}
-
-func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
-	e.calls.Add(1)
-	e.mu.Lock()
-	status, body, err, delay := e.status, e.body, e.err, e.delay
-	e.last = r
-	e.mu.Unlock()
-	select {
-	case <-time.After(delay):
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-	if err != nil {
-		return nil, err
-	}
-	header := http.Header{"Location": {"https://elsewhere.example.com/"}}
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
-}
-
-// serve answers with these keys from now on.
-func (e *endpoint) serve(t *testing.T, keys ...object) {
-	t.Helper()
-	e.set(http.StatusOK, keySetOf(t, keys...), nil, 0)
-}
-
-func (e *endpoint) set(status int, body []byte, err error, delay time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.status, e.body, e.err, e.delay = status, body, err, delay
-}
-
-// expectCalls compares the number of calls since the last time.
-func (e *endpoint) expectCalls(t *testing.T, want int32, when string) {
-	t.Helper()
-	if got := e.calls.Swap(0); got != want {
-		t.Errorf("%d calls %s, want %d", got, when, want)
-	}
-}
-
-func remoteKeys(t *testing.T, e *endpoint) *RemoteKeySet {
+func remoteKeys(t *testing.T, e *sessiontest.Endpoint) *RemoteKeySet {
 	t.Helper()
 	r, err := NewRemoteKeySet(RemoteKeys{URL: "https://api.clerk.com/v1/jwks", SecretKey: "sk_test", HTTPClient: &http.Client{Transport: e}})
 	if err != nil {
@@ -82,87 +35,89 @@ func expectKey(t *testing.T, r *RemoteKeySet, kid string, want error) {
 	}
 }
 
-func keyA() object { return jwkOf("ins_a", &signingKey().PublicKey) }
-func keyB() object { return jwkOf("ins_b", &otherKey().PublicKey) }
+func keyA() object { return mint.JWK("ins_a", &mint.SigningKey().PublicKey) }
+func keyB() object { return mint.JWK("ins_b", &mint.OtherKey().PublicKey) }
 
 func TestRemoteKeySetFetchesOnceForAllWhoWait(t *testing.T) {
 	a := keyA()
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, keySetOf(t, a), nil, time.Second)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, mint.KeySet(t, a), nil, time.Second)
 		r := remoteKeys(t, e)
 		var waiting sync.WaitGroup
 		for range 100 {
 			waiting.Go(func() { expectKey(t, r, "ins_a", nil) })
 		}
 		waiting.Wait()
-		e.expectCalls(t, 1, "for a hundred tokens at once")
-		if got := e.last.Header.Get("Authorization"); got != "Bearer sk_test" {
+		e.ExpectCalls(t, 1, "for a hundred tokens at once")
+		if got := e.Last.Header.Get("Authorization"); got != "Bearer sk_test" {
 			t.Errorf("the secret key goes along as %q", got)
 		}
 		for range 100 {
 			expectKey(t, r, "ins_a", nil)
 		}
-		e.expectCalls(t, 0, "for a known key")
+		e.ExpectCalls(t, 0, "for a known key")
 	})
 }
 
 func TestRemoteKeySetBoundsFetchesForUnknownKeys(t *testing.T) {
 	a, b := keyA(), keyB()
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.serve(t, a)
+		e := &sessiontest.Endpoint{}
+		e.Serve(t, a)
 		r := remoteKeys(t, e)
 		expectKey(t, r, "ins_a", nil)
-		e.expectCalls(t, 1, "at first")
+		e.ExpectCalls(t, 1, "at first")
 		for i := range 1000 {
 			expectKey(t, r, "ins_"+strconv.Itoa(i), ErrUnknownKey)
 			time.Sleep(9 * time.Millisecond)
 		}
-		e.expectCalls(t, 0, "within ten seconds")
-		e.serve(t, a, b)
+		e.ExpectCalls(t, 0, "within ten seconds")
+		e.Serve(t, a, b)
 		time.Sleep(time.Second)
 		expectKey(t, r, "ins_b", nil)
-		e.expectCalls(t, 1, "after ten seconds")
+		e.ExpectCalls(t, 1, "after ten seconds")
 		expectKey(t, r, "ins_a", nil)
 		expectKey(t, r, "", ErrUnknownKey)
 		time.Sleep(time.Minute)
 		expectKey(t, r, "", ErrUnknownKey)
-		e.expectCalls(t, 0, "for a token that names no key")
+		e.ExpectCalls(t, 0, "for a token that names no key")
 	})
 }
 
 func TestRemoteKeySetDoesNotHammerABrokenEndpoint(t *testing.T) {
 	a := keyA()
-	broken := map[string]func(*endpoint){
-		"no answer":          func(e *endpoint) { e.set(0, nil, errors.New("refused"), 0) },
-		"an error":           func(e *endpoint) { e.set(http.StatusServiceUnavailable, []byte("busy"), nil, 0) },
-		"a refusal":          func(e *endpoint) { e.set(http.StatusUnauthorized, []byte("{}"), nil, 0) },
-		"a redirect":         func(e *endpoint) { e.set(http.StatusFound, nil, nil, 0) },
-		"garbage":            func(e *endpoint) { e.set(http.StatusOK, []byte("<html>"), nil, 0) },
-		"an empty set":       func(e *endpoint) { e.set(http.StatusOK, []byte(`{"keys":[]}`), nil, 0) },
-		"too long an answer": func(e *endpoint) { e.set(http.StatusOK, bytes.Repeat([]byte(" "), maxBody+1), nil, 0) },
-		"silence":            func(e *endpoint) { e.set(http.StatusOK, nil, nil, time.Hour) },
+	broken := map[string]func(*sessiontest.Endpoint){
+		"no answer":    func(e *sessiontest.Endpoint) { e.Set(0, nil, errors.New("refused"), 0) },
+		"an error":     func(e *sessiontest.Endpoint) { e.Set(http.StatusServiceUnavailable, []byte("busy"), nil, 0) },
+		"a refusal":    func(e *sessiontest.Endpoint) { e.Set(http.StatusUnauthorized, []byte("{}"), nil, 0) },
+		"a redirect":   func(e *sessiontest.Endpoint) { e.Set(http.StatusFound, nil, nil, 0) },
+		"garbage":      func(e *sessiontest.Endpoint) { e.Set(http.StatusOK, []byte("<html>"), nil, 0) },
+		"an empty set": func(e *sessiontest.Endpoint) { e.Set(http.StatusOK, []byte(`{"keys":[]}`), nil, 0) },
+		"too long an answer": func(e *sessiontest.Endpoint) {
+			e.Set(http.StatusOK, bytes.Repeat([]byte(" "), calls.MaxBody+1), nil, 0)
+		},
+		"silence": func(e *sessiontest.Endpoint) { e.Set(http.StatusOK, nil, nil, time.Hour) },
 	}
 	for name, breakIt := range broken {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				e := &endpoint{}
+				e := &sessiontest.Endpoint{}
 				breakIt(e)
 				r := remoteKeys(t, e)
 				began := time.Now()
 				for range 50 {
 					expectKey(t, r, "ins_a", ErrKeysUnavailable)
 				}
-				e.expectCalls(t, 1, "within ten seconds")
-				if took := time.Since(began); took > callTimeout {
+				e.ExpectCalls(t, 1, "within ten seconds")
+				if took := time.Since(began); took > calls.Timeout {
 					t.Errorf("waiting took %v", took)
 				}
 				if r.Ready() {
 					t.Error("ready without keys")
 				}
 				time.Sleep(fetchFloor)
-				e.serve(t, a)
+				e.Serve(t, a)
 				expectKey(t, r, "ins_a", nil)
 				if !r.Ready() {
 					t.Error("not ready with keys")
@@ -180,8 +135,8 @@ func TestRemoteKeySetDoesNotHammerABrokenEndpoint(t *testing.T) {
 func TestRemoteKeySetLetsTheImpatientGo(t *testing.T) {
 	a := keyA()
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusOK, keySetOf(t, a), nil, 2*time.Second)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusOK, mint.KeySet(t, a), nil, 2*time.Second)
 		r := remoteKeys(t, e)
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -189,19 +144,19 @@ func TestRemoteKeySetLetsTheImpatientGo(t *testing.T) {
 			t.Errorf("the impatient got %v", err)
 		}
 		expectKey(t, r, "ins_a", nil)
-		e.expectCalls(t, 1, "for one who left and one who stayed")
+		e.ExpectCalls(t, 1, "for one who left and one who stayed")
 	})
 }
 
 func TestRemoteKeySetKeepsKeysThroughAnOutage(t *testing.T) {
 	a := keyA()
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.serve(t, a)
+		e := &sessiontest.Endpoint{}
+		e.Serve(t, a)
 		r := remoteKeys(t, e)
 		r.Start(t.Context())
 		synctest.Wait()
-		e.set(http.StatusBadGateway, nil, nil, 0)
+		e.Set(http.StatusBadGateway, nil, nil, 0)
 		time.Sleep(23 * time.Hour)
 		expectKey(t, r, "ins_a", nil)
 		if age, ok := r.Age(time.Now()); !ok || age != 23*time.Hour {
@@ -212,7 +167,7 @@ func TestRemoteKeySetKeepsKeysThroughAnOutage(t *testing.T) {
 		if r.Ready() {
 			t.Error("ready with keys that are too old")
 		}
-		e.serve(t, a)
+		e.Serve(t, a)
 		time.Sleep(time.Minute)
 		expectKey(t, r, "ins_a", nil)
 		r.Close()
@@ -222,13 +177,13 @@ func TestRemoteKeySetKeepsKeysThroughAnOutage(t *testing.T) {
 func TestRemoteKeySetForgetsKeysThatWereRemoved(t *testing.T) {
 	a, b := keyA(), keyB()
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.serve(t, a, b)
+		e := &sessiontest.Endpoint{}
+		e.Serve(t, a, b)
 		r := remoteKeys(t, e)
 		r.Start(t.Context())
 		synctest.Wait()
 		expectKey(t, r, "ins_a", nil)
-		e.serve(t, b)
+		e.Serve(t, b)
 		time.Sleep(refreshEvery + refreshEvery/jitterPortion)
 		expectKey(t, r, "ins_a", ErrUnknownKey)
 		expectKey(t, r, "ins_b", nil)
@@ -238,23 +193,23 @@ func TestRemoteKeySetForgetsKeysThatWereRemoved(t *testing.T) {
 
 func TestRemoteKeySetBacksOffWhenTheFirstFetchFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.set(http.StatusBadGateway, nil, nil, 0)
+		e := &sessiontest.Endpoint{}
+		e.Set(http.StatusBadGateway, nil, nil, 0)
 		r := remoteKeys(t, e)
 		r.Start(t.Context())
 		synctest.Wait()
-		e.expectCalls(t, 1, "at once")
+		e.ExpectCalls(t, 1, "at once")
 		time.Sleep(4 * time.Second) // after about 0.5, 1.5 and 3.5 s
 		synctest.Wait()
-		if calls := e.calls.Swap(0); calls < 2 || calls > 4 {
+		if calls := e.Calls.Swap(0); calls < 2 || calls > 4 {
 			t.Errorf("%d calls in four seconds", calls)
 		}
 		time.Sleep(time.Minute) // let the pauses grow
 		synctest.Wait()
-		e.calls.Store(0)
+		e.Calls.Store(0)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if calls := e.calls.Swap(0); calls < 18 || calls > 23 {
+		if calls := e.Calls.Swap(0); calls < 18 || calls > 23 {
 			t.Errorf("%d calls in ten minutes", calls)
 		}
 		r.Close()
@@ -264,17 +219,17 @@ func TestRemoteKeySetBacksOffWhenTheFirstFetchFails(t *testing.T) {
 func TestRemoteKeySetStopsWithItsContext(t *testing.T) {
 	a := keyA()
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		e.serve(t, a)
+		e := &sessiontest.Endpoint{}
+		e.Serve(t, a)
 		r := remoteKeys(t, e)
 		ctx, cancel := context.WithCancel(t.Context())
 		r.Start(ctx)
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
-		e.calls.Store(0)
+		e.Calls.Store(0)
 		time.Sleep(time.Hour)
-		e.expectCalls(t, 0, "after the end")
+		e.ExpectCalls(t, 0, "after the end")
 	})
 }
 

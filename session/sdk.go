@@ -9,6 +9,7 @@ import (
 	sessions "github.com/clerk/clerk-sdk-go/v2/session"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 )
 
 // ErrRedirected is that Clerk's Backend API answered by sending the call
@@ -20,17 +21,17 @@ var ErrRedirected = errors.New("the answer from Clerk is a redirect")
 // own in them: whatever becomes of them, they hold up no request that is judged.
 // An answer may have 1 MiB.
 func PageClient(cfg Config, httpClient *http.Client) (*sessions.Client, error) {
-	return sessionsClient(cfg, httpClient, callForPage)
+	return sessionsClient(cfg, httpClient, calls.ForPage)
 }
 
 // sessionsClient returns a client for the sessions of the Backend API, whose calls
 // are of one kind.
-func sessionsClient(cfg Config, httpClient *http.Client, kind callKind) (*sessions.Client, error) {
+func sessionsClient(cfg Config, httpClient *http.Client, kind calls.Kind) (*sessions.Client, error) {
 	cfg = cfg.trimmed()
 	if cfg.SecretKey == "" {
 		return nil, &policy.ConfigError{Path: "clerk.secret_key", Msg: "a secret key is required to ask Clerk about sessions", Suggestion: whereKeys}
 	}
-	if err := checkEndpoint(cfg.APIURL); err != nil {
+	if err := calls.CheckEndpoint(cfg.APIURL); err != nil {
 		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
 	}
 	bounded := Client(cfg, httpClient)
@@ -43,13 +44,13 @@ func sessionsClient(cfg Config, httpClient *http.Client, kind callKind) (*sessio
 // keeps alive for all who share it.
 type sdkTransport struct {
 	client *http.Client
-	kind   callKind
+	kind   calls.Kind
 }
 
 // RoundTrip implements [http.RoundTripper]. The library takes a redirect for
 // success.
 func (t sdkTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.client.Transport.RoundTrip(r.WithContext(because(r.Context(), t.kind, netip.Addr{})))
+	resp, err := t.client.Transport.RoundTrip(r.WithContext(calls.Because(r.Context(), t.kind, netip.Addr{})))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
@@ -92,7 +93,7 @@ func sameEntitlements(a, b *policy.Entitlements) bool {
 // NewTokens returns a source of tokens with the configuration's secret key. The
 // HTTP client lends its connections and may be nil.
 func NewTokens(cfg Config, httpClient *http.Client) (*Tokens, error) {
-	client, err := sessionsClient(cfg, httpClient, callForKnown)
+	client, err := sessionsClient(cfg, httpClient, calls.ForKnown)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (t *Tokens) token(ctx context.Context, p *policy.Principal, template string
 	if known, ok := t.known.GetIfPresent(key); ok && known.counts(p, ended, now) {
 		return known.token, known.reason, known.cause
 	}
-	if !sessionID.MatchString(p.SessionID) {
+	if !calls.IsSessionID(p.SessionID) {
 		return "", policy.ReasonClerkUnavailable, errors.New("the principal has no session")
 	}
 	done := t.flight.DoChan(key.flight(p), func() (any, error) {
@@ -154,7 +155,7 @@ func (t *Tokens) fetch(ctx context.Context, key tokenKey, p *policy.Principal, e
 		return known
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, calls.Timeout)
 	defer cancel()
 	answer := t.ask(ctx, key, now)
 	if answer.until.IsZero() {
@@ -198,13 +199,13 @@ func unavailable(why string) tokenAnswer {
 func (t *Tokens) refused(ctx context.Context, key tokenKey, now time.Time, err error) tokenAnswer {
 	status := statusOf(err)
 	switch {
-	case isVerdict(status) || status == http.StatusForbidden:
+	case calls.IsVerdict(status) || status == http.StatusForbidden:
 		if reason := t.ended(ctx, key); reason != "" {
 			return tokenAnswer{reason: reason, cause: fmt.Errorf("getting a token: Clerk answered %d: the session is not active", status), until: now.Add(keepGone)}
 		}
 		return unavailable(fmt.Sprintf("Clerk answered %d; is there a JWT template %q?", status, key.template))
 	case status == 0:
-		return unavailable(noAnswer(err).Error())
+		return unavailable(calls.NoAnswer(err).Error())
 	}
 	return unavailable(fmt.Sprintf("Clerk answered %d", status))
 }

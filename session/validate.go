@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -157,7 +157,7 @@ func (v *validator) urls() {
 	if !v.ReferenceCompat {
 		v.pathOrURL("proxy_url", v.ProxyURL)
 	}
-	if err := checkEndpoint(v.APIURL); err != nil {
+	if err := calls.CheckEndpoint(v.APIURL); err != nil {
 		v.fail("api_url", "leave it out to use "+defaultAPIURL, "%v", err)
 	}
 }
@@ -228,22 +228,4 @@ func isRooted(s string) bool {
 func isWebURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil
-}
-
-// checkEndpoint refuses URLs that secrets and keys may not travel to: https it
-// is, and plain http only on this host.
-func checkEndpoint(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is not the base of an API", s)
-	}
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
-		return nil
-	}
-	return fmt.Errorf("%q is not https", s)
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
 // Error says why a token does not hold. It never holds text of the token.
@@ -76,7 +77,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if len(text) > maxToken {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
 	}
-	id := fingerprintOf(text)
+	id := fingerprint.Of(text)
 	if known := v.cache.get(id); known != nil && v.holds(ctx, known, now) {
 		if err := v.rules.checkClaims(known.principal.Claims, now); err != nil {
 			return nil, err

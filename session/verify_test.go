@@ -17,6 +17,8 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 // reasonOf returns the reason of a refusal, or "" for none.
@@ -34,7 +36,7 @@ func reasonOf(t *testing.T, err error) policy.Reason {
 
 func TestVerifyReadsAnOrdinaryToken(t *testing.T) {
 	t.Parallel()
-	got, err := testVerifier(t).Verify(t.Context(), mint(t, nil), now)
+	got, err := testVerifier(t).Verify(t.Context(), mint.Token(t, nil), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func TestVerifyHeaders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			token := mintWith(t, with(testHeader, tt.header), testClaims())
+			token := mint.TokenOf(t, mint.With(mint.Header, tt.header), mint.Claims())
 			expectReason(t, testVerifier(t), token, tt.want)
 			expectReason(t, referenceVerifier(t), token, tt.reference)
 		})
@@ -113,7 +115,7 @@ func TestVerifyClaims(t *testing.T) {
 		{"a session id of another type", object{"sid": 1}, policy.ReasonTokenVerification, ""},
 		{"a machine subject", object{"sub": "mch_2a"}, policy.ReasonTokenType, ""},
 		{"another issuer", object{"iss": "https://clerk.evil.com"}, policy.ReasonIssuer, ""},
-		{"an issuer with a slash", object{"iss": testIssuer + "/"}, policy.ReasonIssuer, ""},
+		{"an issuer with a slash", object{"iss": mint.Issuer + "/"}, policy.ReasonIssuer, ""},
 		{"no issuer", object{"iss": nil}, policy.ReasonIssuer, ""},
 		{"another party", object{"azp": "https://evil.com"}, policy.ReasonTokenParties, policy.ReasonTokenParties},
 		{"no party", object{"azp": nil}, policy.ReasonTokenParties, policy.ReasonTokenParties},
@@ -141,7 +143,7 @@ func TestVerifyClaims(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			token := mint(t, tt.claims)
+			token := mint.Token(t, tt.claims)
 			expectReason(t, testVerifier(t), token, tt.want)
 			expectReason(t, referenceVerifier(t), token, tt.reference)
 		})
@@ -150,13 +152,13 @@ func TestVerifyClaims(t *testing.T) {
 
 func TestVerifyForms(t *testing.T) {
 	t.Parallel()
-	token := mint(t, nil)
+	token := mint.Token(t, nil)
 	header, rest, _ := strings.Cut(token, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	resigned := func(payload string) string {
-		return signed(t, signingKey(), jsonSegment(t, testHeader), segment([]byte(payload)))
+		return mint.Signed(t, mint.SigningKey(), mint.JSONSegment(t, mint.Header), mint.Segment([]byte(payload)))
 	}
-	body := `"sub":"user_2member","exp":` + "1750000060" + `,"iss":"` + testIssuer + `","azp":"https://app.example.com"`
+	body := `"sub":"user_2member","exp":` + "1750000060" + `,"iss":"` + mint.Issuer + `","azp":"https://app.example.com"`
 	tests := []struct {
 		name      string
 		token     string
@@ -170,7 +172,7 @@ func TestVerifyForms(t *testing.T) {
 		{"a padded signature", token + "==", policy.ReasonTokenInvalid, ""},
 		{"a line break in a segment", header + ".\n" + payload + "." + signature, policy.ReasonTokenInvalid, policy.ReasonTokenInvalid},
 		{"an escape in a segment", "%65" + token[1:], policy.ReasonTokenInvalid, policy.ReasonTokenInvalid},
-		{"another signature", header + "." + payload + "." + segment(make([]byte, 256)), policy.ReasonTokenSignature, policy.ReasonTokenSignature},
+		{"another signature", header + "." + payload + "." + mint.Segment(make([]byte, 256)), policy.ReasonTokenSignature, policy.ReasonTokenSignature},
 		{"a payload that is no object", resigned(`[1]`), policy.ReasonTokenInvalid, policy.ReasonTokenVerification},
 		{"a payload that is null", resigned(`null`), policy.ReasonTokenInvalid, policy.ReasonUnexpectedError},
 		{"white space in the payload", resigned("{\n" + body + "\n}"), "", ""},
@@ -250,7 +252,7 @@ func TestVerifyComparesTheAudienceOnlyWhereThereIsOne(t *testing.T) {
 
 func TestVerifyForgetsNothingItMustCheck(t *testing.T) {
 	t.Parallel()
-	cache, token := NewCache(), mint(t, nil)
+	cache, token := NewCache(), mint.Token(t, nil)
 	keys := testKeys(t)
 	first, err := NewVerifier(testRules, keys, cache).Verify(t.Context(), token, now)
 	if err != nil {
@@ -269,7 +271,7 @@ func TestVerifyForgetsNothingItMustCheck(t *testing.T) {
 	if got := reasonOf(t, err); got != policy.ReasonIssuer {
 		t.Errorf("under other rules: %q", got)
 	}
-	rotated, err := ParseKeySet(keySetOf(t, jwkOf("ins_next", &signingKey().PublicKey)))
+	rotated, err := ParseKeySet(mint.KeySet(t, mint.JWK("ins_next", &mint.SigningKey().PublicKey)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +279,7 @@ func TestVerifyForgetsNothingItMustCheck(t *testing.T) {
 	if got := reasonOf(t, err); got != policy.ReasonKidMismatch {
 		t.Errorf("with its key gone: %q", got)
 	}
-	replaced, err := ParseKeySet(keySetOf(t, jwkOf(testKid, &otherKey().PublicKey)))
+	replaced, err := ParseKeySet(mint.KeySet(t, mint.JWK(mint.Kid, &mint.OtherKey().PublicKey)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,13 +292,13 @@ func TestVerifyForgetsNothingItMustCheck(t *testing.T) {
 func TestVerifyDoesNotRememberLongTokens(t *testing.T) {
 	t.Parallel()
 	v := testVerifier(t)
-	long := mint(t, object{"x": strings.Repeat("x", maxCachedToken)})
+	long := mint.Token(t, object{"x": strings.Repeat("x", maxCachedToken)})
 	for range 2 {
 		if _, err := v.Verify(t.Context(), long, now); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if v.cache.get(fingerprintOf(long)) != nil {
+	if v.cache.get(fingerprint.Of(long)) != nil {
 		t.Error("the token was kept")
 	}
 }
@@ -308,13 +310,13 @@ func (b brokenKeys) Key(context.Context, string, time.Time) (*Key, error) { retu
 
 func TestVerifyTellsMissingKeysFromBadTokens(t *testing.T) {
 	t.Parallel()
-	_, err := NewVerifier(testRules, brokenKeys{ErrKeysUnavailable}, nil).Verify(t.Context(), mint(t, nil), now)
+	_, err := NewVerifier(testRules, brokenKeys{ErrKeysUnavailable}, nil).Verify(t.Context(), mint.Token(t, nil), now)
 	if got := reasonOf(t, err); got != policy.ReasonKeysUnavailable || !errors.Is(err, ErrKeysUnavailable) {
 		t.Errorf("reason %q, error %v", got, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = NewVerifier(testRules, brokenKeys{ended.Err()}, nil).Verify(ended, mint(t, nil), now)
+	_, err = NewVerifier(testRules, brokenKeys{ended.Err()}, nil).Verify(ended, mint.Token(t, nil), now)
 	if got := reasonOf(t, err); got != policy.ReasonCanceled {
 		t.Errorf("reason %q after the request ended", got)
 	}
@@ -322,7 +324,7 @@ func TestVerifyTellsMissingKeysFromBadTokens(t *testing.T) {
 
 func TestErrorsHoldNoTextOfTheToken(t *testing.T) {
 	t.Parallel()
-	token := mint(t, object{"sub": "user_verysecret\x00"})
+	token := mint.Token(t, object{"sub": "user_verysecret\x00"})
 	for _, presented := range []string{token, token + "x", "verysecret.verysecret.verysecret"} {
 		_, err := testVerifier(t).Verify(t.Context(), presented, now)
 		if err == nil || strings.Contains(err.Error(), "verysecret") || strings.Contains(err.Error(), presented[:20]) {
@@ -333,14 +335,14 @@ func TestErrorsHoldNoTextOfTheToken(t *testing.T) {
 
 func TestVerifyInTheReferenceAsTheKeySays(t *testing.T) {
 	t.Parallel()
-	token := mint(t, nil)
-	header := jsonSegment(t, with(testHeader, object{"alg": "RS512"}))
-	sum := sha512.Sum512([]byte(header + "." + jsonSegment(t, testClaims())))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, signingKey(), crypto.SHA512, sum[:])
+	token := mint.Token(t, nil)
+	header := mint.JSONSegment(t, mint.With(mint.Header, object{"alg": "RS512"}))
+	sum := sha512.Sum512([]byte(header + "." + mint.JSONSegment(t, mint.Claims())))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, mint.SigningKey(), crypto.SHA512, sum[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := header + "." + jsonSegment(t, testClaims()) + "." + segment(signature)
+	long := header + "." + mint.JSONSegment(t, mint.Claims()) + "." + mint.Segment(signature)
 	tests := map[string]struct {
 		key           object
 		short, longer policy.Reason
@@ -353,7 +355,7 @@ func TestVerifyInTheReferenceAsTheKeySays(t *testing.T) {
 		"another kind":   {object{"kty": "EC"}, policy.ReasonTokenVerification, policy.ReasonTokenVerification},
 	}
 	for name, tt := range tests {
-		keys, err := parseKeySet(keySetOf(t, with(jwkOf(testKid, &signingKey().PublicKey), tt.key)), compat.Reference)
+		keys, err := parseKeySet(mint.KeySet(t, mint.With(mint.JWK(mint.Kid, &mint.SigningKey().PublicKey), tt.key)), compat.Reference)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -370,7 +372,7 @@ func TestVerifyGivesEachTokenItsDigest(t *testing.T) {
 	v := testVerifier(t)
 	digests := map[string]bool{}
 	for _, sid := range []string{"sess_1", "sess_2"} {
-		token := mint(t, object{"sid": sid})
+		token := mint.Token(t, object{"sid": sid})
 		for range 2 { // the second time from the cache
 			p, err := v.Verify(t.Context(), token, now)
 			if err != nil || len(p.TokenDigest) != sha256.Size || strings.Contains(token, p.TokenDigest) {

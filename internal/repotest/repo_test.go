@@ -78,6 +78,8 @@ func TestDependenciesPointOneWay(t *testing.T) {
 	}{
 		{"policy", []string{"internal/pathpattern"}, "the core knows no proxy, no network and no store"},
 		{"session", []string{"session/internal", "policy", "internal/pathpattern"}, "who is asking does not depend on what is allowed, nor on any proxy"},
+		{"session/internal/calls", []string{"policy", "internal/pathpattern", "session/internal/fingerprint"}, "calls are bounded whatever is asked"},
+		{"session/internal/fingerprint", nil, "names of tokens stand alone"},
 		{"session/internal/compat", nil, "how Clerk's library reads is the same wherever it is asked"},
 		{"session/internal/weburl", nil, "URLs know nothing of tokens"},
 		{"ratelimit", []string{"policy", "internal/pathpattern"}, "counting depends on the core's types alone"},

@@ -1,5 +1,3 @@
-// Package sessiontest has what the tests of package session and of the packages
-// below it share. It imports none of them.
 package sessiontest
 
 import (

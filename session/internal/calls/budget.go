@@ -1,4 +1,4 @@
-package session
+package calls
 
 import (
 	"net/netip"
@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// burstOfOne calls of a kind that came to nothing are what one client may
-	// have caused at once, and one more every pauseOfOne.
-	burstOfOne = 32
-	pauseOfOne = 2 * time.Second
-	// burstOfAll and pauseOfAll are the same for all clients together.
-	burstOfAll = 128
+	// BurstOfOne calls of a kind that came to nothing are what one client may
+	// have caused at once, and one more every PauseOfOne.
+	BurstOfOne = 32
+	PauseOfOne = 2 * time.Second
+	// BurstOfAll and pauseOfAll are the same for all clients together.
+	BurstOfAll = 128
 	pauseOfAll = 100 * time.Millisecond
 	// maxClients bounds of how many clients it is known what they caused. Who is
 	// forgotten still counts with all.
@@ -33,7 +33,7 @@ type budget struct {
 
 func newBudget() *budget {
 	return &budget{
-		all: allowance{burst: burstOfAll, pause: pauseOfAll},
+		all: allowance{burst: BurstOfAll, pause: pauseOfAll},
 		of:  otter.Must(&otter.Options[netip.Prefix, *allowance]{MaximumSize: maxClients}),
 	}
 }
@@ -43,7 +43,7 @@ func (b *budget) take(from netip.Addr, now time.Time) bool {
 	if b == nil {
 		return true
 	}
-	one, _ := b.of.SetIfAbsent(network(from), &allowance{burst: burstOfOne, pause: pauseOfOne})
+	one, _ := b.of.SetIfAbsent(network(from), &allowance{burst: BurstOfOne, pause: PauseOfOne})
 	if !one.take(now) {
 		return false
 	}

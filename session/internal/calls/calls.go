@@ -1,7 +1,6 @@
-package session
+package calls
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,39 +13,44 @@ import (
 	"weak"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 )
 
-// calls makes the calls to Clerk, all that a process makes for one instance: it
+// transport makes the calls to Clerk, all that a process makes for one instance: it
 // bounds how many are under way, leaves Clerk alone for as long as it asks, and
 // stops asking while it fails. Each kind of call has slots of its own, so that
 // what strangers cause is never waited for by those who are signed in.
-type calls struct {
+type transport struct {
 	next http.RoundTripper
 	// quietUntil is when Clerk, having had too many calls, takes more: Unix
 	// nanoseconds.
 	quietUntil atomic.Int64
-	lanes      [callKinds]lane
+	lanes      [kinds]lane
 }
 
-// callKind is what a call is for. The zero kind and the page are for people and
+// Kind is what a call is for. The zero kind and the page are for people and
 // machines that are known, the others for whoever comes.
-type callKind int
+type Kind int
 
+// What calls are for.
 const (
-	callForKnown callKind = iota
-	callForPage           // on which people see and end their sessions
-	callForKeys
-	callForNonce
-	callForRefresh
-	callForAPIKey
-	callForM2MToken
-	callForOAuthToken
-	callKinds
+	ForKnown Kind = iota
+	ForPage       // on which people see and end their sessions
+	ForKeys
+	ForNonce
+	ForRefresh
+	ForAPIKey
+	ForM2MToken
+	ForOAuthToken
+	kinds
 )
 
-// kindOfToken is the kind of the calls about opaque tokens of a type.
-var kindOfToken = map[policy.TokenType]callKind{
-	policy.APIKey: callForAPIKey, policy.M2MToken: callForM2MToken, policy.OAuthToken: callForOAuthToken,
+// ForToken is the kind of the calls about opaque tokens of a type that Clerk has not
+// vouched for.
+func ForToken(t policy.TokenType) Kind { return kindOfToken[t] }
+
+var kindOfToken = map[policy.TokenType]Kind{
+	policy.APIKey: ForAPIKey, policy.M2MToken: ForM2MToken, policy.OAuthToken: ForOAuthToken,
 }
 
 // lane is the share of one kind of calls.
@@ -59,59 +63,44 @@ type lane struct {
 }
 
 const (
-	// maxKnownCalls bounds the calls under way for those who are known; more
+	// MaxKnown bounds the calls under way for those who are known; more
 	// wait.
-	maxKnownCalls = 64
-	// maxPageCalls bounds those of pages on which people end their sessions; more
+	MaxKnown = 64
+	// MaxPage bounds those of pages on which people end their sessions; more
 	// wait.
-	maxPageCalls = 16
-	// maxStrangersCalls bounds those of each kind that strangers cause; more are
+	MaxPage = 16
+	// MaxStrangers bounds those of each kind that strangers cause; more are
 	// refused.
-	maxStrangersCalls = 32
-	// maxBody bounds an answer, in bytes, and maxList one with all sessions of
+	MaxStrangers = 32
+	// MaxBody bounds an answer, in bytes, and maxList one with all sessions of
 	// somebody.
-	maxBody = 256 << 10
+	MaxBody = 256 << 10
 	maxList = 1 << 20
-	// shortestQuiet and longestQuiet bound how long Clerk's Retry-After is
+	// ShortestQuiet and longestQuiet bound how long Clerk's Retry-After is
 	// heeded.
-	shortestQuiet = time.Second
+	ShortestQuiet = time.Second
 	longestQuiet  = 30 * time.Second
 )
 
-func newCalls(next http.RoundTripper) *calls {
-	c := &calls{next: next}
+func newTransport(next http.RoundTripper) *transport {
+	c := &transport{next: next}
 	for kind := range c.lanes {
-		switch kind := callKind(kind); kind {
-		case callForKeys: // one at a time, and seldom
-			c.lanes[kind] = lane{longest: maxBody}
-		case callForKnown:
-			c.lanes[kind] = lane{slots: make(chan struct{}, maxKnownCalls), waits: true, circuit: new(circuit), longest: maxBody}
-		case callForPage:
-			c.lanes[kind] = lane{slots: make(chan struct{}, maxPageCalls), waits: true, circuit: new(circuit), longest: maxList}
+		switch kind := Kind(kind); kind {
+		case ForKeys: // one at a time, and seldom
+			c.lanes[kind] = lane{longest: MaxBody}
+		case ForKnown:
+			c.lanes[kind] = lane{slots: make(chan struct{}, MaxKnown), waits: true, circuit: new(circuit), longest: MaxBody}
+		case ForPage:
+			c.lanes[kind] = lane{slots: make(chan struct{}, MaxPage), waits: true, circuit: new(circuit), longest: maxList}
 		default:
-			c.lanes[kind] = lane{slots: make(chan struct{}, maxStrangersCalls), circuit: new(circuit), budget: newBudget(), longest: maxBody}
+			c.lanes[kind] = lane{slots: make(chan struct{}, MaxStrangers), circuit: new(circuit), budget: newBudget(), longest: MaxBody}
 		}
 	}
 	return c
 }
 
-// Client returns the client for calls to Clerk, for this and for everybody else
-// who has an instance's secret key: they share its bounds. It follows no
-// redirect, gives up after three seconds and reads at most 256 KiB of an answer.
-// The base lends its connections; nil is [http.DefaultClient]. A client that came
-// from here is returned as it is.
-func Client(cfg Config, base *http.Client) *http.Client {
-	switch {
-	case base == nil:
-		return shared(cfg.trimmed())
-	case isBounded(base):
-		return base
-	}
-	return boundedClient(base)
-}
-
 func isBounded(client *http.Client) bool {
-	_, ok := client.Transport.(*calls)
+	_, ok := client.Transport.(*transport)
 	return ok
 }
 
@@ -119,46 +108,47 @@ func isBounded(client *http.Client) bool {
 // has them.
 var clients struct {
 	sync.Mutex
-	of map[fingerprint]weak.Pointer[http.Client]
+	of map[fingerprint.Sum]weak.Pointer[http.Client]
 }
 
-// shared returns the client of an instance.
-func shared(cfg Config) *http.Client {
-	id := fingerprintOf(cfg.APIURL + "\n" + cmp.Or(cfg.SecretKey, cfg.PublishableKey))
+// SharedClient returns the client of an instance, which the text names: its Backend API
+// and its key. It lives for as long as somebody has it.
+func SharedClient(instance string) *http.Client {
+	id := fingerprint.Of(instance)
 	clients.Lock()
 	defer clients.Unlock()
 	if client := clients.of[id].Value(); client != nil {
 		return client
 	}
 	if clients.of == nil {
-		clients.of = map[fingerprint]weak.Pointer[http.Client]{}
+		clients.of = map[fingerprint.Sum]weak.Pointer[http.Client]{}
 	}
 	for other, pointer := range clients.of {
 		if pointer.Value() == nil {
 			delete(clients.of, other)
 		}
 	}
-	client := boundedClient(nil)
+	client := Client(nil)
 	clients.of[id] = weak.Make(client)
 	return client
 }
 
 // cause is what a call is made for, and who is behind it.
 type cause struct {
-	kind callKind
+	kind Kind
 	from netip.Addr
 }
 
 type causeKey struct{}
 
-// because says what the calls under a context are for. Without, they are for
+// Because says what the calls under a context are for. Without, they are for
 // somebody who is known.
-func because(ctx context.Context, kind callKind, from netip.Addr) context.Context {
+func Because(ctx context.Context, kind Kind, from netip.Addr) context.Context {
 	return context.WithValue(ctx, causeKey{}, cause{kind, from})
 }
 
-// causedBy is the client that a request is from.
-func causedBy(r *policy.Request) netip.Addr {
+// CausedBy is the client that a request is from.
+func CausedBy(r *policy.Request) netip.Addr {
 	if r.Client.IsValid() {
 		return r.Client
 	}
@@ -174,7 +164,7 @@ var (
 )
 
 // RoundTrip implements [http.RoundTripper].
-func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	why, _ := r.Context().Value(causeKey{}).(cause)
 	l := &c.lanes[why.kind]
 	release, err := l.enter(r.Context())
@@ -191,7 +181,7 @@ func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // ask makes a call that has its slot, unless there is a reason not to.
-func (c *calls) ask(r *http.Request, l *lane, from netip.Addr) (*http.Response, error) {
+func (c *transport) ask(r *http.Request, l *lane, from netip.Addr) (*http.Response, error) {
 	now := time.Now()
 	if now.UnixNano() < c.quietUntil.Load() {
 		return nil, errQuiet
@@ -244,24 +234,14 @@ func answers(status int) bool {
 	return status < http.StatusInternalServerError && status != http.StatusRequestTimeout
 }
 
-// isVerdict reports whether a status that is an error is about what was asked,
-// and not about the one who asks or the time.
-func isVerdict(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return false
-	}
-	return 400 <= status && status < 500
-}
-
 // retryAfter is how long Clerk wants to be left alone (RFC 9110 § 10.2.3), within
 // reason.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(header.Get("Retry-After"), 10, 64)
 	if err != nil {
-		return shortestQuiet
+		return ShortestQuiet
 	}
-	return max(time.Duration(min(seconds, uint64(longestQuiet/time.Second)))*time.Second, shortestQuiet)
+	return max(time.Duration(min(seconds, uint64(longestQuiet/time.Second)))*time.Second, ShortestQuiet)
 }
 
 // boundedBody caps the body of an answer, and gives the slot of its call back

@@ -1,4 +1,4 @@
-package session
+package calls
 
 import (
 	"context"
@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// callTimeout bounds one call to Clerk, answer included.
-const callTimeout = 3 * time.Second
+// Timeout bounds one call to Clerk, answer included.
+const Timeout = 3 * time.Second
 
 var errBodyTooLong = errors.New("the answer is too long")
 
-// boundedClient returns a client for [calls] that follows no redirect and gives up
-// after [callTimeout]. It shares the connections of base, which may be nil, and all
+// Client returns a client for calls to Clerk that follows no redirect and gives up
+// after [Timeout]. It shares the connections of base, which may be nil, and all
 // of it with one that is bounded already.
-func boundedClient(base *http.Client) *http.Client {
+func Client(base *http.Client) *http.Client {
 	switch {
 	case base == nil:
 		base = http.DefaultClient
@@ -29,14 +29,15 @@ func boundedClient(base *http.Client) *http.Client {
 		transport = http.DefaultTransport
 	}
 	return &http.Client{
-		Transport:     newCalls(transport),
-		Timeout:       callTimeout,
+		Transport:     newTransport(transport),
+		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// get fetches a document. A secret key, where there is one, goes along.
-func get(ctx context.Context, client *http.Client, url, secretKey string) ([]byte, error) {
+// Get fetches a document. A secret key, where there is one, goes along. The error is an
+// *[AnswerError] for every status but 200, with the address before it.
+func Get(ctx context.Context, client *http.Client, url, secretKey string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func get(ctx context.Context, client *http.Client, url, secretKey string) ([]byt
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %w", req.URL.Redacted(), readBackendError(resp.StatusCode, body))
+		return nil, fmt.Errorf("%s: %w", req.URL.Redacted(), ReadError(resp.StatusCode, body))
 	}
 	return body, nil
 }

@@ -1,4 +1,4 @@
-package session
+package calls
 
 import (
 	"sync"
@@ -6,13 +6,13 @@ import (
 )
 
 const (
-	// maxFailures is how many calls in a row may fail before no more are made
+	// MaxFailures is how many calls in a row may fail before no more are made
 	// for a while.
-	maxFailures = 5
-	// firstRest is that while, which doubles up to longestRest each time that a
+	MaxFailures = 5
+	// FirstRest is that while, which doubles up to LongestRest each time that a
 	// call made to try fails, too.
-	firstRest   = time.Second
-	longestRest = 5 * time.Second
+	FirstRest   = time.Second
+	LongestRest = 5 * time.Second
 )
 
 // circuit stops calls that fail anyway, and keep those waiting who cause them.
@@ -54,12 +54,12 @@ func (c *circuit) end(try, well bool, now time.Time) {
 	case well:
 		c.failures, c.rest, c.trying = 0, 0, false
 	case try:
-		c.rest, c.trying = min(2*c.rest, longestRest), false
+		c.rest, c.trying = min(2*c.rest, LongestRest), false
 		c.until = now.Add(c.rest)
 	case c.rest > 0: // it began before
 	default:
-		if c.failures++; c.failures >= maxFailures {
-			c.rest, c.failures = firstRest, 0
+		if c.failures++; c.failures >= MaxFailures {
+			c.rest, c.failures = FirstRest, 0
 			c.until = now.Add(c.rest)
 		}
 	}
