@@ -15,7 +15,9 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // Options are what an [Authenticator] needs beside its configuration. All may
@@ -30,10 +32,10 @@ type Options struct {
 	Now func() time.Time
 	// KeySet replaces the key set that the configuration names. It is neither
 	// started nor closed.
-	KeySet KeySet
+	KeySet jwt.KeySet
 	// Cache is shared with earlier authenticators, so that a reload does not
 	// verify all tokens again. Default: a new one.
-	Cache *Cache
+	Cache *jwt.Cache
 }
 
 // Authenticator establishes who is asking from session tokens. It is safe for
@@ -42,13 +44,13 @@ type Authenticator struct {
 	config   Config
 	key      PublishableKey
 	relaxed  compat.Relaxations
-	verifier *Verifier
-	// forgiving is for what comes right from a handshake in development.
-	forgiving *Verifier
-	machines  *machines
-	backend   *backend
-	answers   *otter.Cache[fingerprint.Sum, struct{}] // of handshakes, that were taken
-	remote    *RemoteKeySet                           // nil where keys are not fetched
+	verifier *jwt.Verifier
+	// devSkewVerifier is for what comes right from a handshake in development.
+	devSkewVerifier *jwt.Verifier
+	machines        *machines
+	backend         *backend
+	answers         *otter.Cache[fingerprint.Sum, struct{}] // of handshakes, that were taken
+	remote          *jwt.RemoteKeySet                       // nil where keys are not fetched
 
 	frontendHost  string
 	names         cookieNames   // with the instance's suffix
@@ -89,32 +91,28 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
-	machineRules := a.rules()
-	if a.relaxed.Issuer {
-		machineRules.Issuers = nil
-	}
-	if a.machines, err = newMachines(cfg, machineRules, keys, opts.HTTPClient); err != nil {
+	if a.machines, err = newMachines(cfg, a.expected(), keys, opts.HTTPClient); err != nil {
 		return nil, err
 	}
 	cache := opts.Cache
 	if cache == nil {
-		cache = NewCache()
+		cache = jwt.NewCache()
 	}
-	a.verifier = NewVerifier(a.rules(), keys, cache)
-	forgiving := a.rules()
-	forgiving.Leeway = developmentSkew
-	a.forgiving = NewVerifier(forgiving, keys, cache)
+	expected := a.expected()
+	a.verifier = jwt.NewVerifier(expected, keys, cache)
+	expected.Leeway = developmentSkew
+	a.devSkewVerifier = jwt.NewVerifier(expected, keys, cache)
 	return a, nil
 }
 
-// rules returns what the configuration says of tokens.
-func (a *Authenticator) rules() Rules {
-	return Rules{
+// expected returns what the configuration says of tokens.
+func (a *Authenticator) expected() jwt.Expected {
+	return jwt.Expected{
 		Issuers:           a.issuers(),
 		AuthorizedParties: a.config.AuthorizedParties,
 		Audience:          a.audience(),
 		Leeway:            a.config.skew(),
-		relaxed:           a.relaxed,
+		ReferenceCompat:   a.config.ReferenceCompat,
 	}
 }
 
@@ -134,20 +132,20 @@ func nonEmpty(list []string) []string {
 
 // keySet returns the key set of the configuration: the PEM key, else the Backend
 // API's set, else the Frontend API's public one.
-func (a *Authenticator) keySet(opts Options) (KeySet, error) {
+func (a *Authenticator) keySet(opts Options) (jwt.KeySet, error) {
 	switch {
 	case opts.KeySet != nil:
 		return opts.KeySet, nil
 	case a.config.JWTKey != "":
 		return a.config.staticKeys()
 	}
-	source := RemoteKeys{HTTPClient: opts.HTTPClient, Logger: opts.Logger, Now: opts.Now, relaxed: a.relaxed}
+	source := jwt.RemoteKeys{HTTPClient: opts.HTTPClient, Logger: opts.Logger, Now: opts.Now, ReferenceCompat: a.config.ReferenceCompat}
 	if a.config.SecretKey != "" {
 		source.URL, source.SecretKey = a.config.APIURL+"/v1/jwks", a.config.SecretKey
 	} else {
 		source.URL = "https://" + a.key.Host + "/.well-known/jwks.json"
 	}
-	remote, err := NewRemoteKeySet(source)
+	remote, err := jwt.NewRemoteKeySet(source)
 	a.remote = remote
 	return remote, err
 }
@@ -190,7 +188,7 @@ func (a *Authenticator) Renew(ctx context.Context, r *policy.Request, reason pol
 // byToken decides by the token of the Authorization field.
 func (a *Authenticator) byToken(ctx context.Context, v *visit, token string) policy.AuthState {
 	if a.relaxed.Categories {
-		if t, err := decodeToken(token, a.relaxed, nil); err == nil && !t.isSession() {
+		if t, err := unverified.Decode(token, a.relaxed, nil); err == nil && !t.IsSession() {
 			return failed(refuse(policy.ReasonTokenType, "not a session token"))
 		}
 	}
@@ -212,7 +210,7 @@ func signedIn(p *policy.Principal) policy.AuthState {
 // cannot be told.
 func failed(err error) policy.AuthState {
 	state := policy.AuthState{Status: policy.SignedOut, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*jwt.Error](err); ok {
 		state.Reason = cmp.Or(sessionReasons[e.Reason], e.Reason)
 	}
 	if isKeyOutage(err) {

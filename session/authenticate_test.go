@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 func testAuthenticator(tb testing.TB, cfg Config) *Authenticator {
@@ -222,7 +225,7 @@ func TestAuthenticateAsTheReference(t *testing.T) {
 
 func TestAuthenticateDoesNothingForTypesThatAreNotAccepted(t *testing.T) {
 	t.Parallel()
-	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{ErrKeysUnavailable}})
+	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{jwt.ErrKeysUnavailable}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,12 +295,16 @@ func TestNewFindsTheKeys(t *testing.T) {
 		"from the Frontend API": {Config{}, "https://clerk.example.com/.well-known/jwks.json"},
 	} {
 		tt.config.PublishableKey = mint.PublishableKey
-		a, err := New(tt.config, Options{})
+		asked := ""
+		a, err := New(tt.config, Options{HTTPClient: &http.Client{Transport: sessiontest.RoundTrip(func(r *http.Request) (*http.Response, error) {
+			asked = r.URL.String()
+			return nil, http.ErrHandlerTimeout
+		})}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a.remote.source.URL != tt.url || a.Ready() {
-			t.Errorf("%s: %q", name, a.remote.source.URL)
+		if _, err := a.remote.Key(t.Context(), mint.Kid, now); asked != tt.url || err == nil || a.Ready() {
+			t.Errorf("%s: %q, %v", name, asked, err)
 		}
 		a.Close()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 const (
@@ -385,7 +386,7 @@ func TestAPrimaryAnswersItsSatellitesAlone(t *testing.T) {
 
 func TestKeysThatCannotBeHadAreNoSignOut(t *testing.T) {
 	t.Parallel()
-	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{ErrKeysUnavailable}})
+	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{jwt.ErrKeysUnavailable}})
 	if err != nil {
 		t.Fatal(err)
 	}

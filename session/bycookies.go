@@ -7,7 +7,10 @@ import (
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // byCookies decides for a browser. The steps are Clerk's own, in its order: each
@@ -46,7 +49,7 @@ func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState,
 		if isKeyOutage(err) {
 			return failed(err), true
 		}
-		if hasReason(err, policy.ReasonSessionConflict) {
+		if jwt.ReasonOf(err) == policy.ReasonSessionConflict {
 			v.conflict = err
 		}
 		if found != nil {
@@ -55,7 +58,7 @@ func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState,
 		}
 	}
 	if a.relaxed.JSON && a.breaksChoice(v) {
-		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: errNull}, true
+		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: claim.ErrNull}, true
 	}
 	v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
 	return policy.AuthState{}, false
@@ -115,14 +118,14 @@ func (a *Authenticator) checkCookieToken(v *visit) error {
 	if v.checked != nil {
 		return nil
 	}
-	t, err := decodeToken(v.cookieToken(), a.relaxed, nil)
+	t, err := unverified.Decode(v.cookieToken(), a.relaxed, nil)
 	switch {
 	case err != nil:
-		return undecodable(err)
-	case !t.isSession():
+		return &jwt.Error{Reason: policy.ReasonTokenInvalid, Err: err}
+	case !t.IsSession():
 		return refuse(policy.ReasonTokenType, "not a session token")
 	}
-	if iat, present := t.claims["iat"]; a.relaxed.Claims {
+	if iat, present := t.Claims["iat"]; a.relaxed.Claims {
 		if _, ok := compat.JSText(iat); !ok {
 			return errNoNumber
 		}
@@ -155,7 +158,7 @@ func (a *Authenticator) verifyCookie(ctx context.Context, v *visit) (*policy.Pri
 // without suffix may be that of another instance on the same domain, or of the
 // primary domain, whose sessions are not this application's.
 func (a *Authenticator) isOwn(p *policy.Principal) bool {
-	return strings.TrimPrefix(text(p.Claims, "iss"), "https://") == a.frontendHost
+	return strings.TrimPrefix(claim.Text(p.Claims, "iss"), "https://") == a.frontendHost
 }
 
 // cookieSession is a session cookie that verified, and the cookies it came with.

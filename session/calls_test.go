@@ -179,7 +179,7 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 					if got := ask(known); got.Status != policy.SignedIn {
 						t.Fatalf("%+v", got)
 					}
-					time.Sleep(vouchedFor)
+					time.Sleep(opaqueTTL)
 					clerk.calls(path)
 					began := time.Now()
 					var waiting sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
@@ -129,9 +130,9 @@ func clientUAT(value string) int64 {
 	}
 	seconds, err := strconv.ParseUint(value, 10, 64)
 	if err != nil && value != "" {
-		return maxInstant
+		return claim.MaxInstant
 	}
-	return int64(min(seconds, maxInstant))
+	return int64(min(seconds, claim.MaxInstant))
 }
 
 // before reports whether a token was issued before a client_uat. A token that

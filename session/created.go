@@ -16,6 +16,9 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 )
 
+// maxBegan bounds of how many sessions it is known when they began.
+const maxBegan = 16384
+
 // Sessions looks sessions up in Clerk's Backend API. When one began never
 // changes, so that it is asked once for each of the last ones seen. Failures are
 // not kept. It is safe for concurrent use.
@@ -34,7 +37,7 @@ func NewSessions(cfg Config, httpClient *http.Client) (*Sessions, error) {
 	}
 	return &Sessions{
 		client: client,
-		began:  otter.Must(&otter.Options[string, time.Time]{MaximumSize: maxCached}),
+		began:  otter.Must(&otter.Options[string, time.Time]{MaximumSize: maxBegan}),
 	}, nil
 }
 

@@ -9,11 +9,10 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
-
-// maxHandshakeAge bounds how old the answer of a handshake may be.
-const maxHandshakeAge = 5 * time.Minute
 
 // resolveHandshake takes what the Frontend API answers to a handshake: cookies
 // to set, among them the session. By default an answer counts once, where this
@@ -42,7 +41,7 @@ func (a *Authenticator) takeAnswer(ctx context.Context, v *visit, token, nonce s
 		directives = nil
 	case nonce != "" && v.checked == nil && isNoVerdict(err):
 		return outage(err), true
-	case hasReason(err, policy.ReasonHandshakeInvalid) && !a.key.Production:
+	case jwt.ReasonOf(err) == policy.ReasonHandshakeInvalid && !a.key.Production:
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonHandshakeInvalid, Presented: true, Cause: err}, true
 	default:
 		return policy.AuthState{}, false
@@ -110,56 +109,22 @@ func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce s
 	if nonce != "" {
 		return a.backend.handshakePayload(calls.Because(ctx, calls.ForNonce, calls.CausedBy(v.request)), nonce, v.now)
 	}
-	payload, err := a.verifier.verifyHandshake(ctx, token, v.now)
+	payload, err := a.verifier.VerifyHandshake(ctx, token, v.now)
 	if err != nil {
-		if isKeyOutage(err) || hasReason(err, policy.ReasonUnexpectedError) {
+		if isKeyOutage(err) || jwt.ReasonOf(err) == policy.ReasonUnexpectedError {
 			return nil, err
 		}
-		return nil, &Error{policy.ReasonHandshakeInvalid, err}
+		return nil, &jwt.Error{Reason: policy.ReasonHandshakeInvalid, Err: err}
 	}
 	list, ok := payload["handshake"].([]any)
 	if !ok {
 		return nil, nil
 	}
-	out := texts(list)
+	out := claim.Texts(list)
 	if len(out) != len(list) {
 		return nil, errors.New("a directive of the handshake is not text")
 	}
 	return out, nil
-}
-
-// verifyHandshake returns the claims of a handshake's signed answer. It has
-// neither times nor parties to compare; by default one that says when it was
-// made is taken for some minutes.
-func (v *Verifier) verifyHandshake(ctx context.Context, text string, now time.Time) (map[string]any, error) {
-	t, err := decodeToken(text, v.rules.relaxed, nil)
-	if err != nil {
-		return nil, &Error{policy.ReasonTokenInvalid, err}
-	}
-	if t.headless {
-		return nil, undecodable(errNull)
-	}
-	key, err := v.findKey(ctx, t, t.checkHeader(v.rules.relaxed), now)
-	if err != nil {
-		return nil, err
-	}
-	if !t.isSession() {
-		return nil, refuse(policy.ReasonTokenInvalid, "not of the class of handshakes")
-	}
-	if err := checkSignature(t, key); err != nil {
-		return nil, err
-	}
-	if v.rules.relaxed.Handshakes {
-		return t.claims, nil
-	}
-	earliest, latest := now.Add(-maxHandshakeAge-v.rules.Leeway), now.Add(v.rules.Leeway)
-	if iat := instant(t.claims["iat"]); !iat.IsZero() && (iat.Before(earliest) || iat.After(latest)) {
-		return nil, refuse(policy.ReasonTokenExpired, "the handshake was answered too long ago")
-	}
-	if exp := instant(t.claims["exp"]); !exp.IsZero() && !exp.After(now.Add(-v.rules.Leeway)) {
-		return nil, refuse(policy.ReasonTokenExpired, "claim exp of the handshake has passed")
-	}
-	return t.claims, nil
 }
 
 // arrived is the state of a request whose cookies were renewed on the way.
@@ -170,10 +135,10 @@ func (a *Authenticator) arrived(ctx context.Context, v *visit, renewed renewal) 
 	if renewed.session != "" {
 		p, err := a.verifier.Verify(ctx, renewed.session, v.now)
 		if isOutOfTime(err) && !a.key.Production && v.handshake() {
-			p, err = a.forgiving.Verify(ctx, renewed.session, v.now)
+			p, err = a.devSkewVerifier.Verify(ctx, renewed.session, v.now)
 		}
 		switch {
-		case isPending(err), errors.Is(err, errUnusable):
+		case isPending(err), errors.Is(err, jwt.ErrUnusable):
 			state = failed(err)
 		case err != nil:
 			return state, err
@@ -191,7 +156,7 @@ func (a *Authenticator) arrived(ctx context.Context, v *visit, renewed renewal) 
 const developmentSkew = 24 * time.Hour
 
 func isOutOfTime(err error) bool {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*jwt.Error](err)
 	return ok && sessionReasons[e.Reason] != ""
 }
 

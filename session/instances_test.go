@@ -11,6 +11,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // Instances of one process share the cache of tokens. With the same key ids,
@@ -20,7 +21,7 @@ func TestInstancesDoNotTakeEachOthersTokens(t *testing.T) {
 	t.Parallel()
 	hosts := []string{"clerk.example.com", "clerk.other.org", "clerk.third.net"}
 	keys := []*rsa.PrivateKey{mint.SigningKey(), mint.OtherKey(), mint.SigningKey()}
-	cache := NewCache()
+	cache := jwt.NewCache()
 	type instance struct {
 		*Authenticator
 		good, expired []string

@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // machines judges machine tokens: API keys, M2M tokens and OAuth access tokens.
 // JSON Web Tokens are verified here, by the instance's keys; for opaque tokens
-// Clerk is asked, and its word counts for [vouchedFor]. It is safe for
+// Clerk is asked, and its word counts for [opaqueTTL]. It is safe for
 // concurrent use.
 type machines struct {
-	signed *machineVerifier
+	signed *jwt.MachineVerifier
 	opaque *machineLookup
 	compat bool
 	// instanceKey reports that the instance's secret key is configured.
@@ -24,8 +26,8 @@ type machines struct {
 
 // newMachines returns a judge of machine tokens for a configuration that was
 // validated and trimmed. The HTTP client lends its connections and may be nil.
-func newMachines(cfg Config, rules Rules, keys KeySet, httpClient *http.Client) (*machines, error) {
-	lookup, err := newMachineLookup(cfg, rules, httpClient)
+func newMachines(cfg Config, expected jwt.Expected, keys jwt.KeySet, httpClient *http.Client) (*machines, error) {
+	lookup, err := newMachineLookup(cfg, expected.Audience, httpClient)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +35,7 @@ func newMachines(cfg Config, rules Rules, keys KeySet, httpClient *http.Client) 
 		keys = nil // the reference knows no other place to have keys from
 	}
 	return &machines{
-		signed:      newMachineVerifier(rules, keys),
+		signed:      jwt.NewMachineVerifier(expected, keys),
 		opaque:      lookup,
 		compat:      cfg.ReferenceCompat,
 		instanceKey: cfg.SecretKey != "",
@@ -45,24 +47,24 @@ func newMachines(cfg Config, rules Rules, keys KeySet, httpClient *http.Client) 
 // of a type that accept does not hold; those that are count for the client that
 // it came from.
 func (m *machines) bearer(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time, session func(context.Context, string, time.Time) policy.AuthState) policy.AuthState {
-	if accept.Has(policy.SessionToken) && !m.concerns(text, accept) {
+	if accept.Has(policy.SessionToken) && !m.handles(text, accept) {
 		return session(ctx, text, now)
 	}
 	return m.authenticate(ctx, from, text, accept, now)
 }
 
-// concerns reports whether a token is not for the session verifier, which itself
+// handles reports whether a token is not for the session verifier, which itself
 // refuses machine tokens that are JSON Web Tokens. The reference leaves it all
 // tokens where nothing else is taken, and has then another word for opaque ones.
-func (m *machines) concerns(text string, accept policy.TokenTypes) bool {
+func (m *machines) handles(text string, accept policy.TokenTypes) bool {
 	if opaqueType(text) != "" {
 		return !m.compat || len(accept) != 1 || accept.Has(policy.AnyToken)
 	}
 	if !accept.Has(policy.M2MToken) && !accept.Has(policy.OAuthToken) {
 		return false
 	}
-	kind, _ := m.signed.classify(text)
-	return kind != ""
+	_, signed := m.signed.Parse(text)
+	return signed
 }
 
 // authenticate decides by one presented token. What is no machine token, or one
@@ -76,20 +78,23 @@ func (m *machines) authenticate(ctx context.Context, from netip.Addr, text strin
 }
 
 func (m *machines) verify(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) (*policy.Principal, error) {
-	if len(text) > maxToken {
+	if len(text) > unverified.MaxSize {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
 	}
-	kind, t := opaqueType(text), (*token)(nil)
+	kind, isSigned := opaqueType(text), false
+	var signed jwt.MachineToken
 	if kind == "" {
-		kind, t = m.signed.classify(text)
+		if signed, isSigned = m.signed.Parse(text); isSigned {
+			kind = signed.Type
+		}
 	}
 	switch {
 	case kind == "" || !accept.Has(kind):
 		return nil, refuse(policy.ReasonTokenType, "not a token of an accepted type")
 	case m.compat && !m.instanceKey && (kind != policy.M2MToken || len(accept) != 1 || accept.Has(policy.AnyToken)):
 		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key")
-	case t != nil:
-		return m.signed.verify(ctx, text, kind, t, now)
+	case isSigned:
+		return m.signed.Verify(ctx, signed, now)
 	}
 	return m.opaque.verify(ctx, from, text, kind, now)
 }
@@ -98,7 +103,7 @@ func (m *machines) verify(ctx context.Context, from netip.Addr, text string, acc
 // cannot be told. The reference tells no outage from a bad token.
 func (m *machines) refused(err error) policy.AuthState {
 	state := policy.AuthState{Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*jwt.Error](err); ok {
 		state.Reason = e.Reason
 	}
 	switch {

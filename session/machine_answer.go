@@ -5,14 +5,17 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/machineid"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // readAnswer reads Clerk's answer about a token that it knows. A token that the
 // answer calls revoked or expired does not hold, though the status said OK.
 // Anything that is not such an answer is an outage.
 func readAnswer(body []byte) (*answer, error) {
-	object, err := decodeObject(body, compat.Relaxations{})
+	object, err := claim.DecodeObject(body, compat.Relaxations{})
 	if err != nil {
 		return nil, garbled(err)
 	}
@@ -32,30 +35,30 @@ func readAnswer(body []byte) (*answer, error) {
 	return &answer{identity, object["aud"]}, nil
 }
 
-func garbled(err error) error { return &Error{policy.ReasonClerkUnavailable, err} }
+func garbled(err error) error { return &jwt.Error{Reason: policy.ReasonClerkUnavailable, Err: err} }
 
 // readMachineIdentity reads who a token speaks for. Of its times only the
 // expiration is read: the unit of the others is not certain enough to decide by.
-func readMachineIdentity(object map[string]any) (*machineIdentity, error) {
-	i := &machineIdentity{
-		id:       text(object, "id"),
-		subject:  text(object, "subject"),
-		clientID: text(object, "client_id"),
-		actor:    actor(object["act"]),
-		scopes:   []string{},
+func readMachineIdentity(object map[string]any) (*machineid.Identity, error) {
+	i := &machineid.Identity{
+		ID:       claim.Text(object, "id"),
+		Subject:  claim.Text(object, "subject"),
+		ClientID: claim.Text(object, "client_id"),
+		Actor:    claim.Actor(object["act"]),
+		Scopes:   []string{},
 	}
-	if i.id == "" || i.subject == "" {
+	if i.ID == "" || i.Subject == "" {
 		return nil, errors.New("the answer names no token or no subject")
 	}
 	if scopes, present := object["scopes"]; present && scopes != nil {
 		list, ok := scopes.([]any)
-		if i.scopes = texts(list); !ok || len(i.scopes) != len(list) {
+		if i.Scopes = claim.Texts(list); !ok || len(i.Scopes) != len(list) {
 			return nil, errors.New("member scopes is not a list of texts")
 		}
 	}
 	if claims, present := object["claims"]; present && claims != nil {
 		var ok bool
-		if i.claims, ok = claims.(map[string]any); !ok {
+		if i.Claims, ok = claims.(map[string]any); !ok {
 			return nil, errors.New("member claims is not an object")
 		}
 	}
@@ -64,7 +67,7 @@ func readMachineIdentity(object map[string]any) (*machineIdentity, error) {
 		if !ok {
 			return nil, errors.New("member expiration is not a time")
 		}
-		i.expires = apiInstant(number)
+		i.Expires = apiInstant(number)
 	}
 	return i, nil
 }
@@ -79,5 +82,5 @@ func apiInstant(number float64) time.Time {
 	if number >= leastMillis {
 		number /= 1000
 	}
-	return time.UnixMilli(int64(max(0, min(number, maxInstant)) * 1000))
+	return time.UnixMilli(int64(max(0, min(number, claim.MaxInstant)) * 1000))
 }

@@ -83,8 +83,8 @@ func TestAudiencesOfOAuthTokens(t *testing.T) {
 		e := &sessiontest.Endpoint{}
 		e.Set(http.StatusOK, apiAnswer(t, policy.OAuthToken, object{"aud": tt.aud}), nil, 0)
 		m := testMachines(t, e, func(c *Config) { c.Audience = tt.configured })
-		jwt := mint.OAuth(t, nil, object{"aud": tt.aud})
-		for _, token := range []string{testOAuth, testOAuth, jwt, jwt} {
+		signed := mint.OAuth(t, nil, object{"aud": tt.aud})
+		for _, token := range []string{testOAuth, testOAuth, signed, signed} {
 			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); (got.Status == policy.SignedIn) != tt.taken {
 				t.Errorf("%.4s for %v where %v counts: %s (%v)", token, tt.aud, tt.configured, got.Reason, got.Cause)
 			}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/machineid"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // machineAPI asks Clerk's Backend API about opaque tokens.
@@ -44,7 +46,7 @@ func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
 
 // answer is what Clerk says of a token that it knows.
 type answer struct {
-	identity *machineIdentity
+	identity *machineid.Identity
 	audience any
 }
 
@@ -59,7 +61,7 @@ func (a *machineAPI) verify(ctx context.Context, token string, kind policy.Token
 	defer cancel()
 	resp, err := a.post(ctx, token, kind)
 	if err != nil {
-		return nil, &Error{policy.ReasonClerkUnavailable, fmt.Errorf("asking Clerk: %w", err)}
+		return nil, &jwt.Error{Reason: policy.ReasonClerkUnavailable, Err: fmt.Errorf("asking Clerk: %w", err)}
 	}
 	defer resp.Body.Close()
 	if err := a.checkStatus(resp); err != nil {
@@ -67,7 +69,7 @@ func (a *machineAPI) verify(ctx context.Context, token string, kind policy.Token
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, &Error{policy.ReasonClerkUnavailable, fmt.Errorf("reading Clerk's answer: %w", err)}
+		return nil, &jwt.Error{Reason: policy.ReasonClerkUnavailable, Err: fmt.Errorf("reading Clerk's answer: %w", err)}
 	}
 	return readAnswer(body)
 }

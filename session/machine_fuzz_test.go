@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
@@ -68,7 +69,7 @@ func FuzzMachineAnswer(f *testing.F) {
 
 func expectVouched(t *testing.T, p *policy.Principal, status int, body []byte) {
 	t.Helper()
-	said, err := decodeObject(body, compat.Relaxations{})
+	said, err := claim.DecodeObject(body, compat.Relaxations{})
 	if err != nil || status != http.StatusOK {
 		t.Fatalf("taken on the word of %d %q", status, body)
 	}
@@ -76,31 +77,12 @@ func expectVouched(t *testing.T, p *policy.Principal, status int, body []byte) {
 		t.Fatalf("taken though %s", body)
 	}
 	subject := p.UserID + p.OrgID + p.MachineID
-	if subject == "" || subject != said["subject"] || !isIdentifier(subject) || p.CredentialID != said["id"] {
+	if subject == "" || subject != said["subject"] || !claim.IsIdentifier(subject) || p.CredentialID != said["id"] {
 		t.Fatalf("%q is not the subject of %s", subject, body)
 	}
 	if p.OrgRole != "" || p.OrgPermissions != nil || p.SessionID != "" || p.Features.Org != nil || p.Plans.User != nil || p.Factors.Known {
 		t.Fatalf("more than an answer can say: %+v", p)
 	}
-}
-
-// What is classified as a machine's without decoding is what decoding says.
-func FuzzClassify(f *testing.F) {
-	f.Add([]byte(`{"typ":"at+jwt"}`), []byte(`{"sub":"user_1"}`))
-	f.Add([]byte(`{"typ":"\u0061t+jwt"}`), []byte(`{"sub":"\u006dch_1"}`))
-	f.Add([]byte(`{"typ":"JWT","typ":"at+jwt"}`), []byte(`{"s\u0075b":"mch_1"}`))
-	f.Add([]byte(`{}`), []byte(`{"sub":"user_mch_1","x":"at+jwt"}`))
-	m := testMachines(f, &sessiontest.Endpoint{}, nil)
-	f.Fuzz(func(t *testing.T, header, payload []byte) {
-		text := mint.Segment(header) + "." + mint.Segment(payload) + ".AAAA"
-		want := policy.TokenType("")
-		if decoded, err := decodeToken(text, compat.Relaxations{}, nil); err == nil {
-			want = decoded.machineType()
-		}
-		if got, _ := m.signed.classify(text); got != want {
-			t.Fatalf("%q, want %q", got, want)
-		}
-	})
 }
 
 func BenchmarkMachineTokens(b *testing.B) {
@@ -119,7 +101,7 @@ func BenchmarkMachineTokens(b *testing.B) {
 	b.Run("tell-a-session", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if m.concerns(session, anyToken) {
+			if m.handles(session, anyToken) {
 				b.Fatal("a session's token is taken for a machine's")
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 func TestMachineJWTsSpeakForTheirSubject(t *testing.T) {
@@ -77,11 +79,11 @@ func TestMachineJWTsThatDoNotHold(t *testing.T) {
 		{"a party that nobody asks for", mint.M2M(t, nil, object{"azp": "https://evil.example"}), "", ""},
 		{"expired within the leeway", mint.M2M(t, nil, object{"exp": now.Unix() - 4}), "", ""},
 
-		{"a session's category", mint.M2M(t, object{"cat": categorySession}, nil), invalid, invalid},
-		{"a template's category", mint.M2M(t, object{"cat": categoryTemplate}, nil), invalid, invalid},
-		{"a category that says nothing", mint.M2M(t, object{"cat": categoryIgnore}, nil), invalid, invalid},
-		{"a session's category on a client's", mint.OAuth(t, object{"cat": categorySession}, nil), invalid, ""},
-		{"a machine's category on a client's", mint.OAuth(t, object{"cat": categoryMachine}, nil), invalid, ""},
+		{"a session's category", mint.M2M(t, object{"cat": unverified.CategorySession}, nil), invalid, invalid},
+		{"a template's category", mint.M2M(t, object{"cat": unverified.CategoryTemplate}, nil), invalid, invalid},
+		{"a category that says nothing", mint.M2M(t, object{"cat": unverified.CategoryIgnore}, nil), invalid, invalid},
+		{"a session's category on a client's", mint.OAuth(t, object{"cat": unverified.CategorySession}, nil), invalid, ""},
+		{"a machine's category on a client's", mint.OAuth(t, object{"cat": unverified.CategoryMachine}, nil), invalid, ""},
 		{"a machine as a client", mint.OAuth(t, nil, object{"sub": "mch_1"}), failed, failed},
 		{"a type in upper case", mint.OAuth(t, object{"typ": "AT+JWT"}, nil), mismatch, mismatch},
 		{"another type", mint.M2M(t, object{"typ": "jwt"}, nil), failed, failed},
@@ -122,9 +124,13 @@ func TestMachineJWTsThatDoNotHold(t *testing.T) {
 	}
 }
 
+// otherKeys are keys that change.
+type otherKeys struct{ jwt.KeySet }
+
 func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 	t.Parallel()
-	m := testMachines(t, &sessiontest.Endpoint{}, nil)
+	keys := &otherKeys{testKeys(t)}
+	m := testMachinesUnder(t, keys, &sessiontest.Endpoint{}, nil)
 	token := mint.M2M(t, nil, object{"exp": now.Unix() + 60})
 	at := func(d time.Duration) policy.Reason {
 		return m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now.Add(d)).Reason
@@ -140,19 +146,19 @@ func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 		}
 	}
 	// The key of that id is another one now.
-	rotated, err := ParseKeySet(mint.KeySet(t, mint.JWK(mint.Kid, &mint.OtherKey().PublicKey)))
+	rotated, err := jwt.ParseKeySet(mint.KeySet(t, mint.JWK(mint.Kid, &mint.OtherKey().PublicKey)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.signed.base.keys = rotated
+	keys.KeySet = rotated
 	if got := at(0); got != policy.ReasonTokenVerification {
 		t.Errorf("under another key: %q", got)
 	}
-	m.signed.base.keys = keyMap{}
+	keys.KeySet = brokenKeys{jwt.ErrUnknownKey}
 	if got := at(0); got != policy.ReasonTokenVerification {
 		t.Errorf("without the key: %q", got)
 	}
-	m.signed.base.keys = testKeys(t)
+	keys.KeySet = testKeys(t)
 	if got := at(0); got != "" {
 		t.Errorf("under the key again: %q", got)
 	}
@@ -174,13 +180,22 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 		{"no keys in the reference", t.Context(), referenceCompat, policy.SignedOut, policy.ReasonTokenVerification},
 		{"the request ended", ended, nil, policy.Unavailable, policy.ReasonCanceled},
 	} {
-		m := testMachines(t, &sessiontest.Endpoint{}, tt.change)
-		m.signed.base.keys = brokenKeys{ErrKeysUnavailable}
+		keys := brokenKeys{jwt.ErrKeysUnavailable}
 		if tt.ctx.Err() != nil {
-			m.signed.base.keys = brokenKeys{tt.ctx.Err()}
+			keys = brokenKeys{tt.ctx.Err()}
 		}
+		m := testMachinesUnder(t, keys, &sessiontest.Endpoint{}, tt.change)
 		if got := m.authenticate(tt.ctx, netip.Addr{}, token, anyToken, now); got.Status != tt.status || got.Reason != tt.reason {
 			t.Errorf("%s: %v for %s (%v)", tt.name, got.Status, got.Reason, got.Cause)
+		}
+	}
+}
+
+func expectSession(t *testing.T, v *jwt.Verifier, token string, want policy.Reason) {
+	t.Helper()
+	for range 2 {
+		if p, err := v.Verify(t.Context(), token, now); jwt.ReasonOf(err) != want || (p == nil) != (err != nil) || (err == nil) != (want == "") {
+			t.Errorf("%v beside %v, want %q", p, err, want)
 		}
 	}
 }
@@ -197,10 +212,10 @@ func TestMachinesAndSessionsNeverTakeEachOthersTokens(t *testing.T) {
 			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Status != policy.SignedIn || got.Principal.SessionID != "" {
 				t.Errorf("%s (%v)", got.Reason, got.Cause)
 			}
-			expectReason(t, v, token, policy.ReasonTokenType)
+			expectSession(t, v, token, policy.ReasonTokenType)
 		}
 		for _, token := range session {
-			expectReason(t, v, token, "")
+			expectSession(t, v, token, "")
 			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Reason != policy.ReasonTokenType {
 				t.Errorf("%v for %s", got.Status, got.Reason)
 			}

@@ -12,15 +12,21 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
+	"github.com/clerkgate/clerkgate/session/internal/machineid"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 const (
-	// vouchedFor is how long Clerk's word for an opaque token counts, and so how
+	// opaqueTTL is how long Clerk's word for an opaque token counts, and so how
 	// long a revoked one may still be taken.
-	vouchedFor = 30 * time.Second
+	opaqueTTL = 30 * time.Second
 	// rejectedFor is how long Clerk's word against one counts.
 	rejectedFor = 10 * time.Second
+	// maxVouched bounds how many tokens are remembered that Clerk vouched for.
+	maxVouched = 16384
 	// maxRejected bounds how many rejected tokens are remembered. They are
 	// remembered apart, so that a flood of them forgets no good one.
 	maxRejected = 4096
@@ -33,7 +39,8 @@ const (
 // not remembered.
 type machineLookup struct {
 	api      *machineAPI
-	rules    Rules
+	audience []string // of OAuth access tokens
+	relaxed  compat.Relaxations
 	vouched  *otter.Cache[fingerprint.Sum, *vouched]
 	rejected *otter.Cache[fingerprint.Sum, *rejected]
 	flight   singleflight.Group
@@ -52,15 +59,16 @@ type rejected struct {
 	asked time.Time
 }
 
-func newMachineLookup(cfg Config, rules Rules, httpClient *http.Client) (*machineLookup, error) {
+func newMachineLookup(cfg Config, audience []string, httpClient *http.Client) (*machineLookup, error) {
 	api, err := newMachineAPI(cfg, httpClient)
 	if err != nil {
 		return nil, err
 	}
 	return &machineLookup{
 		api:      api,
-		rules:    rules,
-		vouched:  otter.Must(&otter.Options[fingerprint.Sum, *vouched]{MaximumSize: maxCached}),
+		audience: audience,
+		relaxed:  cfg.relaxed(),
+		vouched:  otter.Must(&otter.Options[fingerprint.Sum, *vouched]{MaximumSize: maxVouched}),
 		rejected: otter.Must(&otter.Options[fingerprint.Sum, *rejected]{MaximumSize: maxRejected}),
 	}, nil
 }
@@ -78,7 +86,7 @@ func (l *machineLookup) verify(ctx context.Context, from netip.Addr, text string
 	if expires := known.principal.ExpiresAt; !expires.IsZero() && !now.Before(expires) {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token has expired")
 	}
-	if kind == policy.OAuthToken && !l.rules.oauthAudience(known.audience) {
+	if kind == policy.OAuthToken && !machineid.AcceptsAudience(l.audience, known.audience) {
 		return nil, refuse(policy.ReasonTokenVerification, "the token is for none of the configured audiences")
 	}
 	return known.principal, nil
@@ -87,7 +95,9 @@ func (l *machineLookup) verify(ctx context.Context, from netip.Addr, text string
 // isOpaque reports whether text can be an opaque token: printable characters,
 // and not the form of a JSON Web Token, which Clerk's library would not ask
 // about.
-func isOpaque(text string) bool { return calls.IsPrintable(text, maxOpaque) && !isCompact(text) }
+func isOpaque(text string) bool {
+	return calls.IsPrintable(text, maxOpaque) && !unverified.IsCompact(text)
+}
 
 // find returns what Clerk says of a token. All who ask about one token at once
 // share a call, and wait no longer than their own ctx allows.
@@ -107,7 +117,7 @@ func (l *machineLookup) find(ctx context.Context, from netip.Addr, text string, 
 		known, _ := result.Val.(*vouched)
 		return known, result.Err
 	case <-ctx.Done():
-		return nil, &Error{policy.ReasonCanceled, fmt.Errorf("waiting for Clerk: %w", ctx.Err())}
+		return nil, &jwt.Error{Reason: policy.ReasonCanceled, Err: fmt.Errorf("waiting for Clerk: %w", ctx.Err())}
 	}
 }
 
@@ -122,7 +132,7 @@ func (l *machineLookup) kindOfCall(id fingerprint.Sum, kind policy.TokenType) ca
 
 // remembered returns what Clerk said of a token a moment ago, or nothing.
 func (l *machineLookup) remembered(id fingerprint.Sum, now time.Time) (*vouched, error) {
-	if known, ok := l.vouched.GetIfPresent(id); ok && within(known.asked, vouchedFor, now) {
+	if known, ok := l.vouched.GetIfPresent(id); ok && within(known.asked, opaqueTTL, now) {
 		return known, nil
 	}
 	if known, ok := l.rejected.GetIfPresent(id); ok && within(known.asked, rejectedFor, now) {
@@ -142,9 +152,9 @@ func within(at time.Time, d time.Duration, now time.Time) bool {
 func (l *machineLookup) ask(ctx context.Context, id fingerprint.Sum, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
 	said, err := l.api.verify(ctx, text, kind)
 	if err == nil {
-		err = said.identity.check(kind, l.rules.relaxed)
+		err = said.identity.Check(kind, l.relaxed)
 		if err != nil {
-			err = &Error{policy.ReasonTokenVerification, err}
+			err = &jwt.Error{Reason: policy.ReasonTokenVerification, Err: err}
 		}
 	}
 	switch {
@@ -155,7 +165,14 @@ func (l *machineLookup) ask(ctx context.Context, id fingerprint.Sum, text string
 		l.rejected.Set(id, &rejected{err, now})
 		return nil, err
 	}
-	known := &vouched{said.identity.principal(kind, id), said.audience, now}
+	known := &vouched{said.identity.Principal(kind, id), said.audience, now}
 	l.vouched.Set(id, known)
 	return known, nil
+}
+
+// isOutage reports whether an error says nothing about a token, of whatever kind:
+// all that is answered with 503. Of an opaque token, Clerk says nothing either where
+// it refuses the secret key.
+func isOutage(err error) bool {
+	return jwt.ReasonOf(err).Status() == http.StatusServiceUnavailable
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
 // expectState decides by a token as of the clock, and compares.
@@ -38,7 +39,7 @@ func TestClerksWordCountsForAMoment(t *testing.T) {
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		e.ExpectCalls(t, 1, "at first")
 		e.Set(http.StatusNotFound, nil, nil, 0) // revoked
-		time.Sleep(vouchedFor - 1)
+		time.Sleep(opaqueTTL - 1)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		e.ExpectCalls(t, 0, "while Clerk's word counts")
 		time.Sleep(time.Nanosecond)
@@ -171,7 +172,7 @@ func TestAnOutageForgetsNoGoodToken(t *testing.T) {
 		e.Set(http.StatusInternalServerError, nil, nil, 0)
 		expectState(t, m, "ak_another", policy.Unavailable, policy.ReasonClerkUnavailable)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
-		time.Sleep(vouchedFor)
+		time.Sleep(opaqueTTL)
 		expectState(t, m, testAPIKey, policy.Unavailable, policy.ReasonClerkUnavailable)
 	})
 }
@@ -253,7 +254,7 @@ func TestTokensThatClerkDoesNotMakeCostNoCall(t *testing.T) {
 	m := testMachines(t, e, nil)
 	for _, token := range []string{
 		"ak_a.b.c", "mt_aaa.bbb.ccc", "ak_a b", "ak_a\n", "ak_\x00", "ak_ä", "ak_\xff", "oat_" + string(bytes.Repeat([]byte("a"), maxOpaque)),
-		"ak_" + string(bytes.Repeat([]byte("a"), maxToken)),
+		"ak_" + string(bytes.Repeat([]byte("a"), unverified.MaxSize)),
 	} {
 		expectState(t, m, token, policy.SignedOut, policy.ReasonTokenInvalid)
 	}

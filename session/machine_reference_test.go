@@ -13,6 +13,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
 // toSession marks what is left to the session verifier.
@@ -49,8 +50,8 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []sess
 	case opaqueType(token) != "":
 		kind = opaqueType(token)
 	default:
-		if decoded, err := decodeToken(token, compat.Reference, nil); err == nil {
-			kind = decoded.machineType()
+		if decoded, err := unverified.Decode(token, compat.Reference, nil); err == nil {
+			kind = decoded.MachineType()
 		}
 	}
 	status := map[policy.AuthStatus]string{policy.SignedIn: "signed-in", policy.SignedOut: "signed-out"}[got.Status]
@@ -70,8 +71,8 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []sess
 // refusedAsNoSession reports whether the session verifier refuses a token for
 // its type.
 func refusedAsNoSession(token string) bool {
-	t, err := decodeToken(token, compat.Reference, nil)
-	return err == nil && !t.isSession()
+	t, err := unverified.Decode(token, compat.Reference, nil)
+	return err == nil && !t.IsSession()
 }
 
 // principalDiffers compares all of the auth object but the name of an API key,

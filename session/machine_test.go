@@ -16,6 +16,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 const (
@@ -30,17 +31,19 @@ var anyToken = policy.TokenTypes{policy.AnyToken}
 
 func testMachines(tb testing.TB, transport http.RoundTripper, change func(*Config)) *machines {
 	tb.Helper()
+	return testMachinesUnder(tb, testKeys(tb), transport, change)
+}
+
+func testMachinesUnder(tb testing.TB, keys jwt.KeySet, transport http.RoundTripper, change func(*Config)) *machines {
+	tb.Helper()
 	cfg := Config{SecretKey: testSecret, MachineSecretKey: testMachine}
 	if change != nil {
 		change(&cfg)
 	}
 	cfg = cfg.trimmed()
-	rules := testRules
-	rules.Audience = cfg.Audience
-	if rules.relaxed = cfg.relaxed(); cfg.ReferenceCompat {
-		rules.Issuers = nil
-	}
-	m, err := newMachines(cfg, rules, testKeys(tb), &http.Client{Transport: transport})
+	expected := testExpected
+	expected.Audience, expected.ReferenceCompat = cfg.Audience, cfg.ReferenceCompat
+	m, err := newMachines(cfg, expected, keys, &http.Client{Transport: transport})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -141,7 +144,7 @@ func TestTypesThatAreNotAcceptedCostNoCall(t *testing.T) {
 	t.Parallel()
 	e := &sessiontest.Endpoint{}
 	m := testMachines(t, e, nil)
-	jwt := mint.M2M(t, nil, nil)
+	signed := mint.M2M(t, nil, nil)
 	for _, tt := range []struct {
 		token  string
 		accept policy.TokenTypes
@@ -152,7 +155,7 @@ func TestTypesThatAreNotAcceptedCostNoCall(t *testing.T) {
 		{testAPIKey, policy.TokenTypes{policy.M2MToken, policy.OAuthToken}},
 		{testM2M, policy.TokenTypes{policy.APIKey}},
 		{testOAuth, policy.TokenTypes{policy.APIKey, policy.M2MToken}},
-		{jwt, policy.TokenTypes{policy.APIKey, policy.OAuthToken}},
+		{signed, policy.TokenTypes{policy.APIKey, policy.OAuthToken}},
 		{"AK_upper", anyToken},
 		{"anything", anyToken},
 		{mint.Token(t, nil), anyToken},
@@ -264,7 +267,7 @@ func TestMachinesNeedASecretToAskWith(t *testing.T) {
 	if got := m.authenticate(t.Context(), netip.Addr{}, mint.M2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
 		t.Errorf("without any key: %v for %q", got.Status, got.Reason)
 	}
-	if _, err := newMachines(Config{APIURL: "http://api.example.com"}, testRules, testKeys(t), nil); err == nil {
+	if _, err := newMachines(Config{APIURL: "http://api.example.com"}, testExpected, testKeys(t), nil); err == nil {
 		t.Error("secrets would travel in the clear")
 	}
 }

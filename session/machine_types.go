@@ -16,37 +16,21 @@ type machineType struct {
 	path, member string
 	// secret is the key that Clerk is asked with.
 	secret func(cfg *Config) string
-	// subjects are what the subjects of its tokens begin with, and assign makes one
-	// that does the subject of p.
-	subjects []string
-	assign   func(p *policy.Principal, i *machineIdentity)
 }
 
 // machineTypes are the types of machine tokens. No other is accepted.
 var machineTypes = map[policy.TokenType]*machineType{
 	policy.APIKey: {
 		prefix: "ak_", path: "/api_keys/verify", member: "secret",
-		secret:   func(cfg *Config) string { return cfg.SecretKey },
-		subjects: []string{"user_", "org_"},
-		assign: func(p *policy.Principal, i *machineIdentity) {
-			if strings.HasPrefix(i.subject, "user_") {
-				p.UserID = i.subject
-			} else if strings.HasPrefix(i.subject, "org_") {
-				p.OrgID = i.subject
-			}
-		},
+		secret: func(cfg *Config) string { return cfg.SecretKey },
 	},
 	policy.M2MToken: {
 		prefix: "mt_", path: "/m2m_tokens/verify", member: "token",
-		secret:   func(cfg *Config) string { return cmp.Or(cfg.MachineSecretKey, cfg.SecretKey) },
-		subjects: []string{machineSubject},
-		assign:   func(p *policy.Principal, i *machineIdentity) { p.MachineID = i.subject },
+		secret: func(cfg *Config) string { return cmp.Or(cfg.MachineSecretKey, cfg.SecretKey) },
 	},
 	policy.OAuthToken: {
 		prefix: "oat_", path: "/oauth_applications/access_tokens/verify", member: "access_token",
-		secret:   func(cfg *Config) string { return cfg.SecretKey },
-		subjects: []string{"user_"},
-		assign:   func(p *policy.Principal, i *machineIdentity) { p.UserID, p.ClientID = i.subject, i.clientID },
+		secret: func(cfg *Config) string { return cfg.SecretKey },
 	},
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
+	"github.com/clerkgate/clerkgate/session/internal/machineid"
 )
 
 // Each type of token that a rule can accept is one that something verifies, and
@@ -28,19 +29,19 @@ func TestEveryTokenTypeIsVerifiedAndNamesSomebody(t *testing.T) {
 			t.Errorf("%s has the prefix %q (%s)", kind, m.prefix, other)
 		}
 		prefixes[m.prefix] = kind
-		if m.path == "" || m.member == "" || m.secret(&Config{SecretKey: "sk"}) != "sk" || len(m.subjects) == 0 {
+		if m.path == "" || m.member == "" || m.secret(&Config{SecretKey: "sk"}) != "sk" || len(machineid.SubjectsOf(kind)) == 0 {
 			t.Errorf("%s: %+v", kind, m)
 		}
-		for _, prefix := range m.subjects {
-			identity := &machineIdentity{id: "id_1", subject: prefix + "1"}
-			if err := identity.check(kind, compat.Relaxations{}); err != nil {
+		for _, prefix := range machineid.SubjectsOf(kind) {
+			who := &machineid.Identity{ID: "id_1", Subject: prefix + "1"}
+			if err := who.Check(kind, compat.Relaxations{}); err != nil {
 				t.Errorf("%s: %v", kind, err)
 			}
-			if p := identity.principal(kind, fingerprint.Sum{}); p.TokenType != kind || p.UserID+p.MachineID+p.OrgID != identity.subject {
-				t.Errorf("%s of %s is a principal without a subject: %+v", kind, identity.subject, p)
+			if p := who.Principal(kind, fingerprint.Sum{}); p.TokenType != kind || p.UserID+p.MachineID+p.OrgID != who.Subject {
+				t.Errorf("%s of %s is a principal without a subject: %+v", kind, who.Subject, p)
 			}
 		}
-		if err := (&machineIdentity{id: "id_1", subject: "nobody_1"}).check(kind, compat.Relaxations{}); err == nil {
+		if err := (&machineid.Identity{ID: "id_1", Subject: "nobody_1"}).Check(kind, compat.Relaxations{}); err == nil {
 			t.Errorf("%s takes any subject", kind)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // machineVector is a recorded decision about a request, as far as it matters to
@@ -148,9 +149,9 @@ func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, refere
 	}
 	keys, err := a.keySet(Options{HTTPClient: client, Now: func() time.Time { return time.UnixMilli(v.Input.Now) }})
 	if err != nil {
-		keys = keyMap{}
+		keys = brokenKeys{jwt.ErrUnknownKey}
 	}
-	m, err := newMachines(cfg, a.rules(), keys, client)
+	m, err := newMachines(cfg, a.expected(), keys, client)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,10 @@
 package session
 
 import (
-	"errors"
-	"net/http"
 	"slices"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // keyOutages are the reasons for which it cannot be told whether a token is valid
@@ -16,14 +15,5 @@ var keyOutages = []policy.Reason{policy.ReasonKeysUnavailable, policy.ReasonCanc
 // isKeyOutage reports whether an error says nothing about a token that is verified
 // by keys.
 func isKeyOutage(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && slices.Contains(keyOutages, e.Reason)
-}
-
-// isOutage reports whether an error says nothing about a token, of whatever kind:
-// all that is answered with 503. Of an opaque token, Clerk says nothing either where
-// it refuses the secret key.
-func isOutage(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Reason.Status() == http.StatusServiceUnavailable
+	return slices.Contains(keyOutages, jwt.ReasonOf(err))
 }

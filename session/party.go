@@ -9,22 +9,8 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
-	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
-
-// isParty reports whether an origin is one of the parties. Origins of
-// applications are compared as they are; so are all to the reference, which knows
-// no wildcards.
-func isParty(parties []string, origin string, r compat.Relaxations) bool {
-	if slices.Contains(parties, origin) {
-		return !strings.Contains(origin, weburl.Wildcard) || r.Claims
-	}
-	if r.Claims {
-		return false
-	}
-	return slices.ContainsFunc(parties, func(party string) bool { return weburl.IsBelow(party, origin) })
-}
 
 // checkParty says what is wrong with an authorized party.
 func checkParty(party string) error {

@@ -1,15 +1,14 @@
 package session
 
 import (
-	"errors"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
@@ -72,8 +71,8 @@ func (a *Authenticator) lacksConfig(accept policy.TokenTypes) bool {
 // that cannot be compared with the other's.
 func (a *Authenticator) breaksChoice(v *visit) bool {
 	isNull := func(token string) bool {
-		t, err := decodeToken(token, a.relaxed, nil)
-		return err == nil && t.null
+		t, err := unverified.Decode(token, a.relaxed, nil)
+		return err == nil && t.Null
 	}
 	plain, suffixed := v.cookies.plain.session(), v.cookies.suffixed.session()
 	if isNull(plain) {
@@ -139,22 +138,22 @@ func (a *Authenticator) choosesByPlain(plain string) (suffixed, decided bool) {
 	if plain == "" {
 		return false, false
 	}
-	t, err := decodeToken(plain, a.relaxed, nil)
-	if err != nil || compat.IsFalsy(t.claims["iss"]) {
+	t, err := unverified.Decode(plain, a.relaxed, nil)
+	if err != nil || compat.IsFalsy(t.Claims["iss"]) {
 		return false, true
 	}
-	iss, ok := t.claims["iss"].(string)
+	iss, ok := t.Claims["iss"].(string)
 	foreign := !ok || schemes.ReplaceAllString(iss, "") != a.frontendHost
 	return foreign, foreign
 }
 
 // unverified returns the claims of a token, none of what is no token.
 func (a *Authenticator) unverified(token string) map[string]any {
-	t, err := decodeToken(token, a.relaxed, nil)
+	t, err := unverified.Decode(token, a.relaxed, nil)
 	if err != nil {
 		return nil
 	}
-	return t.claims
+	return t.Claims
 }
 
 // expired reports whether a token says that it has expired. JSON's null is long
@@ -162,17 +161,4 @@ func (a *Authenticator) unverified(token string) map[string]any {
 func (a *Authenticator) expired(token string, now time.Time) bool {
 	exp, present := a.unverified(token)["exp"]
 	return present && compat.JSNumber(exp) <= float64(now.Unix())
-}
-
-// referenceOutage is the reference's word for keys that could not be fetched: it
-// tells answers that are errors, and such without keys, from none at all.
-func referenceOutage(err error) policy.Reason {
-	refusal, refused := errors.AsType[*calls.AnswerError](err)
-	switch {
-	case refused && slices.Contains(refusal.Codes, "clerk_key_invalid"):
-		return policy.ReasonSecretKeyInvalid
-	case refused && refusal.JSON, errors.Is(err, errNoKeys):
-		return policy.ReasonKeysFailed
-	}
-	return policy.ReasonUnexpectedError
 }

@@ -10,7 +10,9 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
 // refreshed renews an expired session: the Backend API gives a new token for the
@@ -96,12 +98,12 @@ func outage(err error) policy.AuthState {
 // the token is the one whose signature was checked, and the id has the form of
 // one.
 func (a *Authenticator) expiredSession(token string) (id string, why policy.Reason) {
-	t, err := decodeToken(token, a.relaxed, nil)
+	t, err := unverified.Decode(token, a.relaxed, nil)
 	if err != nil {
 		return "", policy.ReasonExpiredUnreadable
 	}
-	id = text(t.claims, "sid")
-	if number, ok := t.claims["sid"].(float64); ok && a.relaxed.Renewals {
+	id = claim.Text(t.Claims, "sid")
+	if number, ok := t.Claims["sid"].(float64); ok && a.relaxed.Renewals {
 		id = strconv.FormatFloat(number, 'f', -1, 64)
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // tokenFailed is the state of a token that does not hold. One that is out of its
@@ -12,7 +13,7 @@ import (
 // the Frontend API. By default that is for cookies alone: a caller with an
 // Authorization field is no browser that could be sent anywhere.
 func (a *Authenticator) tokenFailed(ctx context.Context, v *visit, token string, err error) policy.AuthState {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*jwt.Error](err)
 	if !ok || v.bearer && !a.relaxed.Bearers || isKeyOutage(err) && !a.relaxed.Outages {
 		return failed(err)
 	}
@@ -26,12 +27,7 @@ func (a *Authenticator) tokenFailed(ctx context.Context, v *visit, token string,
 }
 
 // isPending reports whether a token holds but for the session's open tasks.
-func isPending(err error) bool { return hasReason(err, policy.ReasonSessionPending) }
-
-func hasReason(err error, reason policy.Reason) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Reason == reason
-}
+func isPending(err error) bool { return jwt.ReasonOf(err) == policy.ReasonSessionPending }
 
 // signedOut is the state of a browser that is not signed in.
 func (a *Authenticator) signedOut(v *visit, reason policy.Reason) policy.AuthState {

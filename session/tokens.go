@@ -16,7 +16,9 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
 const (
@@ -173,8 +175,8 @@ func asOf(p *policy.Principal, token string, now time.Time) *policy.Principal {
 		TokenType: p.TokenType, UserID: p.UserID, SessionID: p.SessionID, OrgID: p.OrgID, OrgSlug: p.OrgSlug, OrgRole: p.OrgRole,
 		Actor: p.Actor, IssuedAt: now, ExpiresAt: p.ExpiresAt, TokenDigest: p.TokenDigest, Claims: p.Claims,
 	}
-	if t, err := decodeToken(token, compat.Relaxations{}, nil); err == nil {
-		if iat := instant(t.claims["iat"]); iat.After(time.Unix(0, 0)) && iat.Before(now) {
+	if t, err := unverified.Decode(token, compat.Relaxations{}, nil); err == nil {
+		if iat := claim.Instant(t.Claims["iat"]); iat.After(time.Unix(0, 0)) && iat.Before(now) {
 			made.IssuedAt = iat
 		}
 	}
@@ -243,17 +245,17 @@ func (k tokenKey) accept(text string, now time.Time) tokenAnswer {
 	if len(text) > maxTemplateToken {
 		return unavailable("the token is longer than 8 KiB")
 	}
-	made, err := decodeToken(text, compat.Relaxations{}, nil)
+	made, err := unverified.Decode(text, compat.Relaxations{}, nil)
 	if err != nil {
 		return unavailable(err.Error())
 	}
-	expires := instant(made.claims["exp"])
+	expires := claim.Instant(made.Claims["exp"])
 	switch {
 	case !expires.After(now):
 		return unavailable("the token does not say when it expires, or has expired")
-	case made.claims["sub"] != k.user:
+	case made.Claims["sub"] != k.user:
 		return unavailable("the token is not the user's")
-	case !k.inOrganization(made.claims):
+	case !k.inOrganization(made.Claims):
 		return tokenAnswer{reason: policy.ReasonOrganizationRequired, cause: errors.New("getting a token: Clerk made it for another organization")}
 	}
 	keep := min(max(expires.Sub(now)-renewBefore, keepAtLeast), keepAtMost, expires.Sub(now))
@@ -264,7 +266,7 @@ func (k tokenKey) accept(text string, now time.Time) tokenAnswer {
 // Templates may put anything into these claims; only ids count.
 func (k tokenKey) inOrganization(claims map[string]any) bool {
 	o, _ := claims["o"].(map[string]any)
-	for _, id := range []string{text(claims, "org_id"), text(o, "id")} {
+	for _, id := range []string{claim.Text(claims, "org_id"), claim.Text(o, "id")} {
 		if strings.HasPrefix(id, "org_") && id != k.org {
 			return false
 		}

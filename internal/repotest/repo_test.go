@@ -77,7 +77,11 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		reason string
 	}{
 		{"policy", []string{"internal/pathpattern"}, "the core knows no proxy, no network and no store"},
-		{"session", []string{"session/internal", "policy", "internal/pathpattern"}, "who is asking does not depend on what is allowed, nor on any proxy"},
+		{"session", []string{"session/jwt", "session/internal", "policy", "internal/pathpattern"}, "who is asking does not depend on what is allowed, nor on any proxy"},
+		{"session/jwt", []string{"session/internal/unverified", "session/internal/claim", "session/internal/machineid", "session/internal/calls", "session/internal/compat", "session/internal/fingerprint", "session/internal/weburl", "policy", "internal/pathpattern"}, "a token is verified by itself, whatever request it came with"},
+		{"session/internal/machineid", []string{"session/internal/unverified", "session/internal/claim", "session/internal/compat", "session/internal/fingerprint", "policy", "internal/pathpattern"}, "whom a token speaks for is the same whoever says so"},
+		{"session/internal/unverified", []string{"session/internal/claim", "session/internal/compat", "policy", "internal/pathpattern"}, "taking apart verifies nothing"},
+		{"session/internal/claim", []string{"session/internal/compat"}, "reading JSON knows nothing of tokens"},
 		{"session/internal/calls", []string{"policy", "internal/pathpattern", "session/internal/fingerprint"}, "calls are bounded whatever is asked"},
 		{"session/internal/fingerprint", nil, "names of tokens stand alone"},
 		{"session/internal/compat", nil, "how Clerk's library reads is the same wherever it is asked"},

@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"github.com/maypok86/otter/v2"

@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"crypto/ecdsa"
@@ -165,12 +165,12 @@ func TestStaticKeySet(t *testing.T) {
 		}
 		for _, kid := range []any{nil, "ins_any"} {
 			token := mint.TokenOf(t, mint.With(mint.Header, object{"kid": kid}), mint.Claims())
-			if _, err := NewVerifier(testRules, keys, nil).Verify(t.Context(), token, now); err != nil {
+			if _, err := NewVerifier(testExpected, keys, nil).Verify(t.Context(), token, now); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		token := mint.TokenOf(t, mint.With(mint.Header, object{"kid": 7}), mint.Claims())
-		if _, err := NewVerifier(testRules, keys, nil).Verify(t.Context(), token, now); err == nil {
+		if _, err := NewVerifier(testExpected, keys, nil).Verify(t.Context(), token, now); err == nil {
 			t.Errorf("%s: a key id that is a number", name)
 		}
 	}

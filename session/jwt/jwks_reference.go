@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"crypto/rsa"
@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"slices"
 
+	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
@@ -113,4 +115,17 @@ func isPrimes(members map[string]any) bool {
 		return false
 	}
 	return !present || ok && !slices.ContainsFunc(list, func(v any) bool { return !isObject(v) })
+}
+
+// referenceOutage is the reference's word for keys that could not be fetched: it
+// tells answers that are errors, and such without keys, from none at all.
+func referenceOutage(err error) policy.Reason {
+	refusal, refused := errors.AsType[*calls.AnswerError](err)
+	switch {
+	case refused && slices.Contains(refusal.Codes, "clerk_key_invalid"):
+		return policy.ReasonSecretKeyInvalid
+	case refused && refusal.JSON, errors.Is(err, errNoKeys):
+		return policy.ReasonKeysFailed
+	}
+	return policy.ReasonUnexpectedError
 }

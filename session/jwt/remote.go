@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"cmp"
@@ -60,8 +60,9 @@ type RemoteKeys struct {
 	Logger *slog.Logger
 	// Now is the clock of the background. Default: [time.Now].
 	Now func() time.Time
-
-	relaxed compat.Relaxations
+	// ReferenceCompat reads the set as Clerk's own library does: see
+	// [Expected.ReferenceCompat].
+	ReferenceCompat bool
 }
 
 // snapshot is a fetched key set. It is never changed.
@@ -190,7 +191,7 @@ func (r *RemoteKeySet) download(ctx context.Context) (keyMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseKeySet(body, r.source.relaxed)
+	return parseKeySet(body, compat.Of(r.source.ReferenceCompat))
 }
 
 // Start fetches the set and keeps it fresh until ctx ends or

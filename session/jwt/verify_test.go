@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
 // reasonOf returns the reason of a refusal, or "" for none.
@@ -70,7 +71,7 @@ func TestVerifyHeaders(t *testing.T) {
 	}{
 		{"no type is fine", object{"typ": nil}, "", ""},
 		{"no category is fine", object{"cat": nil}, "", ""},
-		{"an instance may opt out of categories", object{"cat": categoryIgnore}, "", ""},
+		{"an instance may opt out of categories", object{"cat": unverified.CategoryIgnore}, "", ""},
 		{"a template token is no session", object{"cat": "cl_B7d4PD222AAA"}, policy.ReasonTokenType, ""},
 		{"a machine token is no session", object{"cat": "cl_B7d4PD333AAA"}, policy.ReasonTokenType, policy.ReasonTokenInvalid},
 		{"an unknown category is no session", object{"cat": "cl_new"}, policy.ReasonTokenType, ""},
@@ -199,8 +200,8 @@ func TestVerifyForms(t *testing.T) {
 
 func referenceVerifier(tb testing.TB) *Verifier {
 	tb.Helper()
-	rules := testRules
-	rules.Issuers, rules.relaxed = nil, compat.Reference
+	rules := testExpected
+	rules.Issuers, rules.ReferenceCompat = nil, true
 	return NewVerifier(rules, testKeys(tb), NewCache())
 }
 
@@ -221,7 +222,7 @@ func expectReason(t *testing.T, v *Verifier, token string, want policy.Reason) {
 
 func TestVerifyComparesTheAudienceOnlyWhereThereIsOne(t *testing.T) {
 	t.Parallel()
-	rules := testRules
+	rules := testExpected
 	rules.Audience = []string{"api", "web"}
 	relaxed := rules
 	relaxed.relaxed.Audience = true
@@ -254,20 +255,20 @@ func TestVerifyForgetsNothingItMustCheck(t *testing.T) {
 	t.Parallel()
 	cache, token := NewCache(), mint.Token(t, nil)
 	keys := testKeys(t)
-	first, err := NewVerifier(testRules, keys, cache).Verify(t.Context(), token, now)
+	first, err := NewVerifier(testExpected, keys, cache).Verify(t.Context(), token, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	again, err := NewVerifier(testRules, testKeys(t), cache).Verify(t.Context(), token, now)
+	again, err := NewVerifier(testExpected, testKeys(t), cache).Verify(t.Context(), token, now)
 	if err != nil || again != first {
 		t.Errorf("a token seen before is verified anew: %v", err)
 	}
-	_, err = NewVerifier(testRules, keys, cache).Verify(t.Context(), token, now.Add(2*time.Minute))
+	_, err = NewVerifier(testExpected, keys, cache).Verify(t.Context(), token, now.Add(2*time.Minute))
 	if got := reasonOf(t, err); got != policy.ReasonTokenExpired {
 		t.Errorf("after its time: %q", got)
 	}
-	_, err = NewVerifier(Rules{Issuers: []string{"https://other"}}, keys, cache).Verify(t.Context(), token, now)
+	_, err = NewVerifier(Expected{Issuers: []string{"https://other"}}, keys, cache).Verify(t.Context(), token, now)
 	if got := reasonOf(t, err); got != policy.ReasonIssuer {
 		t.Errorf("under other rules: %q", got)
 	}
@@ -275,7 +276,7 @@ func TestVerifyForgetsNothingItMustCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewVerifier(testRules, rotated, cache).Verify(t.Context(), token, now)
+	_, err = NewVerifier(testExpected, rotated, cache).Verify(t.Context(), token, now)
 	if got := reasonOf(t, err); got != policy.ReasonKidMismatch {
 		t.Errorf("with its key gone: %q", got)
 	}
@@ -283,7 +284,7 @@ func TestVerifyForgetsNothingItMustCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewVerifier(testRules, replaced, cache).Verify(t.Context(), token, now)
+	_, err = NewVerifier(testExpected, replaced, cache).Verify(t.Context(), token, now)
 	if got := reasonOf(t, err); got != policy.ReasonTokenSignature {
 		t.Errorf("with another key of the same id: %q", got)
 	}
@@ -303,20 +304,15 @@ func TestVerifyDoesNotRememberLongTokens(t *testing.T) {
 	}
 }
 
-// brokenKeys is a key set that cannot answer.
-type brokenKeys struct{ err error }
-
-func (b brokenKeys) Key(context.Context, string, time.Time) (*Key, error) { return nil, b.err }
-
 func TestVerifyTellsMissingKeysFromBadTokens(t *testing.T) {
 	t.Parallel()
-	_, err := NewVerifier(testRules, brokenKeys{ErrKeysUnavailable}, nil).Verify(t.Context(), mint.Token(t, nil), now)
+	_, err := NewVerifier(testExpected, brokenKeys{ErrKeysUnavailable}, nil).Verify(t.Context(), mint.Token(t, nil), now)
 	if got := reasonOf(t, err); got != policy.ReasonKeysUnavailable || !errors.Is(err, ErrKeysUnavailable) {
 		t.Errorf("reason %q, error %v", got, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = NewVerifier(testRules, brokenKeys{ended.Err()}, nil).Verify(ended, mint.Token(t, nil), now)
+	_, err = NewVerifier(testExpected, brokenKeys{ended.Err()}, nil).Verify(ended, mint.Token(t, nil), now)
 	if got := reasonOf(t, err); got != policy.ReasonCanceled {
 		t.Errorf("reason %q after the request ended", got)
 	}
@@ -360,7 +356,7 @@ func TestVerifyInTheReferenceAsTheKeySays(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		v := NewVerifier(Rules{Leeway: defaultSkew, relaxed: compat.Reference}, keys, nil)
+		v := NewVerifier(Expected{Leeway: 5 * time.Second, ReferenceCompat: true}, keys, nil)
 		expectReason(t, v, token, tt.short)
 		expectReason(t, v, long, tt.longer)
 	}

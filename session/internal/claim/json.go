@@ -1,4 +1,4 @@
-package session
+package claim
 
 import (
 	"bytes"
@@ -16,10 +16,10 @@ import (
 // maxDepth bounds how deep the JSON of a token is nested.
 const maxDepth = 64
 
-// decodeObject reads exactly one JSON object (RFC 8259): well-formed UTF-8
+// DecodeObject reads exactly one JSON object (RFC 8259): well-formed UTF-8
 // without a byte-order mark, no unpaired surrogate, no member twice at any
-// depth, names taken byte for byte, numbers as float64.
-func decodeObject(data []byte, r compat.Relaxations) (map[string]any, error) {
+// depth, names taken byte for byte, numbers as float64. Errors hold no text of it.
+func DecodeObject(data []byte, r compat.Relaxations) (map[string]any, error) {
 	if !r.JSON && nestsDeep(data) {
 		return nil, errors.New("JSON nested too deep")
 	}
@@ -33,7 +33,7 @@ func decodeObject(data []byte, r compat.Relaxations) (map[string]any, error) {
 	object, ok := value.(map[string]any)
 	switch {
 	case r.JSON && value == nil:
-		return nil, errNull
+		return nil, ErrNull
 	case r.JSON && !ok:
 		return map[string]any{}, nil // which has no member either
 	case !ok:
@@ -70,9 +70,9 @@ var saturated = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.De
 	return nil
 }))
 
-// errNull is for the reference, which takes JSON's null for an object until it
+// ErrNull is for the reference, which takes JSON's null for an object until it
 // looks into it.
-var errNull = errors.New("JSON null in place of an object")
+var ErrNull = errors.New("JSON null in place of an object")
 
 // nestsDeep reports whether objects and arrays nest in more than [maxDepth]
 // levels, before anything is allocated for them. Text that is not JSON does not.

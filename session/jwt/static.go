@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"context"
@@ -36,15 +36,6 @@ func NewStaticKeySet(text string) (*StaticKeySet, error) {
 		return nil, fmt.Errorf("the key is not used: %w", err)
 	}
 	return &StaticKeySet{&Key{Algorithm: "RS256", Public: public}}, nil
-}
-
-// staticKeys reads the configured key. The reference does not know \n for a line
-// break.
-func (c Config) staticKeys() (*StaticKeySet, error) {
-	if c.ReferenceCompat && strings.Contains(c.JWTKey, `\n`) {
-		return nil, errors.New(`a line break is written as \n`)
-	}
-	return NewStaticKeySet(c.JWTKey)
 }
 
 // publicKeyDER returns the bytes inside a PEM block or a bare base64 body.

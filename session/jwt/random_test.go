@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"math/rand/v2"

@@ -1,47 +1,48 @@
-package session
+package unverified
 
 import (
 	"bytes"
 	"strings"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
-// machineSubject begins the ids of machines.
-const machineSubject = "mch_"
+// MachineSubject begins the ids of machines.
+const MachineSubject = "mch_"
 
 // oauthTypes are the values of header typ in OAuth access tokens (RFC 9068
 // § 2.1).
 var oauthTypes = []string{"at+jwt", "application/at+jwt"}
 
-// machineType returns the type of a JSON Web Token that a machine's subject or
+// MachineType returns the type of a JSON Web Token that a machine's subject or
 // the header's typ tells, or "" for those of sessions and templates. The subject
 // comes first, as with Clerk.
-func (t *token) machineType() policy.TokenType {
-	if !t.compact {
+func (t *Token) MachineType() policy.TokenType {
+	if !t.Compact {
 		return ""
 	}
-	if strings.HasPrefix(text(t.claims, "sub"), machineSubject) {
+	if strings.HasPrefix(claim.Text(t.Claims, "sub"), MachineSubject) {
 		return policy.M2MToken
 	}
 	for _, typ := range oauthTypes {
-		if t.header["typ"] == typ {
+		if t.Header["typ"] == typ {
 			return policy.OAuthToken
 		}
 	}
 	return ""
 }
 
-// hintsAtMachine reports whether text may be a machine's JSON Web Token, so that
+// HintsAtMachine reports whether text may be a machine's JSON Web Token, so that
 // session tokens need not be decoded to tell that they are none.
-func hintsAtMachine(text string) bool {
+func HintsAtMachine(text string) bool {
 	header, rest, _ := strings.Cut(text, ".")
 	payload, signature, three := strings.Cut(rest, ".")
-	if !three || signature == "" || len(text) > maxToken {
+	if !three || signature == "" || len(text) > MaxSize {
 		return false
 	}
-	return segmentHolds(header, "at+jwt") || segmentHolds(payload, machineSubject)
+	return segmentHolds(header, "at+jwt") || segmentHolds(payload, MachineSubject)
 }
 
 // segmentHolds reports whether a segment may hold the text, plainly or in
@@ -51,9 +52,9 @@ func segmentHolds(segment, part string) bool {
 	return err == nil && (bytes.Contains(data, []byte(part)) || bytes.IndexByte(data, '\\') >= 0)
 }
 
-// isCompact reports whether text has the form of a JSON Web Token: three
+// IsCompact reports whether text has the form of a JSON Web Token: three
 // segments, not empty, of base64url characters.
-func isCompact(text string) bool {
+func IsCompact(text string) bool {
 	if strings.Count(text, ".") != 2 || strings.Contains(text, "..") || strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") {
 		return false
 	}

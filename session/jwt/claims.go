@@ -1,22 +1,22 @@
-package session
+package jwt
 
 import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 )
 
-// ReadClaims returns the principal that the claims of a session token describe,
-// of claims version 1 or 2. It checks neither signature nor times: hand it
-// claims that were verified. Numbers are float64, as encoding/json decodes them.
-// With referenceCompat, claims of an odd shape are ignored where Clerk's own
-// library ignores them; otherwise they are errors.
-func ReadClaims(claims map[string]any, referenceCompat bool) (*policy.Principal, error) {
-	return readClaims(claims, Config{ReferenceCompat: referenceCompat}.relaxed())
+// ReadClaims returns the principal that the claims of a session token describe, of claims
+// version 1 or 2. It compares nothing, neither a signature nor a time nor what else is
+// expected: hand it claims that were verified. Numbers are float64, as encoding/json
+// decodes them. Claims of an odd shape are errors, but for those that Clerk's own library
+// ignores where it is asked to decide like that ([Expected.ReferenceCompat]).
+func (e Expected) ReadClaims(claims map[string]any) (*policy.Principal, error) {
+	return readClaims(claims, compat.Of(e.ReferenceCompat))
 }
 
 func readClaims(claims map[string]any, r compat.Relaxations) (*policy.Principal, error) {
@@ -27,15 +27,15 @@ func readClaims(claims map[string]any, r compat.Relaxations) (*policy.Principal,
 	}
 	p := &policy.Principal{
 		TokenType:     policy.SessionToken,
-		UserID:        text(claims, "sub"),
-		SessionID:     text(claims, "sid"),
-		SessionStatus: text(claims, "sts"),
-		Features:      policy.ParseEntitlements(text(claims, "fea")),
-		Plans:         policy.ParseEntitlements(text(claims, "pla")),
+		UserID:        claim.Text(claims, "sub"),
+		SessionID:     claim.Text(claims, "sid"),
+		SessionStatus: claim.Text(claims, "sts"),
+		Features:      policy.ParseEntitlements(claim.Text(claims, "fea")),
+		Plans:         policy.ParseEntitlements(claim.Text(claims, "pla")),
 		Factors:       factorAges(claims["fva"]),
-		Actor:         actor(claims["act"]),
-		IssuedAt:      instant(claims["iat"]),
-		ExpiresAt:     instant(claims["exp"]),
+		Actor:         claim.Actor(claims["act"]),
+		IssuedAt:      claim.Instant(claims["iat"]),
+		ExpiresAt:     claim.Instant(claims["exp"]),
 		Claims:        claims,
 	}
 	if err := readOrganization(p, claims, r); err != nil {
@@ -43,7 +43,7 @@ func readClaims(claims map[string]any, r compat.Relaxations) (*policy.Principal,
 	}
 	if !r.Claims {
 		for _, permission := range p.OrgPermissions {
-			if !isIdentifier(permission) {
+			if !claim.IsIdentifier(permission) {
 				return nil, errors.New("a permission is not the text of one")
 			}
 		}
@@ -56,19 +56,19 @@ func readClaims(claims map[string]any, r compat.Relaxations) (*policy.Principal,
 // in claim o is none.
 func readOrganization(p *policy.Principal, claims map[string]any, r compat.Relaxations) (err error) {
 	if claims["v"] != float64(2) {
-		p.OrgID = text(claims, "org_id")
-		p.OrgSlug = text(claims, "org_slug")
-		p.OrgRole = text(claims, "org_role")
-		p.OrgPermissions = texts(claims["org_permissions"])
+		p.OrgID = claim.Text(claims, "org_id")
+		p.OrgSlug = claim.Text(claims, "org_slug")
+		p.OrgRole = claim.Text(claims, "org_role")
+		p.OrgPermissions = claim.Texts(claims["org_permissions"])
 		return nil
 	}
 	if compat.IsFalsy(claims["o"]) {
 		return nil
 	}
 	o, _ := claims["o"].(map[string]any)
-	p.OrgID = text(o, "id")
-	p.OrgSlug = text(o, "slg")
-	if role := text(o, "rol"); role != "" {
+	p.OrgID = claim.Text(o, "id")
+	p.OrgSlug = claim.Text(o, "slg")
+	if role := claim.Text(o, "rol"); role != "" {
 		p.OrgRole = "org:" + role
 	} else if r.Claims && !compat.IsFalsy(o["rol"]) {
 		role, ok := compat.JSText(o["rol"])
@@ -83,7 +83,7 @@ func readOrganization(p *policy.Principal, claims map[string]any, r compat.Relax
 	if !compat.IsFalsy(o["per"]) && !compat.IsFalsy(o["fpm"]) && (!isTextOrFalsy(o["per"]) || !isTextOrFalsy(o["fpm"])) {
 		return errors.New("claim o.per or o.fpm is not text")
 	}
-	p.OrgPermissions, err = unpackPermissions(text(claims, "fea"), text(o, "per"), text(o, "fpm"), r.Permissions)
+	p.OrgPermissions, err = unpackPermissions(claim.Text(claims, "fea"), claim.Text(o, "per"), claim.Text(o, "fpm"), r.Permissions)
 	return err
 }
 
@@ -97,7 +97,7 @@ func isTextOrFalsy(claim any) bool {
 // tokens of either version.
 func checkShapes(claims map[string]any) error {
 	for _, name := range []string{"org_id", "org_role"} {
-		if value, present := claims[name]; present && !isIdentifier(value) {
+		if value, present := claims[name]; present && !claim.IsIdentifier(value) {
 			return fmt.Errorf("claim %s is not an id", name)
 		}
 	}
@@ -106,7 +106,7 @@ func checkShapes(claims map[string]any) error {
 	}
 	if list, present := claims["org_permissions"]; present {
 		elements, ok := list.([]any)
-		if !ok || len(texts(list)) != len(elements) {
+		if !ok || len(claim.Texts(list)) != len(elements) {
 			return errors.New("claim org_permissions is not a list of texts")
 		}
 		if slices.Contains(elements, any("org:")) {
@@ -120,7 +120,7 @@ func checkShapes(claims map[string]any) error {
 		return errors.New("claim org_role names no role")
 	}
 	if act, present := claims["act"]; present {
-		if object, ok := act.(map[string]any); !ok || !isIdentifier(object["sub"]) {
+		if object, ok := act.(map[string]any); !ok || !claim.IsIdentifier(object["sub"]) {
 			return errors.New("claim act does not name an actor")
 		}
 	}
@@ -130,15 +130,15 @@ func checkShapes(claims map[string]any) error {
 	return nil
 }
 
-func checkOrganizationShape(claim any) error {
-	o, ok := claim.(map[string]any)
+func checkOrganizationShape(value any) error {
+	o, ok := value.(map[string]any)
 	if !ok {
 		return errors.New("claim o is not an object")
 	}
-	if !isIdentifier(o["id"]) {
+	if !claim.IsIdentifier(o["id"]) {
 		return errors.New("claim o names no organization")
 	}
-	if rol, present := o["rol"]; present && !isIdentifier(rol) {
+	if rol, present := o["rol"]; present && !claim.IsIdentifier(rol) {
 		return errors.New("claim o.rol is not an id")
 	}
 	if !isSlug(o["slg"]) {
@@ -155,7 +155,7 @@ func checkOrganizationShape(claim any) error {
 }
 
 // isSlug takes absent and empty slugs too: instances may do without.
-func isSlug(v any) bool { return v == nil || v == "" || isIdentifier(v) }
+func isSlug(v any) bool { return v == nil || v == "" || claim.IsIdentifier(v) }
 
 // factorAges reads claim fva: exactly two numbers of minutes, each -1 or not
 // negative.
@@ -173,50 +173,3 @@ func factorAges(claim any) policy.FactorAges {
 }
 
 func isAge(minutes float64) bool { return minutes == -1 || minutes >= 0 }
-
-// unknownActor stands for an actor that claim act does not name: the session
-// is impersonated all the same.
-const unknownActor = "unknown"
-
-// actor reads claim act: who is acting as the subject.
-func actor(claim any) string {
-	if claim == nil {
-		return ""
-	}
-	object, _ := claim.(map[string]any)
-	if sub := text(object, "sub"); sub != "" {
-		return sub
-	}
-	return unknownActor
-}
-
-// instant returns a claim of Unix seconds as a time, kept within the years that
-// have four digits; the zero time where it is none.
-func instant(claim any) time.Time {
-	seconds, ok := claim.(float64)
-	if !ok {
-		return time.Time{}
-	}
-	return time.UnixMilli(int64(max(0, min(seconds, maxInstant)) * 1000))
-}
-
-// text returns a member that is text, else "".
-func text(object map[string]any, name string) string {
-	s, _ := object[name].(string)
-	return s
-}
-
-// texts returns the texts of a list; nil where it is none.
-func texts(claim any) []string {
-	list, ok := claim.([]any)
-	if !ok {
-		return nil
-	}
-	out := make([]string, 0, len(list))
-	for _, element := range list {
-		if s, ok := element.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
-}

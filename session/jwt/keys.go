@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"context"
@@ -19,10 +19,10 @@ type KeySet interface {
 
 var (
 	// ErrUnknownKey says that no key of the set has the id asked for.
-	ErrUnknownKey = errors.New("no key of that id")
+	ErrUnknownKey = errors.New("jwt: no key of that id")
 	// ErrKeysUnavailable says that there are no keys to verify with. It tells
 	// nothing about the token.
-	ErrKeysUnavailable = errors.New("verification keys are unavailable")
+	ErrKeysUnavailable = errors.New("jwt: verification keys are unavailable")
 )
 
 // Key is one public key and what it may be used for. It is immutable.

@@ -1,4 +1,4 @@
-package session
+package jwt
 
 import (
 	"slices"
@@ -6,76 +6,79 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/claim"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/machineid"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
 // checkMachineHeader refuses tokens that are not of the type, as Clerk makes
 // them. A client's are of the type for their typ.
-func (t *token) checkMachineHeader(kind policy.TokenType, r compat.Relaxations) error {
-	if typ, present := t.header["typ"]; kind == policy.M2MToken && present && typ != "JWT" {
+func checkMachineHeader(t *unverified.Token, kind policy.TokenType, r compat.Relaxations) error {
+	if typ, present := t.Header["typ"]; kind == policy.M2MToken && present && typ != "JWT" {
 		return refuse(policy.ReasonTokenVerification, "header typ is not JWT")
 	}
-	return t.checkSignatureHeader(r)
+	return checkSignatureHeader(t, r)
 }
 
 // hasMachineCategory reports whether header cat is one that tokens of the type
 // have. Those of OAuth have none; the reference does not look.
-func (t *token) hasMachineCategory(kind policy.TokenType, r compat.Relaxations) bool {
-	category, present := t.header["cat"]
+func hasMachineCategory(t *unverified.Token, kind policy.TokenType, r compat.Relaxations) bool {
+	category, present := t.Header["cat"]
 	if kind == policy.M2MToken {
-		return !present || category == categoryMachine
+		return !present || category == unverified.CategoryMachine
 	}
-	return r.Header || category != categorySession && category != categoryTemplate && category != categoryMachine
+	return r.Header || category != unverified.CategorySession && category != unverified.CategoryTemplate && category != unverified.CategoryMachine
 }
 
-// checkMachineClaims compares the claims of a verified token with the rules and
-// the time. It is run for every request.
-func (r *Rules) checkMachineClaims(kind policy.TokenType, claims map[string]any, now time.Time) error {
+// checkMachineClaims compares the claims of a verified token with what is
+// expected and the time. It is run for every request.
+func (e *Expected) checkMachineClaims(kind policy.TokenType, claims map[string]any, now time.Time) error {
 	_, named := claims["sub"].(string)
 	switch {
 	case !named:
 		return refuse(policy.ReasonTokenVerification, "claim sub is not text")
-	case !r.issuer(claims["iss"]):
+	case !e.issuer(claims["iss"]):
 		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
-	case kind == policy.OAuthToken && !r.oauthAudience(claims["aud"]),
-		kind == policy.M2MToken && !r.audience(claims["aud"]):
+	case kind == policy.OAuthToken && !machineid.AcceptsAudience(e.Audience, claims["aud"]),
+		kind == policy.M2MToken && !e.audience(claims["aud"]):
 		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
 	case !hasReadableScopes(kind, claims):
 		return refuse(policy.ReasonTokenVerification, "the claim of the scopes is not text")
 	}
-	return r.checkTimes(claims, now)
+	return e.checkTimes(claims, now)
 }
 
 // hasReadableScopes reports whether the claim that holds the scopes is text where
 // Clerk's library reads text, and stops at anything else.
 func hasReadableScopes(kind policy.TokenType, claims map[string]any) bool {
-	claim := claims["scopes"]
+	scopes := claims["scopes"]
 	if kind == policy.OAuthToken {
-		if claim = claims["scope"]; claims["scp"] != nil {
+		if scopes = claims["scope"]; claims["scp"] != nil {
 			return true
 		}
 	}
-	_, ok := claim.(string)
-	return ok || claim == nil
+	_, ok := scopes.(string)
+	return ok || scopes == nil
 }
 
-// identity reads what a token says of itself.
-func (t *token) identity(kind policy.TokenType, r compat.Relaxations) *machineIdentity {
-	i := &machineIdentity{
-		id:      text(t.claims, "jti"),
-		subject: text(t.claims, "sub"),
-		actor:   actor(t.claims["act"]),
-		issued:  instant(t.claims["iat"]),
-		expires: instant(t.claims["exp"]),
-		claims:  t.claims,
+// identityOf reads what a token says of itself.
+func identityOf(t *unverified.Token, kind policy.TokenType, r compat.Relaxations) *machineid.Identity {
+	i := &machineid.Identity{
+		ID:      claim.Text(t.Claims, "jti"),
+		Subject: claim.Text(t.Claims, "sub"),
+		Actor:   claim.Actor(t.Claims["act"]),
+		Issued:  claim.Instant(t.Claims["iat"]),
+		Expires: claim.Instant(t.Claims["exp"]),
+		Claims:  t.Claims,
 	}
 	if kind == policy.OAuthToken {
-		i.clientID = text(t.claims, "client_id")
-		i.scopes = firstScopes(r, t.claims["scp"], t.claims["scope"])
+		i.ClientID = claim.Text(t.Claims, "client_id")
+		i.Scopes = firstScopes(r, t.Claims["scp"], t.Claims["scope"])
 		return i
 	}
-	i.scopes = firstScopes(r, t.claims["scopes"], t.claims["aud"])
-	i.claims = withoutRegistered(t.claims)
+	i.Scopes = firstScopes(r, t.Claims["scopes"], t.Claims["aud"])
+	i.Claims = withoutRegistered(t.Claims)
 	return i
 }
 
@@ -83,10 +86,10 @@ func (t *token) identity(kind policy.TokenType, r compat.Relaxations) *machineId
 // text with spaces between. Between two spaces the reference sees an empty one.
 // Whatever else it is holds none, and hides the claims behind it.
 func firstScopes(r compat.Relaxations, claims ...any) []string {
-	for _, claim := range claims {
-		switch v := claim.(type) {
+	for _, value := range claims {
+		switch v := value.(type) {
 		case []any:
-			return texts(v)
+			return claim.Texts(v)
 		case string:
 			if r.Claims {
 				return strings.Split(v, " ")
