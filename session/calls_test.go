@@ -16,6 +16,7 @@ import (
 	sessions "github.com/clerk/clerk-sdk-go/v2/session"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/clerkapi"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
@@ -100,8 +101,8 @@ func (c *slowClerk) calls(path string) int {
 // edge is all of this package that calls Clerk, over one client.
 type edge struct {
 	*Authenticator
-	tokens   *Tokens
-	sessions *Sessions
+	tokens   *clerkapi.Tokens
+	sessions *clerkapi.Sessions
 	page     *sessions.Client
 }
 
@@ -201,7 +202,7 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 					if got := ask(navigation("/", "__client_uat=1; __session="+token)); got.Status != policy.SignedIn {
 						t.Errorf("a session: %v for %s", got.Status, got.Reason)
 					}
-					if _, reason, err := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != "" {
+					if _, reason, err := e.tokens.Token(t.Context(), user, "hasura", time.Now()); reason != "" {
 						t.Errorf("a token for the upstream: %s, %v", reason, err)
 					}
 					if waited := time.Since(middle); waited != 0 {
@@ -249,7 +250,7 @@ func TestCallsThatHangHoldUpNobodyElse(t *testing.T) {
 		if n := clerk.underWay(); n != 3*calls.MaxStrangers+calls.MaxPage {
 			t.Errorf("%d calls are under way, want %d", n, 3*calls.MaxStrangers+calls.MaxPage)
 		}
-		if _, reason, err := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != "" || time.Since(began) != time.Second {
+		if _, reason, err := e.tokens.Token(t.Context(), user, "hasura", time.Now()); reason != "" || time.Since(began) != time.Second {
 			t.Errorf("a token for the upstream: %s, %v, after %s", reason, err, time.Since(began))
 		}
 		waiting.Wait()
@@ -264,7 +265,10 @@ func TestAClerkThatFailsIsAskedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &sessiontest.Scripted{}
 		b.AnswerWith(sessiontest.Failure(http.StatusBadGateway), 0)
-		tokens := testTokens(t, b)
+		tokens, err := NewTokens(Config{SecretKey: "sk_live_canary"}, &http.Client{Transport: b})
+		if err != nil {
+			t.Fatal(err)
+		}
 		n := 0
 		ask := func() policy.Reason {
 			n++
@@ -307,7 +311,7 @@ func TestRetryAfterIsForAllCalls(t *testing.T) {
 		}
 		time.Sleep(20*time.Second - 1)
 		load()
-		if _, reason, _ := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != policy.ReasonClerkUnavailable {
+		if _, reason, _ := e.tokens.Token(t.Context(), user, "hasura", time.Now()); reason != policy.ReasonClerkUnavailable {
 			t.Errorf("a token for the upstream: %s", reason)
 		}
 		if _, err := e.sessions.CreatedAt(t.Context(), "sess_a"); err == nil {
@@ -375,3 +379,6 @@ func TestOneClientForAnInstance(t *testing.T) {
 		t.Error("a client of the caller's own is not bounded, or not its own")
 	}
 }
+
+// user is somebody whose template token is asked for.
+var user = &policy.Principal{TokenType: policy.SessionToken, UserID: "user_a", SessionID: "sess_a", OrgID: "org_a"}

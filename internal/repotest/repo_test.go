@@ -77,8 +77,9 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		reason string
 	}{
 		{"policy", []string{"internal/pathpattern"}, "the core knows no proxy, no network and no store"},
-		{"session", []string{"session/jwt", "session/internal", "policy", "internal/pathpattern"}, "who is asking does not depend on what is allowed, nor on any proxy"},
+		{"session", []string{"session/jwt", "session/clerkapi", "session/internal", "policy", "internal/pathpattern"}, "who is asking does not depend on what is allowed, nor on any proxy"},
 		{"session/jwt", []string{"session/internal/unverified", "session/internal/claim", "session/internal/machineid", "session/internal/calls", "session/internal/compat", "session/internal/fingerprint", "session/internal/weburl", "policy", "internal/pathpattern"}, "a token is verified by itself, whatever request it came with"},
+		{"session/clerkapi", []string{"session/internal/calls", "session/internal/unverified", "session/internal/claim", "session/internal/compat", "session/internal/fingerprint", "policy", "internal/pathpattern"}, "Clerk is asked about sessions, whoever wants to know"},
 		{"session/internal/machineid", []string{"session/internal/unverified", "session/internal/claim", "session/internal/compat", "session/internal/fingerprint", "policy", "internal/pathpattern"}, "whom a token speaks for is the same whoever says so"},
 		{"session/internal/unverified", []string{"session/internal/claim", "session/internal/compat", "policy", "internal/pathpattern"}, "taking apart verifies nothing"},
 		{"session/internal/claim", []string{"session/internal/compat"}, "reading JSON knows nothing of tokens"},
@@ -172,7 +173,7 @@ func TestHostsStayInTheirAdapters(t *testing.T) {
 	}{
 		{[]string{"github.com/caddyserver/"}, []string{"caddyplugin", "cmd/caddy", "examples/demo"}},
 		{[]string{"google.golang.org/grpc", "github.com/envoyproxy/", "google.golang.org/protobuf"}, []string{"extauthz", "internal/testenvoy"}},
-		{[]string{"github.com/clerk/"}, []string{"session", "internal/sessionpage"}},
+		{[]string{"github.com/clerk/"}, []string{"session", "session/clerkapi", "internal/sessionpage"}},
 	} {
 		for _, p := range packages(t) {
 			for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {

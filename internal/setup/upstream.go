@@ -4,6 +4,7 @@ import (
 	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
+	"github.com/clerkgate/clerkgate/session/clerkapi"
 )
 
 // Upstream makes what upstreams receive in place of the user's credentials. A [Pool]
@@ -11,7 +12,7 @@ import (
 // was made.
 type Upstream struct {
 	// Tokens gets tokens of JWT templates; nil without a secret key.
-	Tokens *session.Tokens
+	Tokens *clerkapi.Tokens
 	// Assertions signs who asks, and serves the public keys at
 	// [assertion.Path]; nil where nothing is signed.
 	Assertions *assertion.Issuer

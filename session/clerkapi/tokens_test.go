@@ -1,4 +1,4 @@
-package session
+package clerkapi
 
 import (
 	"context"
@@ -305,10 +305,10 @@ func TestTokensRefusesIDsThatCouldNameSomethingElse(t *testing.T) {
 
 func TestTokensNeedsTheSecretKey(t *testing.T) {
 	t.Parallel()
-	if _, err := NewTokens(Config{}, nil); err == nil {
+	if _, err := NewTokens(Access{URL: "https://api.clerk.com"}); err == nil {
 		t.Error("there is no key to ask with")
 	}
-	if _, err := NewTokens(Config{SecretKey: "sk_live_x", APIURL: "http://api.example.com"}, nil); err == nil {
+	if _, err := NewTokens(Access{URL: "http://api.example.com", SecretKey: "sk_live_x"}); err == nil {
 		t.Error("the secret key would go unencrypted")
 	}
 }

@@ -1,10 +1,9 @@
-package session
+package clerkapi
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/clerk/clerk-sdk-go/v2"
@@ -28,10 +27,10 @@ type Sessions struct {
 	flight singleflight.Group
 }
 
-// NewSessions returns a lookup with the configuration's secret key. The HTTP
-// client lends its connections and may be nil.
-func NewSessions(cfg Config, httpClient *http.Client) (*Sessions, error) {
-	client, err := sessionsClient(cfg, httpClient, calls.ForKnown)
+// NewSessions returns a lookup. The error is that of an access without a secret key, or
+// to an address that it may not travel to.
+func NewSessions(a Access) (*Sessions, error) {
+	client, err := a.client(calls.ForKnown)
 	if err != nil {
 		return nil, err
 	}

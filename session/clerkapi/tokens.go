@@ -1,4 +1,4 @@
-package session
+package clerkapi
 
 import (
 	"context"
@@ -92,10 +92,10 @@ func sameEntitlements(a, b *policy.Entitlements) bool {
 	return a.Malformed == b.Malformed && slices.Equal(a.Org, b.Org) && slices.Equal(a.User, b.User)
 }
 
-// NewTokens returns a source of tokens with the configuration's secret key. The
-// HTTP client lends its connections and may be nil.
-func NewTokens(cfg Config, httpClient *http.Client) (*Tokens, error) {
-	client, err := sessionsClient(cfg, httpClient, calls.ForKnown)
+// NewTokens returns a source of tokens. The error is that of an access without a secret
+// key, or to an address that it may not travel to.
+func NewTokens(a Access) (*Tokens, error) {
+	client, err := a.client(calls.ForKnown)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package session
+package clerkapi
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 func testSessions(t *testing.T, e *sessiontest.Endpoint) *Sessions {
 	t.Helper()
-	s, err := NewSessions(Config{SecretKey: "sk_live_x"}, &http.Client{Transport: e})
+	s, err := NewSessions(Access{URL: "https://api.clerk.com", SecretKey: "sk_live_x", HTTPClient: &http.Client{Transport: e}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestSessionsLetsTheImpatientGo(t *testing.T) {
 
 func TestSessionsNeedsTheSecretKey(t *testing.T) {
 	t.Parallel()
-	if _, err := NewSessions(Config{}, nil); err == nil {
+	if _, err := NewSessions(Access{URL: "https://api.clerk.com"}); err == nil {
 		t.Error("there is no key to ask with")
 	}
 }
