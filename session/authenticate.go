@@ -15,6 +15,7 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
+	"github.com/clerkgate/clerkgate/session/internal/machine"
 	"github.com/clerkgate/clerkgate/session/internal/unverified"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 	"github.com/clerkgate/clerkgate/session/jwt"
@@ -47,7 +48,7 @@ type Authenticator struct {
 	verifier *jwt.Verifier
 	// devSkewVerifier is for what comes right from a handshake in development.
 	devSkewVerifier *jwt.Verifier
-	machines        *machines
+	machines        *machine.Authenticator
 	backend         *backend
 	answers         *otter.Cache[fingerprint.Sum, struct{}] // of handshakes, that were taken
 	remote          *jwt.RemoteKeySet                       // nil where keys are not fetched
@@ -91,7 +92,7 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.machines, err = newMachines(cfg, a.expected(), keys, opts.HTTPClient); err != nil {
+	if a.machines, err = a.newMachines(keys, opts.HTTPClient); err != nil {
 		return nil, err
 	}
 	cache := opts.Cache
@@ -103,6 +104,19 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 	expected.Leeway = developmentSkew
 	a.devSkewVerifier = jwt.NewVerifier(expected, keys, cache)
 	return a, nil
+}
+
+// newMachines returns a judge of machine tokens for the configuration.
+func (a *Authenticator) newMachines(keys jwt.KeySet, httpClient *http.Client) (*machine.Authenticator, error) {
+	expected := a.expected()
+	if a.config.ReferenceCompat && a.config.JWTKey == "" && a.config.SecretKey == "" {
+		keys = nil // the reference knows no other place to have keys from
+	}
+	return machine.New(machine.Options{
+		Signed: jwt.NewMachineVerifier(expected, keys), Audience: expected.Audience,
+		APIURL: a.config.APIURL, SecretKey: a.config.SecretKey, MachineSecretKey: a.config.MachineSecretKey,
+		HTTPClient: httpClient, ReferenceCompat: a.config.ReferenceCompat,
+	})
 }
 
 // expected returns what the configuration says of tokens.
@@ -162,7 +176,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, acc
 	case v.repeated:
 		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
 	case v.bearer:
-		return a.machines.bearer(ctx, calls.CausedBy(r), v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
+		return a.machines.Bearer(ctx, calls.CausedBy(r), v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
 			return a.byToken(ctx, v, token)
 		})
 	case !accept.Has(policy.SessionToken):

@@ -18,6 +18,7 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/clerkapi"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/machine"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
@@ -34,13 +35,13 @@ type slowClerk struct {
 	most  int
 }
 
-const anotherAPIKey = "ak_anotherGoodKey"
+const anAPIKey, anotherAPIKey = "ak_aGoodKey", "ak_anotherGoodKey"
 
 func newSlowClerk(t *testing.T, delay time.Duration) *slowClerk {
 	t.Helper()
 	return &slowClerk{
 		keys:     mint.KeySet(t, mint.JWK(mint.Kid, &mint.SigningKey().PublicKey)),
-		good:     apiAnswer(t, policy.APIKey, nil),
+		good:     sessiontest.APIAnswer(t, policy.APIKey, nil),
 		template: []byte(sessiontest.Made(mint.Template(t, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), nil)).Body),
 		delay:    delay, asked: map[string]int{},
 	}
@@ -82,7 +83,7 @@ func (c *slowClerk) answer(r *http.Request, path string) (int, []byte) {
 		var asked struct {
 			Secret string `json:"secret"`
 		}
-		if json.NewDecoder(r.Body).Decode(&asked) == nil && (asked.Secret == testAPIKey || asked.Secret == anotherAPIKey) {
+		if json.NewDecoder(r.Body).Decode(&asked) == nil && (asked.Secret == anAPIKey || asked.Secret == anotherAPIKey) {
 			return http.StatusOK, c.good
 		}
 	}
@@ -171,16 +172,16 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 					claims := object{"iat": now.Unix(), "nbf": now.Unix() - 10, "exp": now.Unix() + 3600}
 					token, expired := mint.Token(t, claims), mint.Token(t, mint.With(claims, object{"iat": now.Unix() - 120, "exp": now.Unix() - 60}))
 					ask := func(r *policy.Request) policy.AuthState {
-						return e.Authenticate(t.Context(), r, anyToken, time.Now())
+						return e.Authenticate(t.Context(), r, policy.TokenTypes{policy.AnyToken}, time.Now())
 					}
-					if got := ask(flood(testAPIKey, 0, "")); got.Status == policy.SignedIn { // not that one
+					if got := ask(flood(anAPIKey, 0, "")); got.Status == policy.SignedIn { // not that one
 						t.Fatal("a key is taken that there is not")
 					}
-					known := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", "Bearer "+testAPIKey)}
+					known := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", "Bearer "+anAPIKey)}
 					if got := ask(known); got.Status != policy.SignedIn {
 						t.Fatalf("%+v", got)
 					}
-					time.Sleep(opaqueTTL)
+					time.Sleep(machine.OpaqueTTL)
 					clerk.calls(path)
 					began := time.Now()
 					var waiting sync.WaitGroup
@@ -240,7 +241,7 @@ func TestCallsThatHangHoldUpNobodyElse(t *testing.T) {
 			for _, kind := range []string{"ak_", "mt_", "oat_"} {
 				r := &policy.Request{Method: "GET", Headers: fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i)), Client: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}
 				waiting.Go(func() {
-					if got := e.Authenticate(t.Context(), r, anyToken, began); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
+					if got := e.Authenticate(t.Context(), r, policy.TokenTypes{policy.AnyToken}, began); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
 						t.Errorf("%+v", got)
 					}
 				})
@@ -320,7 +321,7 @@ func TestRetryAfterIsForAllCalls(t *testing.T) {
 		if _, err := e.page.List(t.Context(), new(sessions.ListParams)); err == nil {
 			t.Error("sessions are listed")
 		}
-		if got := e.Authenticate(t.Context(), &policy.Request{Headers: fields("Authorization", "Bearer ak_a")}, anyToken, time.Now()); got.Reason != policy.ReasonClerkUnavailable {
+		if got := e.Authenticate(t.Context(), &policy.Request{Headers: fields("Authorization", "Bearer ak_a")}, policy.TokenTypes{policy.AnyToken}, time.Now()); got.Reason != policy.ReasonClerkUnavailable {
 			t.Errorf("an API key: %+v", got)
 		}
 		if busy.n != 1 {

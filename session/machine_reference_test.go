@@ -23,7 +23,7 @@ func (v *machineVector) decide(t *testing.T, reference bool) (policy.AuthState, 
 	t.Helper()
 	backend := &sessiontest.Canned{Answers: v.Input.Backend}
 	accept, _ := v.accept(t)
-	state := v.machines(t, backend, reference).bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
+	state := v.machines(t, backend, reference).Bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
 		func(context.Context, string, time.Time) policy.AuthState { return policy.AuthState{Reason: toSession} })
 	return state, backend.Calls
 }
@@ -47,8 +47,8 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []sess
 		if single == policy.AnyToken {
 			kind = policy.SessionToken
 		}
-	case opaqueType(token) != "":
-		kind = opaqueType(token)
+	case opaqueTypeOf(token) != "":
+		kind = opaqueTypeOf(token)
 	default:
 		if decoded, err := unverified.Decode(token, compat.Reference, nil); err == nil {
 			kind = decoded.MachineType()
@@ -141,4 +141,10 @@ func TestMachineTokensAreNeverTakenWhereTheReferenceRefuses(t *testing.T) {
 		}
 	}
 	t.Logf("%d taken", taken)
+}
+
+// opaqueTypeOf is the type that the prefix of an opaque token names, or "".
+func opaqueTypeOf(token string) policy.TokenType {
+	prefix, _, _ := strings.Cut(token, "_")
+	return map[string]policy.TokenType{"ak": policy.APIKey, "mt": policy.M2MToken, "oat": policy.OAuthToken}[prefix]
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/machine"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 	"github.com/clerkgate/clerkgate/session/jwt"
 )
@@ -90,7 +91,7 @@ func loadMachineVectors(t *testing.T) []machineVector {
 			continue // the configuration cannot be used, which is found when it is read
 		}
 		token := v.token()
-		if token != "" && (v.Input.Config.AcceptsToken != nil || opaqueType(token) != "" || slices.Contains(v.Tags, "machine")) {
+		if token != "" && (v.Input.Config.AcceptsToken != nil || opaqueTypeOf(token) != "" || slices.Contains(v.Tags, "machine")) {
 			out = append(out, v)
 		}
 	}
@@ -132,7 +133,7 @@ func (v *machineVector) accept(t *testing.T) (types policy.TokenTypes, single po
 }
 
 // machines returns a judge of the vector's configuration.
-func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, reference bool) *machines {
+func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, reference bool) *machine.Authenticator {
 	t.Helper()
 	in := v.Input.Config
 	client := &http.Client{Transport: backend}
@@ -151,7 +152,7 @@ func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, refere
 	if err != nil {
 		keys = brokenKeys{jwt.ErrUnknownKey}
 	}
-	m, err := newMachines(cfg, a.expected(), keys, client)
+	m, err := a.newMachines(keys, client)
 	if err != nil {
 		t.Fatal(err)
 	}

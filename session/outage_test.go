@@ -21,7 +21,7 @@ func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 		return r
 	}
 	nonce := "__clerk_handshake_nonce=n; " + sentCookie + "=1"
-	opaque := navigation("/", "", "Authorization", "Bearer "+testAPIKey)
+	opaque := navigation("/", "", "Authorization", "Bearer "+anAPIKey)
 	tests := []struct {
 		name, method, path string
 		request            *policy.Request

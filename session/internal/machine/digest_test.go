@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"github.com/clerkgate/clerkgate/session/internal/fingerprint"

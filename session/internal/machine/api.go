@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"bytes"
@@ -17,29 +17,29 @@ import (
 	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
-// machineAPI asks Clerk's Backend API about opaque tokens.
+// api asks Clerk's Backend API about opaque tokens.
 //
 // It does not use clerk-sdk-go, which has no call for OAuth access tokens. Its
 // errors for the other two are the answer's text, or take the answer's word for
 // the status, where bad tokens are told from outages by the status alone; and
 // it reads JSON by names of any case, the last of them counting.
-type machineAPI struct {
+type api struct {
 	client  *http.Client
 	base    string
 	secrets map[policy.TokenType]string
 }
 
-func newMachineAPI(cfg Config, httpClient *http.Client) (*machineAPI, error) {
-	if err := calls.CheckEndpoint(cfg.APIURL); err != nil {
+func newAPI(o Options) (*api, error) {
+	if err := calls.CheckEndpoint(o.APIURL); err != nil {
 		return nil, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
 	}
 	secrets := map[policy.TokenType]string{}
-	for name, t := range machineTypes {
-		secrets[name] = t.secret(&cfg)
+	for name, t := range tokenTypes {
+		secrets[name] = t.secret(&o)
 	}
-	return &machineAPI{
-		client:  calls.Client(httpClient),
-		base:    cfg.APIURL,
+	return &api{
+		client:  calls.Client(o.HTTPClient),
+		base:    o.APIURL,
 		secrets: secrets,
 	}, nil
 }
@@ -53,7 +53,7 @@ type answer struct {
 // verify asks about a token of the type. The error is an *[Error]; an outage
 // tells nothing about the token. No error holds text of the token, of a secret
 // or of an answer.
-func (a *machineAPI) verify(ctx context.Context, token string, kind policy.TokenType) (*answer, error) {
+func (a *api) verify(ctx context.Context, token string, kind policy.TokenType) (*answer, error) {
 	if a.secrets[kind] == "" {
 		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key to ask Clerk with")
 	}
@@ -74,8 +74,8 @@ func (a *machineAPI) verify(ctx context.Context, token string, kind policy.Token
 	return readAnswer(body)
 }
 
-func (a *machineAPI) post(ctx context.Context, token string, kind policy.TokenType) (*http.Response, error) {
-	how := machineTypes[kind]
+func (a *api) post(ctx context.Context, token string, kind policy.TokenType) (*http.Response, error) {
+	how := tokenTypes[kind]
 	body, err := json.Marshal(map[string]string{how.member: token})
 	if err != nil {
 		return nil, errors.New("the token is not text")
@@ -94,7 +94,7 @@ func (a *machineAPI) post(ctx context.Context, token string, kind policy.TokenTy
 
 // checkStatus tells bad tokens from outages. A refused secret key is the
 // operator's concern: it says nothing about the token.
-func (a *machineAPI) checkStatus(resp *http.Response) error {
+func (a *api) checkStatus(resp *http.Response) error {
 	why := "Clerk answered " + strconv.Itoa(resp.StatusCode)
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:

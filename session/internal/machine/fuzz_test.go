@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func FuzzMachineToken(f *testing.F) {
 		f.Add(uint8(i), uint16(0), uint16(3), "mt_")
 		f.Add(uint8(i), uint16(strings.IndexByte(token, '.')+1), uint16(0), "\n")
 	}
-	m := testMachines(f, &knowing{token: testAPIKey, answer: string(apiAnswer(f, policy.APIKey, nil))}, nil)
+	m := testMachines(f, &knowing{token: testAPIKey, answer: string(sessiontest.APIAnswer(f, policy.APIKey, nil))}, nil)
 	f.Fuzz(func(t *testing.T, which uint8, from, length uint16, piece string) {
 		token := tokens[int(which)%len(tokens)]
 		start := min(int(from), len(token))
@@ -43,10 +43,10 @@ func FuzzMachineToken(f *testing.F) {
 // and whoever is named is safe to put into a header.
 func FuzzMachineAnswer(f *testing.F) {
 	for _, kind := range []policy.TokenType{policy.APIKey, policy.M2MToken, policy.OAuthToken} {
-		f.Add(200, apiAnswer(f, kind, nil))
-		f.Add(200, apiAnswer(f, kind, object{"revoked": true}))
-		f.Add(200, apiAnswer(f, kind, object{"expiration": now.Unix() + 1, "claims": object{"role": "admin"}, "act": object{"sub": "user_1"}}))
-		f.Add(404, apiAnswer(f, kind, nil))
+		f.Add(200, sessiontest.APIAnswer(f, kind, nil))
+		f.Add(200, sessiontest.APIAnswer(f, kind, object{"revoked": true}))
+		f.Add(200, sessiontest.APIAnswer(f, kind, object{"expiration": now.Unix() + 1, "claims": object{"role": "admin"}, "act": object{"sub": "user_1"}}))
+		f.Add(404, sessiontest.APIAnswer(f, kind, nil))
 	}
 	f.Add(200, []byte(`{"id":"ak_1","subject":"user_1","subject":"user_2"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
@@ -86,7 +86,7 @@ func expectVouched(t *testing.T, p *policy.Principal, status int, body []byte) {
 }
 
 func BenchmarkMachineTokens(b *testing.B) {
-	m := testMachines(b, &knowing{token: testAPIKey, answer: string(apiAnswer(b, policy.APIKey, nil))}, nil)
+	m := testMachines(b, &knowing{token: testAPIKey, answer: string(sessiontest.APIAnswer(b, policy.APIKey, nil))}, nil)
 	for name, token := range map[string]string{"opaque": testAPIKey, "jwt": mint.M2M(b, nil, nil)} {
 		b.Run(name+"-cached", func(b *testing.B) {
 			b.ReportAllocs()

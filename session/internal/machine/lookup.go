@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"context"
@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// opaqueTTL is how long Clerk's word for an opaque token counts, and so how
+	// OpaqueTTL is how long Clerk's word for an opaque token counts, and so how
 	// long a revoked one may still be taken.
-	opaqueTTL = 30 * time.Second
+	OpaqueTTL = 30 * time.Second
 	// rejectedFor is how long Clerk's word against one counts.
 	rejectedFor = 10 * time.Second
 	// maxVouched bounds how many tokens are remembered that Clerk vouched for.
@@ -34,11 +34,11 @@ const (
 	maxOpaque = 1 << 10
 )
 
-// machineLookup has Clerk verify opaque machine tokens and remembers what it
+// lookup has Clerk verify opaque machine tokens and remembers what it
 // said, under a hash of the token. Times are looked at each time. Outages are
 // not remembered.
-type machineLookup struct {
-	api      *machineAPI
+type lookup struct {
+	api      *api
 	audience []string // of OAuth access tokens
 	relaxed  compat.Relaxations
 	vouched  *otter.Cache[fingerprint.Sum, *vouched]
@@ -59,15 +59,15 @@ type rejected struct {
 	asked time.Time
 }
 
-func newMachineLookup(cfg Config, audience []string, httpClient *http.Client) (*machineLookup, error) {
-	api, err := newMachineAPI(cfg, httpClient)
+func newLookup(o Options) (*lookup, error) {
+	api, err := newAPI(o)
 	if err != nil {
 		return nil, err
 	}
-	return &machineLookup{
+	return &lookup{
 		api:      api,
-		audience: audience,
-		relaxed:  cfg.relaxed(),
+		audience: o.Audience,
+		relaxed:  compat.Of(o.ReferenceCompat),
 		vouched:  otter.Must(&otter.Options[fingerprint.Sum, *vouched]{MaximumSize: maxVouched}),
 		rejected: otter.Must(&otter.Options[fingerprint.Sum, *rejected]{MaximumSize: maxRejected}),
 	}, nil
@@ -75,7 +75,7 @@ func newMachineLookup(cfg Config, audience []string, httpClient *http.Client) (*
 
 // verify returns the principal that an opaque token of the type stands for, as
 // of now. The error is an *[Error].
-func (l *machineLookup) verify(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*policy.Principal, error) {
+func (l *lookup) verify(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*policy.Principal, error) {
 	if !isOpaque(text) {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token is not one that Clerk makes")
 	}
@@ -101,7 +101,7 @@ func isOpaque(text string) bool {
 
 // find returns what Clerk says of a token. All who ask about one token at once
 // share a call, and wait no longer than their own ctx allows.
-func (l *machineLookup) find(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
+func (l *lookup) find(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
 	id := fingerprint.Of(text)
 	if known, err := l.remembered(id, now); known != nil || err != nil {
 		return known, err
@@ -123,7 +123,7 @@ func (l *machineLookup) find(ctx context.Context, from netip.Addr, text string, 
 
 // kindOfCall is what a call about a token is for. A token that Clerk has vouched
 // for before is that of somebody who is known.
-func (l *machineLookup) kindOfCall(id fingerprint.Sum, kind policy.TokenType) calls.Kind {
+func (l *lookup) kindOfCall(id fingerprint.Sum, kind policy.TokenType) calls.Kind {
 	if _, ok := l.vouched.GetIfPresent(id); ok {
 		return calls.ForKnown
 	}
@@ -131,8 +131,8 @@ func (l *machineLookup) kindOfCall(id fingerprint.Sum, kind policy.TokenType) ca
 }
 
 // remembered returns what Clerk said of a token a moment ago, or nothing.
-func (l *machineLookup) remembered(id fingerprint.Sum, now time.Time) (*vouched, error) {
-	if known, ok := l.vouched.GetIfPresent(id); ok && within(known.asked, opaqueTTL, now) {
+func (l *lookup) remembered(id fingerprint.Sum, now time.Time) (*vouched, error) {
+	if known, ok := l.vouched.GetIfPresent(id); ok && within(known.asked, OpaqueTTL, now) {
 		return known, nil
 	}
 	if known, ok := l.rejected.GetIfPresent(id); ok && within(known.asked, rejectedFor, now) {
@@ -149,7 +149,7 @@ func within(at time.Time, d time.Duration, now time.Time) bool {
 }
 
 // ask has Clerk verify a token, and remembers its word.
-func (l *machineLookup) ask(ctx context.Context, id fingerprint.Sum, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
+func (l *lookup) ask(ctx context.Context, id fingerprint.Sum, text string, kind policy.TokenType, now time.Time) (*vouched, error) {
 	said, err := l.api.verify(ctx, text, kind)
 	if err == nil {
 		err = said.identity.Check(kind, l.relaxed)

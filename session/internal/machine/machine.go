@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"context"
@@ -12,41 +12,50 @@ import (
 	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
-// machines judges machine tokens: API keys, M2M tokens and OAuth access tokens.
-// JSON Web Tokens are verified here, by the instance's keys; for opaque tokens
-// Clerk is asked, and its word counts for [opaqueTTL]. It is safe for
-// concurrent use.
-type machines struct {
+// Authenticator tells who is asking by machine tokens. JSON Web Tokens are verified by the
+// instance's keys; for opaque tokens Clerk is asked, and its word counts for [OpaqueTTL].
+// It is safe for concurrent use.
+type Authenticator struct {
 	signed *jwt.MachineVerifier
-	opaque *machineLookup
+	opaque *lookup
 	compat bool
 	// instanceKey reports that the instance's secret key is configured.
 	instanceKey bool
 }
 
-// newMachines returns a judge of machine tokens for a configuration that was
-// validated and trimmed. The HTTP client lends its connections and may be nil.
-func newMachines(cfg Config, expected jwt.Expected, keys jwt.KeySet, httpClient *http.Client) (*machines, error) {
-	lookup, err := newMachineLookup(cfg, expected.Audience, httpClient)
+// Options are what machine tokens are judged by.
+type Options struct {
+	// Signed verifies the tokens that are JSON Web Tokens.
+	Signed *jwt.MachineVerifier
+	// Audience are the values one of which an opaque OAuth access token must be for; empty
+	// accepts any.
+	Audience []string
+	// APIURL is the base of Clerk's Backend API, without a slash at its end.
+	APIURL string
+	// SecretKey is the instance's, and MachineSecretKey asks about opaque M2M tokens in its
+	// place. Without a key there is no asking.
+	SecretKey, MachineSecretKey string
+	// HTTPClient makes the calls, or lends its connections to them; it may be nil.
+	HTTPClient *http.Client
+	// ReferenceCompat decides as Clerk's own library does.
+	ReferenceCompat bool
+}
+
+// New returns an authenticator. The error is that of an address that no
+// secret key may travel to.
+func New(o Options) (*Authenticator, error) {
+	opaque, err := newLookup(o)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.ReferenceCompat && cfg.JWTKey == "" && cfg.SecretKey == "" {
-		keys = nil // the reference knows no other place to have keys from
-	}
-	return &machines{
-		signed:      jwt.NewMachineVerifier(expected, keys),
-		opaque:      lookup,
-		compat:      cfg.ReferenceCompat,
-		instanceKey: cfg.SecretKey != "",
-	}, nil
+	return &Authenticator{signed: o.Signed, opaque: opaque, compat: o.ReferenceCompat, instanceKey: o.SecretKey != ""}, nil
 }
 
-// bearer decides by the token of an Authorization field: by itself where it is a
+// Bearer decides by the token of an Authorization field: by itself where it is a
 // machine's, by session where it may be a session's. No call is made for a token
 // of a type that accept does not hold; those that are count for the client that
 // it came from.
-func (m *machines) bearer(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time, session func(context.Context, string, time.Time) policy.AuthState) policy.AuthState {
+func (m *Authenticator) Bearer(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time, session func(context.Context, string, time.Time) policy.AuthState) policy.AuthState {
 	if accept.Has(policy.SessionToken) && !m.handles(text, accept) {
 		return session(ctx, text, now)
 	}
@@ -56,7 +65,7 @@ func (m *machines) bearer(ctx context.Context, from netip.Addr, text string, acc
 // handles reports whether a token is not for the session verifier, which itself
 // refuses machine tokens that are JSON Web Tokens. The reference leaves it all
 // tokens where nothing else is taken, and has then another word for opaque ones.
-func (m *machines) handles(text string, accept policy.TokenTypes) bool {
+func (m *Authenticator) handles(text string, accept policy.TokenTypes) bool {
 	if opaqueType(text) != "" {
 		return !m.compat || len(accept) != 1 || accept.Has(policy.AnyToken)
 	}
@@ -69,15 +78,15 @@ func (m *machines) handles(text string, accept policy.TokenTypes) bool {
 
 // authenticate decides by one presented token. What is no machine token, or one
 // of a type that accept does not hold, is refused without a call.
-func (m *machines) authenticate(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) policy.AuthState {
+func (m *Authenticator) authenticate(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) policy.AuthState {
 	p, err := m.verify(ctx, from, text, accept, now)
 	if err != nil {
 		return m.refused(err)
 	}
-	return signedIn(p)
+	return policy.AuthState{Status: policy.SignedIn, Principal: p, Presented: true}
 }
 
-func (m *machines) verify(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) (*policy.Principal, error) {
+func (m *Authenticator) verify(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) (*policy.Principal, error) {
 	if len(text) > unverified.MaxSize {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
 	}
@@ -101,7 +110,7 @@ func (m *machines) verify(ctx context.Context, from netip.Addr, text string, acc
 
 // refused is the state of a machine token that does not hold, or of which that
 // cannot be told. The reference tells no outage from a bad token.
-func (m *machines) refused(err error) policy.AuthState {
+func (m *Authenticator) refused(err error) policy.AuthState {
 	state := policy.AuthState{Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
 	if e, ok := errors.AsType[*jwt.Error](err); ok {
 		state.Reason = e.Reason

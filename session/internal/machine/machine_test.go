@@ -1,8 +1,7 @@
-package session
+package machine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -29,45 +28,37 @@ const (
 
 var anyToken = policy.TokenTypes{policy.AnyToken}
 
-func testMachines(tb testing.TB, transport http.RoundTripper, change func(*Config)) *machines {
+func testMachines(tb testing.TB, transport http.RoundTripper, change func(*testConfig)) *Authenticator {
 	tb.Helper()
 	return testMachinesUnder(tb, testKeys(tb), transport, change)
 }
 
-func testMachinesUnder(tb testing.TB, keys jwt.KeySet, transport http.RoundTripper, change func(*Config)) *machines {
+func testMachinesUnder(tb testing.TB, keys jwt.KeySet, transport http.RoundTripper, change func(*testConfig)) *Authenticator {
 	tb.Helper()
-	cfg := Config{SecretKey: testSecret, MachineSecretKey: testMachine}
+	cfg := testConfig{Options: Options{APIURL: "https://api.clerk.com", SecretKey: testSecret, MachineSecretKey: testMachine}}
 	if change != nil {
 		change(&cfg)
 	}
-	cfg = cfg.trimmed()
+	if cfg.ReferenceCompat && cfg.JWTKey == "" && cfg.SecretKey == "" {
+		keys = nil
+	}
 	expected := testExpected
 	expected.Audience, expected.ReferenceCompat = cfg.Audience, cfg.ReferenceCompat
-	m, err := newMachines(cfg, expected, keys, &http.Client{Transport: transport})
+	cfg.Signed, cfg.HTTPClient = jwt.NewMachineVerifier(expected, keys), &http.Client{Transport: transport}
+	m, err := New(cfg.Options)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return m
 }
 
-func referenceCompat(c *Config) { c.ReferenceCompat = true }
-
-// apiAnswer is Clerk's answer about a token of the type, with some members
-// changed.
-func apiAnswer(tb testing.TB, kind policy.TokenType, changes object) []byte {
-	tb.Helper()
-	answers := map[policy.TokenType]object{
-		policy.APIKey:     {"object": "api_key", "id": "ak_1", "subject": "user_2member", "name": "ci", "claims": object{"team": "a"}, "scopes": []string{"a:read"}},
-		policy.M2MToken:   {"object": "machine_to_machine_token", "id": "mt_1", "subject": "mch_caller", "claims": nil, "scopes": []string{"mch_1", "mch_2"}},
-		policy.OAuthToken: {"object": "clerk_idp_oauth_access_token", "id": "oat_1", "client_id": "client_1", "subject": "user_2member", "scopes": []string{"profile"}},
-	}
-	common := object{"revoked": false, "revocation_reason": nil, "expired": false, "expiration": nil, "created_at": now.UnixMilli()}
-	data, err := json.Marshal(mint.With(mint.With(answers[kind], common), changes))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return data
+// testConfig are options as a configuration would have them.
+type testConfig struct {
+	Options
+	JWTKey string
 }
+
+func referenceCompat(c *testConfig) { c.ReferenceCompat = true }
 
 var ignoredOfPrincipals = []cmp.Option{cmpopts.IgnoreUnexported(policy.Principal{}), cmpopts.IgnoreFields(policy.Principal{}, "TokenDigest")}
 
@@ -113,7 +104,7 @@ func TestOpaqueTokensSpeakForWhomClerkSays(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := &sessiontest.Endpoint{}
-			e.Set(http.StatusOK, apiAnswer(t, tt.want.TokenType, tt.changes), nil, 0)
+			e.Set(http.StatusOK, sessiontest.APIAnswer(t, tt.want.TokenType, tt.changes), nil, 0)
 			m := testMachines(t, e, nil)
 			for range 3 {
 				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
@@ -133,7 +124,7 @@ func TestOpaqueTokensSpeakForWhomClerkSays(t *testing.T) {
 			if sent := sessiontest.ReadAll(t, body); sent != tt.body {
 				t.Errorf("sent %s", sent)
 			}
-			if e.Last.Method != http.MethodPost || e.Last.URL.String() != defaultAPIURL+tt.path || e.Last.Header.Get("Authorization") != "Bearer "+tt.secret {
+			if e.Last.Method != http.MethodPost || e.Last.URL.String() != "https://api.clerk.com"+tt.path || e.Last.Header.Get("Authorization") != "Bearer "+tt.secret {
 				t.Errorf("asked %s %s as %s", e.Last.Method, e.Last.URL, e.Last.Header.Get("Authorization"))
 			}
 		})
@@ -194,8 +185,8 @@ func TestBearerTokensGoToTheirOwnJudge(t *testing.T) {
 		{"a machine's token where another's counts", mint.M2M(t, nil, nil), policy.TokenTypes{session, policy.OAuthToken}, policy.ReasonTokenType, policy.ReasonTokenType},
 	} {
 		for name, want := range map[string]policy.Reason{"default": tt.want, "reference": tt.compat} {
-			m := testMachines(t, e, func(c *Config) { c.ReferenceCompat = name == "reference" })
-			got := m.bearer(t.Context(), netip.Addr{}, tt.token, tt.accept, now, func(_ context.Context, token string, at time.Time) policy.AuthState {
+			m := testMachines(t, e, func(c *testConfig) { c.ReferenceCompat = name == "reference" })
+			got := m.Bearer(t.Context(), netip.Addr{}, tt.token, tt.accept, now, func(_ context.Context, token string, at time.Time) policy.AuthState {
 				if token != tt.token || !at.Equal(now) {
 					t.Error("another token or time is handed on")
 				}
@@ -240,7 +231,7 @@ func TestMachineErrorsHoldNoSecrets(t *testing.T) {
 func TestMachinesNeedASecretToAskWith(t *testing.T) {
 	t.Parallel()
 	e := &sessiontest.Endpoint{}
-	m := testMachines(t, e, func(c *Config) { c.SecretKey = "" })
+	m := testMachines(t, e, func(c *testConfig) { c.SecretKey = "" })
 	for _, token := range []string{testAPIKey, testOAuth} {
 		if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); got.Status != policy.Unavailable || got.Reason != policy.ReasonSecretKeyInvalid {
 			t.Errorf("%.4s: %v for %s", token, got.Status, got.Reason)
@@ -248,7 +239,7 @@ func TestMachinesNeedASecretToAskWith(t *testing.T) {
 	}
 	e.ExpectCalls(t, 0, "without a secret")
 	// The reference wants the instance's key for all but machines' tokens alone.
-	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.JWTKey, c.ReferenceCompat = "", "a key", true })
+	m = testMachines(t, e, func(c *testConfig) { c.SecretKey, c.JWTKey, c.ReferenceCompat = "", "a key", true })
 	for _, tt := range []struct {
 		token  string
 		accept policy.TokenTypes
@@ -263,11 +254,11 @@ func TestMachinesNeedASecretToAskWith(t *testing.T) {
 			t.Errorf("%.4s where %q is accepted: %v for %q", tt.token, tt.accept, got.Status, got.Reason)
 		}
 	}
-	m = testMachines(t, e, func(c *Config) { c.SecretKey, c.ReferenceCompat = "", true })
+	m = testMachines(t, e, func(c *testConfig) { c.SecretKey, c.ReferenceCompat = "", true })
 	if got := m.authenticate(t.Context(), netip.Addr{}, mint.M2M(t, nil, nil), policy.TokenTypes{policy.M2MToken}, now); got.Reason != policy.ReasonTokenVerification {
 		t.Errorf("without any key: %v for %q", got.Status, got.Reason)
 	}
-	if _, err := newMachines(Config{APIURL: "http://api.example.com"}, testExpected, testKeys(t), nil); err == nil {
+	if _, err := New(Options{APIURL: "http://api.example.com"}); err == nil {
 		t.Error("secrets would travel in the clear")
 	}
 }

@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"net/http"
@@ -51,7 +51,7 @@ func TestAnswersThatVouchForNobody(t *testing.T) {
 	tokens := map[policy.TokenType]string{policy.APIKey: testAPIKey, policy.M2MToken: testM2M, policy.OAuthToken: testOAuth}
 	for _, tt := range tests {
 		e := &sessiontest.Endpoint{}
-		e.Set(http.StatusOK, apiAnswer(t, tt.kind, tt.changes), nil, 0)
+		e.Set(http.StatusOK, sessiontest.APIAnswer(t, tt.kind, tt.changes), nil, 0)
 		m := testMachines(t, e, nil)
 		got := m.authenticate(t.Context(), netip.Addr{}, tokens[tt.kind], anyToken, now)
 		if (verdict{got.Status, got.Reason}) != tt.want || got.Principal != nil || got.Cause == nil {
@@ -81,8 +81,8 @@ func TestAudiencesOfOAuthTokens(t *testing.T) {
 		{policy.StringList{"https://api.example"}, object{"a": 1}, false},
 	} {
 		e := &sessiontest.Endpoint{}
-		e.Set(http.StatusOK, apiAnswer(t, policy.OAuthToken, object{"aud": tt.aud}), nil, 0)
-		m := testMachines(t, e, func(c *Config) { c.Audience = tt.configured })
+		e.Set(http.StatusOK, sessiontest.APIAnswer(t, policy.OAuthToken, object{"aud": tt.aud}), nil, 0)
+		m := testMachines(t, e, func(c *testConfig) { c.Audience = tt.configured })
 		signed := mint.OAuth(t, nil, object{"aud": tt.aud})
 		for _, token := range []string{testOAuth, testOAuth, signed, signed} {
 			if got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, now); (got.Status == policy.SignedIn) != tt.taken {

@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"context"
@@ -113,7 +113,7 @@ func TestMachineJWTsThatDoNotHold(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for mode, want := range map[string]policy.Reason{"default": tt.want, "reference": tt.compat} {
-			m := testMachines(t, &sessiontest.Endpoint{}, func(c *Config) { c.ReferenceCompat = mode == "reference" })
+			m := testMachines(t, &sessiontest.Endpoint{}, func(c *testConfig) { c.ReferenceCompat = mode == "reference" })
 			for range 2 {
 				got := m.authenticate(t.Context(), netip.Addr{}, tt.token, anyToken, now)
 				if got.Reason != want || (got.Status == policy.SignedIn) != (want == "") || got.Status == policy.Unavailable {
@@ -172,7 +172,7 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		ctx    context.Context
-		change func(*Config)
+		change func(*testConfig)
 		status policy.AuthStatus
 		reason policy.Reason
 	}{

@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"errors"
@@ -28,7 +28,7 @@ func readAnswer(body []byte) (*answer, error) {
 			return nil, garbled(errors.New("member " + flag + " is neither true nor false"))
 		}
 	}
-	identity, err := readMachineIdentity(object)
+	identity, err := readIdentity(object)
 	if err != nil {
 		return nil, garbled(err)
 	}
@@ -37,9 +37,9 @@ func readAnswer(body []byte) (*answer, error) {
 
 func garbled(err error) error { return &jwt.Error{Reason: policy.ReasonClerkUnavailable, Err: err} }
 
-// readMachineIdentity reads who a token speaks for. Of its times only the
+// readIdentity reads who a token speaks for. Of its times only the
 // expiration is read: the unit of the others is not certain enough to decide by.
-func readMachineIdentity(object map[string]any) (*machineid.Identity, error) {
+func readIdentity(object map[string]any) (*machineid.Identity, error) {
 	i := &machineid.Identity{
 		ID:       claim.Text(object, "id"),
 		Subject:  claim.Text(object, "subject"),

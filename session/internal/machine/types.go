@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"cmp"
@@ -7,30 +7,30 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-// machineType is all that is particular to one type of machine token.
-type machineType struct {
+// tokenType is all that is particular to one type of machine token.
+type tokenType struct {
 	// prefix begins opaque tokens of the type.
 	prefix string
 	// path is where the Backend API verifies those, right under its base: the version
 	// goes in a header. The request holds the token under the name member.
 	path, member string
 	// secret is the key that Clerk is asked with.
-	secret func(cfg *Config) string
+	secret func(o *Options) string
 }
 
-// machineTypes are the types of machine tokens. No other is accepted.
-var machineTypes = map[policy.TokenType]*machineType{
+// tokenTypes are the types of machine tokens. No other is accepted.
+var tokenTypes = map[policy.TokenType]*tokenType{
 	policy.APIKey: {
 		prefix: "ak_", path: "/api_keys/verify", member: "secret",
-		secret: func(cfg *Config) string { return cfg.SecretKey },
+		secret: func(o *Options) string { return o.SecretKey },
 	},
 	policy.M2MToken: {
 		prefix: "mt_", path: "/m2m_tokens/verify", member: "token",
-		secret: func(cfg *Config) string { return cmp.Or(cfg.MachineSecretKey, cfg.SecretKey) },
+		secret: func(o *Options) string { return cmp.Or(o.MachineSecretKey, o.SecretKey) },
 	},
 	policy.OAuthToken: {
 		prefix: "oat_", path: "/oauth_applications/access_tokens/verify", member: "access_token",
-		secret: func(cfg *Config) string { return cfg.SecretKey },
+		secret: func(o *Options) string { return o.SecretKey },
 	},
 }
 
@@ -40,7 +40,7 @@ func opaqueType(text string) policy.TokenType {
 	if !ok { // most are JSON Web Tokens
 		return ""
 	}
-	for name, t := range machineTypes {
+	for name, t := range tokenTypes {
 		if prefix+"_" == t.prefix {
 			return name
 		}

@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"strings"
@@ -20,16 +20,16 @@ func TestEveryTokenTypeIsVerifiedAndNamesSomebody(t *testing.T) {
 		if kind == policy.SessionToken {
 			continue
 		}
-		m, ok := machineTypes[kind]
+		m, ok := tokenTypes[kind]
 		if !ok {
-			t.Errorf("%s has no row in machineTypes", kind)
+			t.Errorf("%s has no row in tokenTypes", kind)
 			continue
 		}
 		if other, taken := prefixes[m.prefix]; taken || len(m.prefix) > longestPrefix || !strings.HasSuffix(m.prefix, "_") || opaqueType(m.prefix+"x") != kind {
 			t.Errorf("%s has the prefix %q (%s)", kind, m.prefix, other)
 		}
 		prefixes[m.prefix] = kind
-		if m.path == "" || m.member == "" || m.secret(&Config{SecretKey: "sk"}) != "sk" || len(machineid.SubjectsOf(kind)) == 0 {
+		if m.path == "" || m.member == "" || m.secret(&Options{SecretKey: "sk"}) != "sk" || len(machineid.SubjectsOf(kind)) == 0 {
 			t.Errorf("%s: %+v", kind, m)
 		}
 		for _, prefix := range machineid.SubjectsOf(kind) {
@@ -45,7 +45,7 @@ func TestEveryTokenTypeIsVerifiedAndNamesSomebody(t *testing.T) {
 			t.Errorf("%s takes any subject", kind)
 		}
 	}
-	if len(prefixes) != len(machineTypes) {
-		t.Errorf("%d types of machine tokens, of which rules can accept %d", len(machineTypes), len(prefixes))
+	if len(prefixes) != len(tokenTypes) {
+		t.Errorf("%d types of machine tokens, of which rules can accept %d", len(tokenTypes), len(prefixes))
 	}
 }

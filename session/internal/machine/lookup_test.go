@@ -1,4 +1,4 @@
-package session
+package machine
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 )
 
 // expectState decides by a token as of the clock, and compares.
-func expectState(t *testing.T, m *machines, token string, status policy.AuthStatus, reason policy.Reason) {
+func expectState(t *testing.T, m *Authenticator, token string, status policy.AuthStatus, reason policy.Reason) {
 	t.Helper()
 	got := m.authenticate(t.Context(), netip.Addr{}, token, anyToken, time.Now())
 	if got.Status != status || got.Reason != reason || (got.Principal != nil) != (status == policy.SignedIn) {
@@ -31,7 +31,7 @@ func expectState(t *testing.T, m *machines, token string, status policy.AuthStat
 }
 
 func TestClerksWordCountsForAMoment(t *testing.T) {
-	good := apiAnswer(t, policy.APIKey, nil)
+	good := sessiontest.APIAnswer(t, policy.APIKey, nil)
 	synctest.Test(t, func(t *testing.T) {
 		e := &sessiontest.Endpoint{}
 		m := testMachines(t, e, nil)
@@ -39,7 +39,7 @@ func TestClerksWordCountsForAMoment(t *testing.T) {
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		e.ExpectCalls(t, 1, "at first")
 		e.Set(http.StatusNotFound, nil, nil, 0) // revoked
-		time.Sleep(opaqueTTL - 1)
+		time.Sleep(OpaqueTTL - 1)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		e.ExpectCalls(t, 0, "while Clerk's word counts")
 		time.Sleep(time.Nanosecond)
@@ -58,7 +58,7 @@ func TestClerksWordCountsForAMoment(t *testing.T) {
 func TestOpaqueTokensExpireWhileTheyAreRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &sessiontest.Endpoint{}
-		e.Set(http.StatusOK, apiAnswer(t, policy.APIKey, object{"expiration": time.Now().Add(5 * time.Second).UnixMilli()}), nil, 0)
+		e.Set(http.StatusOK, sessiontest.APIAnswer(t, policy.APIKey, object{"expiration": time.Now().Add(5 * time.Second).UnixMilli()}), nil, 0)
 		m := testMachines(t, e, nil)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
 		time.Sleep(5*time.Second - time.Millisecond)
@@ -70,7 +70,7 @@ func TestOpaqueTokensExpireWhileTheyAreRemembered(t *testing.T) {
 }
 
 func TestOneCallIsMadeForATokenThatManyPresent(t *testing.T) {
-	good := apiAnswer(t, policy.M2MToken, nil)
+	good := sessiontest.APIAnswer(t, policy.M2MToken, nil)
 	synctest.Test(t, func(t *testing.T) {
 		e := &sessiontest.Endpoint{}
 		e.Set(http.StatusOK, good, nil, time.Second)
@@ -85,7 +85,7 @@ func TestOneCallIsMadeForATokenThatManyPresent(t *testing.T) {
 }
 
 func TestARequestThatEndsDoesNotEndTheCall(t *testing.T) {
-	good := apiAnswer(t, policy.APIKey, nil)
+	good := sessiontest.APIAnswer(t, policy.APIKey, nil)
 	synctest.Test(t, func(t *testing.T) {
 		e := &sessiontest.Endpoint{}
 		e.Set(http.StatusOK, good, nil, time.Second)
@@ -109,7 +109,7 @@ func TestFaultsOfClerk(t *testing.T) {
 	}
 	outage := verdict{policy.Unavailable, policy.ReasonClerkUnavailable}
 	refusal := verdict{policy.SignedOut, policy.ReasonUnexpectedError}
-	good := apiAnswer(t, policy.APIKey, nil)
+	good := sessiontest.APIAnswer(t, policy.APIKey, nil)
 	tests := []struct {
 		name       string
 		endpoint   *sessiontest.Endpoint
@@ -143,7 +143,7 @@ func TestFaultsOfClerk(t *testing.T) {
 		for mode, want := range map[string]verdict{"default": tt.want, "reference": tt.compat} {
 			t.Run(tt.name+" "+mode, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					m := testMachines(t, tt.endpoint, func(c *Config) { c.ReferenceCompat = mode == "reference" })
+					m := testMachines(t, tt.endpoint, func(c *testConfig) { c.ReferenceCompat = mode == "reference" })
 					began := time.Now()
 					expectState(t, m, testAPIKey, want.status, want.reason)
 					if took := time.Since(began); took > calls.Timeout {
@@ -163,7 +163,7 @@ func TestFaultsOfClerk(t *testing.T) {
 }
 
 func TestAnOutageForgetsNoGoodToken(t *testing.T) {
-	good := apiAnswer(t, policy.APIKey, nil)
+	good := sessiontest.APIAnswer(t, policy.APIKey, nil)
 	synctest.Test(t, func(t *testing.T) {
 		e := &sessiontest.Endpoint{}
 		e.Set(http.StatusOK, good, nil, 0)
@@ -172,7 +172,7 @@ func TestAnOutageForgetsNoGoodToken(t *testing.T) {
 		e.Set(http.StatusInternalServerError, nil, nil, 0)
 		expectState(t, m, "ak_another", policy.Unavailable, policy.ReasonClerkUnavailable)
 		expectState(t, m, testAPIKey, policy.SignedIn, "")
-		time.Sleep(opaqueTTL)
+		time.Sleep(OpaqueTTL)
 		expectState(t, m, testAPIKey, policy.Unavailable, policy.ReasonClerkUnavailable)
 	})
 }
@@ -207,7 +207,7 @@ func (k *knowing) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestAFloodOfUnknownTokensIsBounded(t *testing.T) {
-	good := string(apiAnswer(t, policy.APIKey, nil))
+	good := string(sessiontest.APIAnswer(t, policy.APIKey, nil))
 	synctest.Test(t, func(t *testing.T) {
 		k := &knowing{token: testAPIKey, answer: good}
 		m := testMachines(t, k, nil)
@@ -232,7 +232,7 @@ func TestAFloodOfUnknownTokensIsBounded(t *testing.T) {
 }
 
 func TestClerkIsLeftAloneWhereItAsksForIt(t *testing.T) {
-	good := string(apiAnswer(t, policy.APIKey, nil))
+	good := string(sessiontest.APIAnswer(t, policy.APIKey, nil))
 	synctest.Test(t, func(t *testing.T) {
 		k := &knowing{token: testAPIKey, answer: good}
 		m := testMachines(t, k, nil)
