@@ -1,23 +1,17 @@
 package session
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
-	"github.com/clerkgate/clerkgate/session/internal/fingerprint"
 	"github.com/clerkgate/clerkgate/session/internal/machine"
-	"github.com/clerkgate/clerkgate/session/internal/unverified"
-	"github.com/clerkgate/clerkgate/session/internal/weburl"
 	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
@@ -45,18 +39,11 @@ type Authenticator struct {
 	config   Config
 	key      PublishableKey
 	relaxed  compat.Relaxations
-	verifier *jwt.Verifier
-	// devSkewVerifier is for what comes right from a handshake in development.
-	devSkewVerifier *jwt.Verifier
-	machines        *machine.Authenticator
-	backend         *backend
-	answers         *otter.Cache[fingerprint.Sum, struct{}] // of handshakes, that were taken
-	remote          *jwt.RemoteKeySet                       // nil where keys are not fetched
+	browsers *browser.Authenticator
+	machines *machine.Authenticator
+	remote   *jwt.RemoteKeySet // nil where keys are not fetched
 
-	frontendHost  string
-	names         cookieNames   // with the instance's suffix
-	origins       []*weburl.URL // of the authorized parties
-	organizations *organizations
+	frontendHost string
 }
 
 // New returns an authenticator for a configuration, or everything that is wrong
@@ -76,17 +63,6 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 		key:          key,
 		relaxed:      cfg.relaxed(),
 		frontendHost: key.frontendHost(cfg.Domain, cfg.Satellite),
-		names:        suffixedNames(cfg.PublishableKey),
-		backend:      newBackend(cfg, opts.HTTPClient),
-		answers:      newAnswers(),
-	}
-	for _, party := range cfg.Origins() {
-		if u, ok := weburl.Parse(party); ok {
-			a.origins = append(a.origins, u)
-		}
-	}
-	if a.organizations, err = newOrganizations(cfg); err != nil {
-		return nil, err
 	}
 	keys, err := a.keySet(opts)
 	if err != nil {
@@ -95,15 +71,33 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 	if a.machines, err = a.newMachines(keys, opts.HTTPClient); err != nil {
 		return nil, err
 	}
+	if a.browsers, err = a.newBrowsers(keys, opts); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// newBrowsers returns what judges browsers for the configuration.
+func (a *Authenticator) newBrowsers(keys jwt.KeySet, opts Options) (*browser.Authenticator, error) {
 	cache := opts.Cache
 	if cache == nil {
 		cache = jwt.NewCache()
 	}
-	expected := a.expected()
-	a.verifier = jwt.NewVerifier(expected, keys, cache)
-	expected.Leeway = developmentSkew
-	a.devSkewVerifier = jwt.NewVerifier(expected, keys, cache)
-	return a, nil
+	cfg, expected := &a.config, a.expected()
+	o := browser.Options{
+		Verifier:     jwt.NewVerifier(expected, keys, cache),
+		CookieSuffix: CookieSuffix(cfg.PublishableKey), Production: a.key.Production,
+		FrontendHost: a.frontendHost, FrontendAPI: a.FrontendAPI(), ProxyURL: cfg.ProxyURL, SignInURL: cfg.SignInURL,
+		Satellite: cfg.Satellite, SatelliteAutoSync: cfg.SatelliteAutoSync,
+		AuthorizedParties: cfg.AuthorizedParties, Origins: cfg.Origins(),
+		APIURL: cfg.APIURL, SecretKey: cfg.SecretKey, HTTPClient: opts.HTTPClient, ReferenceCompat: cfg.ReferenceCompat,
+	}
+	if sync := cfg.OrganizationSync; sync != nil {
+		o.OrganizationPaths, o.PersonalPaths = sync.Organization, sync.Personal
+	}
+	expected.Leeway = browser.DevSkew
+	o.DevSkewVerifier = jwt.NewVerifier(expected, keys, cache)
+	return browser.New(o)
 }
 
 // newMachines returns a judge of machine tokens for the configuration.
@@ -166,79 +160,30 @@ func (a *Authenticator) keySet(opts Options) (jwt.KeySet, error) {
 
 // Authenticate implements [policy.Authenticator].
 func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, accept policy.TokenTypes, now time.Time) policy.AuthState {
-	v := a.visit(r, now)
+	v := a.browsers.Visit(r, now)
 	if a.relaxed.Credentials {
 		if state, decided := a.asReference(v, accept); decided {
 			return state
 		}
 	}
 	switch {
-	case v.repeated:
-		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
-	case v.bearer:
-		return a.machines.Bearer(ctx, calls.CausedBy(r), v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
-			return a.byToken(ctx, v, token)
+	case v.Repeated:
+		return policy.AuthState{Reason: policy.ReasonAuthorizationTwice, Presented: true, Cause: refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field")}
+	case v.Bearer:
+		return a.machines.Bearer(ctx, calls.CausedBy(r), v.Token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
+			return a.browsers.ByToken(ctx, v, token)
 		})
 	case !accept.Has(policy.SessionToken):
-		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: v.presented()}
+		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: v.Presented()}
 	}
-	return a.byCookies(ctx, v)
+	return a.browsers.ByCookies(ctx, v)
 }
 
 // Renew answers for a principal that the cookies of a request name and that no
 // longer counts as it stands, for the reason given: a browser loading a page is
 // sent to the Frontend API, everybody else is signed out for the reason.
 func (a *Authenticator) Renew(ctx context.Context, r *policy.Request, reason policy.Reason, now time.Time) policy.AuthState {
-	v := a.visit(r, now)
-	if v.bearer || v.repeated {
-		return a.signedOut(v, reason)
-	}
-	if state, decided := a.choose(ctx, v); decided {
-		return state
-	}
-	return a.renew(v, reason, nil)
-}
-
-// byToken decides by the token of the Authorization field.
-func (a *Authenticator) byToken(ctx context.Context, v *visit, token string) policy.AuthState {
-	if a.relaxed.Categories {
-		if t, err := unverified.Decode(token, a.relaxed, nil); err == nil && !t.IsSession() {
-			return failed(refuse(policy.ReasonTokenType, "not a session token"))
-		}
-	}
-	p, err := a.verifier.Verify(ctx, token, v.now)
-	if err != nil {
-		if a.relaxed.Bearers {
-			v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
-		}
-		return a.tokenFailed(ctx, v, token, err)
-	}
-	return signedIn(p)
-}
-
-func signedIn(p *policy.Principal) policy.AuthState {
-	return policy.AuthState{Status: policy.SignedIn, Principal: p, Presented: true}
-}
-
-// failed is the state of a credential that does not hold, or of which that
-// cannot be told.
-func failed(err error) policy.AuthState {
-	state := policy.AuthState{Status: policy.SignedOut, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
-	if e, ok := errors.AsType[*jwt.Error](err); ok {
-		state.Reason = cmp.Or(sessionReasons[e.Reason], e.Reason)
-	}
-	if isKeyOutage(err) {
-		state.Status = policy.Unavailable
-	}
-	return state
-}
-
-// sessionReasons are the words that Clerk has for a request whose token is out
-// of its time.
-var sessionReasons = map[policy.Reason]policy.Reason{
-	policy.ReasonTokenExpired:    policy.ReasonSessionExpired,
-	policy.ReasonTokenNotActive:  policy.ReasonSessionNotYet,
-	policy.ReasonTokenFromFuture: policy.ReasonSessionFromFuture,
+	return a.browsers.Renew(ctx, a.browsers.Visit(r, now), reason)
 }
 
 // Start fetches the keys and keeps them fresh until ctx ends or

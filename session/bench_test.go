@@ -5,6 +5,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // BenchmarkAuthenticate is a browser that is signed in, its token seen before:
@@ -13,9 +14,9 @@ func BenchmarkAuthenticate(b *testing.B) {
 	a := testAuthenticator(b, Config{})
 	token := mint.Token(b, nil)
 	for name, r := range map[string]*policy.Request{
-		"bearer":     {Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c", Headers: fields("Accept", "*/*", "Authorization", "Bearer "+token)},
-		"cookie":     navigation("/a?b=c", signedInCookies(token)+"; theme=dark"),
-		"both-forms": navigation("/a?b=c", signedInCookies(token)+"; __session_"+mint.Suffix+"="+token+"; __client_uat_"+mint.Suffix+"=5"),
+		"bearer":     {Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c", Headers: sessiontest.Fields("Accept", "*/*", "Authorization", "Bearer "+token)},
+		"cookie":     sessiontest.Navigation("/a?b=c", signedInCookies(token)+"; theme=dark"),
+		"both-forms": sessiontest.Navigation("/a?b=c", signedInCookies(token)+"; __session_"+mint.Suffix+"="+token+"; __client_uat_"+mint.Suffix+"=5"),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -136,11 +136,11 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 	flood := func(kind string, i int, expired string) *policy.Request {
 		switch kind {
 		case "nonce":
-			return navigation("/", fmt.Sprintf("%s; __clerk_handshake_nonce=n%d", sent, i))
+			return sessiontest.Navigation("/", fmt.Sprintf("%s; __clerk_handshake_nonce=n%d", sessiontest.Sent, i))
 		case "refresh":
-			return navigation("/", fmt.Sprintf("__client_uat=1; __session=%s; __refresh_%s=r%d", expired, mint.Suffix, i))
+			return sessiontest.Navigation("/", fmt.Sprintf("__client_uat=1; __session=%s; __refresh_%s=r%d", expired, mint.Suffix, i))
 		}
-		return &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i))}
+		return &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: sessiontest.Fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i))}
 	}
 	paths := map[string]string{
 		"nonce": "v1/clients/handshake_payload", "refresh": "v1/sessions/sess_2session/refresh",
@@ -177,7 +177,7 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 					if got := ask(flood(anAPIKey, 0, "")); got.Status == policy.SignedIn { // not that one
 						t.Fatal("a key is taken that there is not")
 					}
-					known := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", "Bearer "+anAPIKey)}
+					known := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: sessiontest.Fields("Authorization", "Bearer "+anAPIKey)}
 					if got := ask(known); got.Status != policy.SignedIn {
 						t.Fatalf("%+v", got)
 					}
@@ -200,7 +200,7 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 					if got := ask(known); got.Status != policy.SignedIn {
 						t.Errorf("a key that Clerk knows: %+v", got)
 					}
-					if got := ask(navigation("/", "__client_uat=1; __session="+token)); got.Status != policy.SignedIn {
+					if got := ask(sessiontest.Navigation("/", "__client_uat=1; __session="+token)); got.Status != policy.SignedIn {
 						t.Errorf("a session: %v for %s", got.Status, got.Reason)
 					}
 					if _, reason, err := e.tokens.Token(t.Context(), user, "hasura", time.Now()); reason != "" {
@@ -239,7 +239,7 @@ func TestCallsThatHangHoldUpNobodyElse(t *testing.T) {
 		}
 		for i := range 10 * calls.MaxStrangers {
 			for _, kind := range []string{"ak_", "mt_", "oat_"} {
-				r := &policy.Request{Method: "GET", Headers: fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i)), Client: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}
+				r := &policy.Request{Method: "GET", Headers: sessiontest.Fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i)), Client: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}
 				waiting.Go(func() {
 					if got := e.Authenticate(t.Context(), r, policy.TokenTypes{policy.AnyToken}, began); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
 						t.Errorf("%+v", got)
@@ -305,7 +305,7 @@ func TestRetryAfterIsForAllCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := &busyClerk{after: "20"}
 		e := newEdge(t, busy)
-		r := navigation("/", sent+"; __clerk_handshake_nonce=genuine")
+		r := sessiontest.Navigation("/", sessiontest.Sent+"; __clerk_handshake_nonce=genuine")
 		load := func() policy.AuthState { return e.Authenticate(t.Context(), r, sessionsOnly, time.Now()) }
 		if got := load(); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
 			t.Errorf("%+v", got)
@@ -321,7 +321,7 @@ func TestRetryAfterIsForAllCalls(t *testing.T) {
 		if _, err := e.page.List(t.Context(), new(sessions.ListParams)); err == nil {
 			t.Error("sessions are listed")
 		}
-		if got := e.Authenticate(t.Context(), &policy.Request{Headers: fields("Authorization", "Bearer ak_a")}, policy.TokenTypes{policy.AnyToken}, time.Now()); got.Reason != policy.ReasonClerkUnavailable {
+		if got := e.Authenticate(t.Context(), &policy.Request{Headers: sessiontest.Fields("Authorization", "Bearer ak_a")}, policy.TokenTypes{policy.AnyToken}, time.Now()); got.Reason != policy.ReasonClerkUnavailable {
 			t.Errorf("an API key: %+v", got)
 		}
 		if busy.n != 1 {
@@ -344,27 +344,6 @@ type busyClerk struct {
 func (b *busyClerk) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.n++
 	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {b.after}}, Body: http.NoBody, Request: r}, nil
-}
-
-// What says nothing about a nonce does not spend it; what does, spends it.
-func TestWhatSpendsANonce(t *testing.T) {
-	for status, spends := range map[int]bool{400: true, 404: true, 410: true, 422: true, 401: false, 403: false, 408: false, 425: false, 429: false, 500: false, 503: false} {
-		synctest.Test(t, func(t *testing.T) {
-			b := &sessiontest.Scripted{Session: sessiontest.Failure(status)}
-			a := newBackend(Config{SecretKey: "sk_live_canary"}.trimmed(), &http.Client{Transport: b})
-			for range 2 {
-				if _, err := a.handshakePayload(t.Context(), "genuine", time.Now()); err == nil || strings.Contains(err.Error(), "genuine") {
-					t.Errorf("%d: %v", status, err)
-				}
-				time.Sleep(calls.ShortestQuiet)
-			}
-			want := 2
-			if spends {
-				want = 1
-			}
-			b.ExpectCalls(t, want, fmt.Sprintf("for a nonce that Clerk answered %d", status))
-		})
-	}
 }
 
 // All who have the secret key of an instance share its bounds.

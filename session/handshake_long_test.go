@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // The address that a browser is sent to is bounded, whatever was asked for and
@@ -29,20 +31,20 @@ func TestTheAddressOfAHandshakeIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := newBrowser(t, Config{}).load(t, navigation(c.target, signedInCookies(c.token)))
-			to := headerOf(got.Headers, "Location")
+			got := newBrowser(t, Config{}).load(t, sessiontest.Navigation(c.target, signedInCookies(c.token)))
+			to := sessiontest.HeaderOf(got.Headers, "Location")
 			location, err := url.Parse(to)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if back := location.Query().Get("redirect_url"); len(to) > maxLocation || back != c.back {
+			if back := location.Query().Get("redirect_url"); len(to) > browser.MaxLocation || back != c.back {
 				t.Errorf("%d bytes, back to %.80q, want %.80q", len(to), back, c.back)
 			}
 			if c.back == "" && (got.Status == policy.Handshake || got.Cause == nil) {
 				t.Errorf("%v, cause %v: want nobody to be sent anywhere, and the log to say why", got.Status, got.Cause)
 			}
-			reference := newBrowser(t, Config{ReferenceCompat: true}).load(t, navigation(c.target, signedInCookies(c.token)))
-			if got := len(headerOf(reference.Headers, "Location")); got <= maxLocation && len(c.target) > maxLocation {
+			reference := newBrowser(t, Config{ReferenceCompat: true}).load(t, sessiontest.Navigation(c.target, signedInCookies(c.token)))
+			if got := len(sessiontest.HeaderOf(reference.Headers, "Location")); got <= browser.MaxLocation && len(c.target) > browser.MaxLocation {
 				t.Errorf("the reference bounds nothing, and here are %d bytes", got)
 			}
 		})

@@ -57,9 +57,9 @@ func TestInstancesDoNotTakeEachOthersTokens(t *testing.T) {
 			tokens, holds = instances[of].expired, false
 		}
 		token := tokens[random.IntN(len(tokens))]
-		r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", "Bearer "+token)}
+		r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: sessiontest.Fields("Authorization", "Bearer "+token)}
 		if random.IntN(2) == 0 {
-			r.Headers = fields("Cookie", signedInCookies(token))
+			r.Headers = sessiontest.Fields("Cookie", signedInCookies(token))
 		}
 		got := instances[by].Authenticate(t.Context(), r, sessionsOnly, now)
 		if (got.Status == policy.SignedIn) != holds || holds && got.Principal.Claims["iss"] != "https://"+hosts[by] {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
 	"github.com/clerkgate/clerkgate/session/internal/machine"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 	"github.com/clerkgate/clerkgate/session/jwt"
@@ -107,8 +108,11 @@ func (v *machineVector) token() string {
 			values = append(values, strings.Trim(h[1], " \t"))
 		}
 	}
-	token, _ := referenceAuthorization(strings.Join(values, ", "))
-	return token
+	reference, err := browser.New(browser.Options{ReferenceCompat: true})
+	if err != nil {
+		panic(err)
+	}
+	return reference.Visit(&policy.Request{Headers: sessiontest.Fields("Authorization", strings.Join(values, ", "))}, now).Token
 }
 
 func (v *machineVector) accept(t *testing.T) (types policy.TokenTypes, single policy.TokenType) {

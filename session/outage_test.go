@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
@@ -16,20 +17,20 @@ func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 	t.Parallel()
 	cookies := signedInCookies(mint.Token(t, object{"exp": now.Unix() - 60})) + "; __refresh_" + mint.Suffix + "=r1"
 	script := func(cookies string) *policy.Request {
-		r := navigation("/api", cookies)
-		r.Headers = fields("Sec-Fetch-Dest", "empty", "Accept", "application/json", "Cookie", cookies)
+		r := sessiontest.Navigation("/api", cookies)
+		r.Headers = sessiontest.Fields("Sec-Fetch-Dest", "empty", "Accept", "application/json", "Cookie", cookies)
 		return r
 	}
-	nonce := "__clerk_handshake_nonce=n; " + sentCookie + "=1"
-	opaque := navigation("/", "", "Authorization", "Bearer "+anAPIKey)
+	nonce := "__clerk_handshake_nonce=n; " + browser.SentCookie + "=1"
+	opaque := sessiontest.Navigation("/", "", "Authorization", "Bearer "+anAPIKey)
 	tests := []struct {
 		name, method, path string
 		request            *policy.Request
 		accept             policy.TokenTypes
 	}{
 		{"a refresh for a script", "POST", refreshPath, script(cookies), sessionsOnly},
-		{"a refresh for a page after handshakes that led nowhere", "POST", refreshPath, navigation("/", cookies+"; __clerk_redirect_count=3"), sessionsOnly},
-		{"a nonce", "GET", nonceFor, navigation("/", nonce), sessionsOnly},
+		{"a refresh for a page after handshakes that led nowhere", "POST", refreshPath, sessiontest.Navigation("/", cookies+"; __clerk_redirect_count=3"), sessionsOnly},
+		{"a nonce", "GET", nonceFor, sessiontest.Navigation("/", nonce), sessionsOnly},
 		{"an opaque token", "POST", "/api_keys/verify", opaque, policy.TokenTypes{policy.APIKey}},
 	}
 	faults := map[string]sessiontest.Answer{
@@ -59,7 +60,7 @@ func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 			})
 		}
 	}
-	page := newBrowser(t, Config{}, sessiontest.Answer{Method: "POST", Path: refreshPath, NetworkError: true}).load(t, navigation("/", cookies))
+	page := newBrowser(t, Config{}, sessiontest.Answer{Method: "POST", Path: refreshPath, NetworkError: true}).load(t, sessiontest.Navigation("/", cookies))
 	if page.Status != policy.Handshake || page.Reason != policy.ReasonExpiredRefreshFailed {
 		t.Errorf("a page: %+v", page)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 func TestPartiesThatWouldTakeTokensOfStrangers(t *testing.T) {
@@ -47,7 +48,7 @@ func TestWhereBrowsersComeFrom(t *testing.T) {
 		{policy.StringList{"chrome-extension://abc"}, "abc", false},
 		{policy.StringList{"chrome-extension://abc"}, "evil.com", false},
 	} {
-		r := navigation("/", "__client_uat=5")
+		r := sessiontest.Navigation("/", "__client_uat=5")
 		r.Host = tt.host
 		got := newBrowser(t, Config{AuthorizedParties: tt.parties}).load(t, r)
 		if (got.Status == policy.Handshake) != tt.sent {

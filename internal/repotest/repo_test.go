@@ -67,7 +67,7 @@ func packages(t *testing.T) []pkg {
 	return all
 }
 
-// The direction: adapters -> internal/setup -> session, ratelimit, revocation, internal/assertion -> policy.
+// The direction: adapters -> internal/setup -> session (and its own: see CONTRIBUTING.md), ratelimit, revocation, internal/assertion -> policy.
 // A name also allows what is below it.
 func TestDependenciesPointOneWay(t *testing.T) {
 	t.Parallel()
@@ -79,6 +79,7 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"policy", []string{"internal/pathpattern"}, "the core knows no proxy, no network and no store"},
 		{"session", []string{"session/jwt", "session/clerkapi", "session/internal", "policy", "internal/pathpattern"}, "who is asking does not depend on what is allowed, nor on any proxy"},
 		{"session/jwt", []string{"session/internal/unverified", "session/internal/claim", "session/internal/machineid", "session/internal/calls", "session/internal/compat", "session/internal/fingerprint", "session/internal/weburl", "policy", "internal/pathpattern"}, "a token is verified by itself, whatever request it came with"},
+		{"session/internal/browser", []string{"session/jwt", "session/internal/machineid", "session/internal/unverified", "session/internal/claim", "session/internal/calls", "session/internal/compat", "session/internal/fingerprint", "session/internal/weburl", "policy", "internal/pathpattern"}, "browsers have no API keys"},
 		{"session/internal/machine", []string{"session/jwt", "session/internal/machineid", "session/internal/unverified", "session/internal/claim", "session/internal/calls", "session/internal/compat", "session/internal/fingerprint", "session/internal/weburl", "policy", "internal/pathpattern"}, "machines have no browsers"},
 		{"session/clerkapi", []string{"session/internal/calls", "session/internal/unverified", "session/internal/claim", "session/internal/compat", "session/internal/fingerprint", "policy", "internal/pathpattern"}, "Clerk is asked about sessions, whoever wants to know"},
 		{"session/internal/machineid", []string{"session/internal/unverified", "session/internal/claim", "session/internal/compat", "session/internal/fingerprint", "policy", "internal/pathpattern"}, "whom a token speaks for is the same whoever says so"},

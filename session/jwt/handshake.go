@@ -17,7 +17,7 @@ func (v *Verifier) VerifyHandshake(ctx context.Context, text string, now time.Ti
 	if err != nil {
 		return nil, &Error{policy.ReasonTokenInvalid, err}
 	}
-	if t.Headless {
+	if t.NullHeader {
 		return nil, undecodable(claim.ErrNull)
 	}
 	key, err := v.findKey(ctx, t, checkHeader(t, v.expected.relaxed), now)

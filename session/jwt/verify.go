@@ -84,7 +84,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if err != nil {
 		return nil, undecodable(err)
 	}
-	if t.Headless {
+	if t.NullHeader {
 		return nil, undecodable(claim.ErrNull)
 	}
 	key, err := v.findKey(ctx, t, checkHeader(t, v.expected.relaxed), now)
@@ -94,7 +94,7 @@ func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*pol
 	if err := checkSignature(t, key); err != nil {
 		return nil, err
 	}
-	if t.Null {
+	if t.NullClaims {
 		return nil, undecodable(claim.ErrNull)
 	}
 	if err := v.expected.checkClaims(t.Claims, now); err != nil {

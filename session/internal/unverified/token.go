@@ -28,9 +28,9 @@ type Token struct {
 	Signed    string // header and payload as received: what the signature covers
 	Signature []byte
 
-	// Headless and Null are JSON's null for header and claims, which the
+	// NullHeader and NullClaims are JSON's null for header and claims, which the
 	// reference decodes.
-	Headless, Null bool
+	NullHeader, NullClaims bool
 	// Compact reports the form that the reference wants of a machine's tokens.
 	Compact bool
 }
@@ -60,9 +60,9 @@ func Decode(text string, r compat.Relaxations, known *KnownHeader) (*Token, erro
 	} else if t.Header, err = decodeJSONSegment(header, r); err != nil && !errors.Is(err, claim.ErrNull) {
 		return nil, err
 	}
-	t.Headless = t.Header == nil
+	t.NullHeader = t.Header == nil
 	t.Claims, err = decodeJSONSegment(payload, r)
-	if t.Null = errors.Is(err, claim.ErrNull); err != nil && !t.Null {
+	if t.NullClaims = errors.Is(err, claim.ErrNull); err != nil && !t.NullClaims {
 		return nil, err
 	}
 	if t.Signature, err = decodeSegment(signature, r); err != nil {

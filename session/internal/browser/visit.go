@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"math"
@@ -11,9 +11,9 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
-// visit is one request on its way through the decision: its credentials, and
-// what is worked out of it when a step asks.
-type visit struct {
+// Visit is one request on its way through the decision: its credentials, and
+// what is worked out of it when a step asks. It belongs to one goroutine.
+type Visit struct {
 	auth    *Authenticator
 	request *policy.Request
 	now     time.Time
@@ -40,14 +40,15 @@ type visit struct {
 	query   weburl.Form
 }
 
-func (a *Authenticator) visit(r *policy.Request, now time.Time) *visit {
-	v := &visit{auth: a, request: r, now: now}
+// Visit reads the credentials of a request, as of now.
+func (a *Authenticator) Visit(r *policy.Request, now time.Time) *Visit {
+	v := &Visit{auth: a, request: r, now: now}
 	v.read()
 	return v
 }
 
 // family are the cookies that count.
-func (v *visit) family() *cookieFamily {
+func (v *Visit) family() *cookieFamily {
 	if v.suffixed {
 		return &v.cookies.suffixed
 	}
@@ -55,15 +56,15 @@ func (v *visit) family() *cookieFamily {
 }
 
 // sessionToken is the token that a handshake takes along.
-func (v *visit) sessionToken() string {
+func (v *Visit) sessionToken() string {
 	if token := v.cookieToken(); token != "" {
 		return token
 	}
-	return v.token
+	return v.Token
 }
 
 // cookieToken is the token in the session cookie that counts.
-func (v *visit) cookieToken() string {
+func (v *Visit) cookieToken() string {
 	if v.checked != nil {
 		return v.checked.token
 	}
@@ -72,7 +73,7 @@ func (v *visit) cookieToken() string {
 
 // clientUAT is since when the browser is signed in, in Unix seconds; 0 says
 // signed out.
-func (v *visit) clientUAT() float64 {
+func (v *Visit) clientUAT() float64 {
 	if v.auth.relaxed.Credentials {
 		return compat.ParseInt(v.family().uat())
 	}
@@ -80,7 +81,7 @@ func (v *visit) clientUAT() float64 {
 }
 
 // param returns a parameter of the query, or "".
-func (v *visit) param(name string) string {
+func (v *Visit) param(name string) string {
 	if !v.mentions(name) {
 		return ""
 	}
@@ -89,7 +90,7 @@ func (v *visit) param(name string) string {
 }
 
 // hasParam reports whether a parameter is there, empty or not.
-func (v *visit) hasParam(name string) bool {
+func (v *Visit) hasParam(name string) bool {
 	if !v.mentions(name) {
 		return false
 	}
@@ -99,13 +100,13 @@ func (v *visit) hasParam(name string) bool {
 
 // mentions tells cheaply that a query has no such parameter. Names may be
 // escaped.
-func (v *visit) mentions(name string) bool {
+func (v *Visit) mentions(name string) bool {
 	_, query, ok := strings.Cut(v.request.Target, "?")
 	return ok && (strings.Contains(query, name) || strings.Contains(query, "%"))
 }
 
 // devBrowser is the token that names the browser to a development instance.
-func (v *visit) devBrowser() string {
+func (v *Visit) devBrowser() string {
 	if token := v.param(devBrowserCookie); token != "" {
 		return token
 	}
@@ -114,16 +115,18 @@ func (v *visit) devBrowser() string {
 
 // isDocument reports whether a browser is loading the request as a page of its
 // own.
-func (v *visit) isDocument() bool {
+func (v *Visit) isDocument() bool {
 	return v.isGet() && v.fetchDest.value == "document"
 }
 
 // isGet reads the method in any case, as the reference does.
-func (v *visit) isGet() bool { return strings.EqualFold(v.request.Method, "GET") }
+func (v *Visit) isGet() bool { return strings.EqualFold(v.request.Method, "GET") }
 
 // mayHandshake reports whether the request is one that can be sent elsewhere and
-// come back: a browser is loading a page.
-func (v *visit) mayHandshake() bool {
+// come back: a browser is loading a page. This is Clerk's own definition of that, by which
+// its library sends to handshakes: Sec-Fetch-Dest, or Accept where that is missing. The
+// one by which policies redirect to sign in is ours (isNavigation in package policy).
+func (v *Visit) mayHandshake() bool {
 	if !v.isGet() {
 		return false
 	}
@@ -137,7 +140,7 @@ func (v *visit) mayHandshake() bool {
 }
 
 // handshakes is how many handshakes in a row the browser has come from.
-func (v *visit) handshakes() float64 {
+func (v *Visit) handshakes() float64 {
 	text := v.cookies.count.value
 	if !v.auth.relaxed.Loops {
 		n, err := strconv.ParseUint(text, 10, 16)

@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 // expired one and the refresh cookie. Where it does not, the browser is sent to
 // the Frontend API. Whoever can be sent nowhere is told of an outage where Clerk had
 // no answer: nobody was signed out.
-func (a *Authenticator) refreshed(ctx context.Context, v *visit, expired string, cause error) policy.AuthState {
+func (a *Authenticator) refreshed(ctx context.Context, v *Visit, expired string, cause error) policy.AuthState {
 	state, why := a.refresh(ctx, v, expired)
 	if why == "" {
 		return state
@@ -36,13 +36,13 @@ const maxRefresh = 2 << 10
 
 // refresh returns the state of a refreshed session, or why it was not, with the
 // state of an outage where that is why.
-func (a *Authenticator) refresh(ctx context.Context, v *visit, expired string) (policy.AuthState, policy.Reason) {
+func (a *Authenticator) refresh(ctx context.Context, v *Visit, expired string) (policy.AuthState, policy.Reason) {
 	switch {
 	case !v.isGet():
 		return policy.AuthState{}, policy.ReasonExpiredNotGet
 	case v.cookies.refresh.value == "", !a.relaxed.Renewals && !calls.IsPrintable(v.cookies.refresh.value, maxRefresh):
 		return policy.AuthState{}, policy.ReasonExpiredNoRefreshCookie
-	case a.config.SecretKey == "":
+	case a.o.SecretKey == "":
 		return policy.AuthState{}, policy.ReasonExpiredNoClient
 	}
 	if a.relaxed.Renewals {
@@ -126,7 +126,7 @@ func climbs(id string) bool {
 }
 
 // askRefresh asks Clerk for the cookies of a refreshed session.
-func (a *Authenticator) askRefresh(ctx context.Context, v *visit, id, expired string) ([]string, error) {
+func (a *Authenticator) askRefresh(ctx context.Context, v *Visit, id, expired string) ([]string, error) {
 	refresh := v.cookies.refresh.value
 	asked := refreshRequest{
 		Format: "cookie", ExpiredToken: expired, RefreshToken: refresh,
@@ -149,7 +149,7 @@ type refreshRequest struct {
 
 // passedOn are the fields of the request that Clerk gets to see: by default
 // those that tell the browser and where it is, and none that authorize.
-func (a *Authenticator) passedOn(v *visit) map[string][]string {
+func (a *Authenticator) passedOn(v *Visit) map[string][]string {
 	out := map[string][]string{}
 	for _, h := range v.request.Headers {
 		name := strings.ToLower(h.Name)

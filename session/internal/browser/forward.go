@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"slices"
@@ -14,7 +14,7 @@ import (
 // browser will send next.
 func (r renewal) cookieField(fields []policy.Header) string {
 	var kept, dropped []string
-	dropped = append(dropped, handshakeCookie, nonceCookie, sentCookie, sentPlainCookie)
+	dropped = append(dropped, handshakeCookie, nonceCookie, SentCookie, SentPlainCookie)
 	for _, directive := range r.directives {
 		name, _ := cookieOf(directive)
 		name = strings.Trim(name, " \t")

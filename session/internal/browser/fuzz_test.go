@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"net/url"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // A session counts only where a cookie of that very name holds it.
@@ -17,11 +18,11 @@ func FuzzCookies(f *testing.F) {
 	f.Add("a=%3B", "")
 	f.Add(`a="`, `"`)
 	f.Add("x", ",")
-	a := testAuthenticator(f, Config{})
+	a := testBrowsers(f)
 	token := mint.Token(f, nil)
 	f.Fuzz(func(t *testing.T, before, after string) {
 		field := before + "__session=" + token + after
-		got := a.Authenticate(t.Context(), &policy.Request{Headers: fields("Cookie", field)}, sessionsOnly, now)
+		got := a.decide(t.Context(), &policy.Request{Headers: sessiontest.Fields("Cookie", field)}, now)
 		named := slices.ContainsFunc(strings.Split(field, ";"), func(piece string) bool {
 			name, value, _ := strings.Cut(piece, "=")
 			name = strings.Trim(name, " \t")
@@ -43,7 +44,7 @@ func FuzzCookies(f *testing.F) {
 // The answer of a handshake counts as the key signed it, or not at all. The text
 // is the answer with a piece replaced.
 func FuzzHandshake(f *testing.F) {
-	answer := handshakeToken(f, object{"handshake": []string{"__session=" + mint.Token(f, nil)}})
+	answer := sessiontest.HandshakeAnswer(f, object{"handshake": []string{"__session=" + mint.Token(f, nil)}})
 	dot := strings.IndexByte(answer, '.')
 	f.Add(uint16(0), uint16(0), "")
 	f.Add(uint16(len(answer)), uint16(0), "=")
@@ -51,15 +52,15 @@ func FuzzHandshake(f *testing.F) {
 	f.Add(uint16(dot), uint16(0), "; __session=")
 	f.Add(uint16(len(answer)), uint16(0), ";\r")
 	f.Add(uint16(0), uint16(dot), "eyJhbGciOiJub25lIn0")
-	a := testAuthenticator(f, Config{})
+	a := testBrowsers(f)
 	f.Fuzz(func(t *testing.T, at, length uint16, piece string) {
 		from := min(int(at), len(answer))
 		text := answer[:from] + piece + answer[min(from+int(length), len(answer)):]
-		got := a.Authenticate(t.Context(), navigation("/", sent+"; __clerk_handshake="+text), sessionsOnly, now)
+		got := a.decide(t.Context(), sessiontest.Navigation("/", sessiontest.Sent+"; __clerk_handshake="+text), now)
 		if got.Status == policy.SignedIn && !strings.HasPrefix(strings.Trim(text, " \t"), answer) {
 			t.Fatalf("signed in by %d bytes from %d as %q", length, from, piece)
 		}
-		linked := a.Authenticate(t.Context(), navigation("/?__clerk_handshake="+text, sent), sessionsOnly, now)
+		linked := a.decide(t.Context(), sessiontest.Navigation("/?__clerk_handshake="+text, sessiontest.Sent), now)
 		if linked.Status == policy.SignedIn {
 			t.Fatal("signed in by a link")
 		}
@@ -76,13 +77,13 @@ func FuzzDirectives(f *testing.F) {
 	f.Add("a=b", "__session_x="+token)
 	f.Add("__session="+token, "__session=;")
 	f.Add("__session", "\r\n")
-	a := testAuthenticator(f, Config{})
+	a := testBrowsers(f)
 	f.Fuzz(func(t *testing.T, first, second string) {
 		renewed, ok := renewedCookies([]string{first, second})
 		if !ok {
 			return
 		}
-		v := a.visit(navigation("/", "__session=old; a=1; __clerk_handshake=x"), now)
+		v := a.Visit(sessiontest.Navigation("/", "__session=old; a=1; __clerk_handshake=x"), now)
 		got, err := a.arrived(t.Context(), v, renewed)
 		if err != nil {
 			return
@@ -121,16 +122,16 @@ func FuzzRedirect(f *testing.F) {
 	f.Add("https://evil.example/", "evil.example", "http", "2")
 	f.Add("/?__clerk_redirect_url=https://evil.example/", "app.example.com:443", "https", "x")
 	f.Add("/\\evil.example", "app.example.com@evil.example", "ftp", "-1")
-	a := testAuthenticator(f, Config{})
+	a := testBrowsers(f)
 	f.Fuzz(func(t *testing.T, target, host, scheme, count string) {
-		r := navigation(target, "__client_uat=5; __clerk_redirect_count="+count, "X-Forwarded-Host", "evil.example", "Referer", target)
+		r := sessiontest.Navigation(target, "__client_uat=5; __clerk_redirect_count="+count, "X-Forwarded-Host", "evil.example", "Referer", target)
 		r.Host, r.Scheme = host, scheme
-		got := a.Authenticate(t.Context(), r, sessionsOnly, now)
+		got := a.decide(t.Context(), r, now)
 		if got.Status == policy.SignedIn {
 			t.Fatal("signed in without a session")
 		}
 		checkFields(t, got)
-		location, err := url.Parse(headerOf(got.Headers, "Location"))
+		location, err := url.Parse(sessiontest.HeaderOf(got.Headers, "Location"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 // time may be renewed: by asking the Backend API, or by sending the browser to
 // the Frontend API. By default that is for cookies alone: a caller with an
 // Authorization field is no browser that could be sent anywhere.
-func (a *Authenticator) tokenFailed(ctx context.Context, v *visit, token string, err error) policy.AuthState {
+func (a *Authenticator) tokenFailed(ctx context.Context, v *Visit, token string, err error) policy.AuthState {
 	e, ok := errors.AsType[*jwt.Error](err)
-	if !ok || v.bearer && !a.relaxed.Bearers || isKeyOutage(err) && !a.relaxed.Outages {
+	if !ok || v.Bearer && !a.relaxed.Bearers || isKeyOutage(err) && !a.relaxed.Outages {
 		return failed(err)
 	}
 	switch e.Reason {
@@ -30,6 +30,6 @@ func (a *Authenticator) tokenFailed(ctx context.Context, v *visit, token string,
 func isPending(err error) bool { return jwt.ReasonOf(err) == policy.ReasonSessionPending }
 
 // signedOut is the state of a browser that is not signed in.
-func (a *Authenticator) signedOut(v *visit, reason policy.Reason) policy.AuthState {
-	return policy.AuthState{Reason: reason, Presented: v.presented()}
+func (a *Authenticator) signedOut(v *Visit, reason policy.Reason) policy.AuthState {
+	return policy.AuthState{Reason: reason, Presented: v.Presented()}
 }

@@ -1,6 +1,7 @@
-package session
+package browser
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 // address returns the URL under which the browser knows the request, and false
 // where that cannot be told: then there is nowhere to return to from a
 // handshake.
-func (v *visit) address() (*weburl.URL, bool) {
+func (v *Visit) address() (*weburl.URL, bool) {
 	if !v.located {
 		v.located = true
 		if v.auth.relaxed.Address {
@@ -29,7 +30,7 @@ func (v *visit) address() (*weburl.URL, bool) {
 // came behind the origin. Nothing is resolved, so that no target names another
 // host. Among authorized parties the host says which of them it is, and with
 // that the scheme; a host that is none of them is not ours.
-func (v *visit) ownAddress() *weburl.URL {
+func (v *Visit) ownAddress() *weburl.URL {
 	r := v.request
 	target := r.Target
 	if !strings.HasPrefix(target, "/") {
@@ -49,7 +50,7 @@ func (v *visit) ownAddress() *weburl.URL {
 	}
 	path, query, hasQuery := strings.Cut(target, "?")
 	u := &weburl.URL{Scheme: r.Scheme, Host: host, Path: path, Query: query, HasQuery: hasQuery}
-	if len(v.auth.config.AuthorizedParties) == 0 {
+	if len(v.auth.o.AuthorizedParties) == 0 {
 		return u
 	}
 	at := slices.IndexFunc(v.auth.origins, func(own *weburl.URL) bool { return own.Covers(host) && own.Scheme == r.Scheme })
@@ -75,7 +76,7 @@ func plainTarget(target string) bool {
 // referenceAddress is the URL as Clerk's own library has it: X-Forwarded-Host
 // and X-Forwarded-Proto count from anybody, and the target is resolved against
 // them.
-func (v *visit) referenceAddress() *weburl.URL {
+func (v *Visit) referenceAddress() *weburl.URL {
 	r := v.request
 	text := r.Target
 	if strings.HasPrefix(text, "/") || strings.HasPrefix(text, `\`) {
@@ -116,3 +117,6 @@ func firstOfList(value string) string {
 	head, _, _ := strings.Cut(value, ",")
 	return strings.Trim(head, " \t")
 }
+
+// hostOrAddress is a Host field: a name or an address, and a port.
+var hostOrAddress = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)

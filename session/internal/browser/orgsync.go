@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
@@ -35,21 +35,18 @@ func (t orgTarget) differs(p *policy.Principal) bool {
 	return p.OrgID != ""
 }
 
-func newOrganizations(cfg Config) (*organizations, error) {
+func newOrganizations(opts Options) (*organizations, error) {
 	o := &organizations{}
-	if cfg.OrganizationSync == nil {
-		return o, nil
-	}
 	var err error
-	if o.organization, err = compilePaths(cfg.OrganizationSync.Organization, cfg.ReferenceCompat); err != nil {
+	if o.organization, err = compilePaths(opts.OrganizationPaths, opts.ReferenceCompat); err != nil {
 		return nil, err
 	}
-	o.personal, err = compilePaths(cfg.OrganizationSync.Personal, cfg.ReferenceCompat)
-	o.everyPath = cfg.ReferenceCompat && cfg.OrganizationSync.Personal != nil && len(o.personal) == 0
+	o.personal, err = compilePaths(opts.PersonalPaths, opts.ReferenceCompat)
+	o.everyPath = opts.ReferenceCompat && opts.PersonalPaths != nil && len(o.personal) == 0
 	return o, err
 }
 
-func compilePaths(list policy.StringList, reference bool) ([]*pathpattern.Pattern, error) {
+func compilePaths(list []string, reference bool) ([]*pathpattern.Pattern, error) {
 	var out []*pathpattern.Pattern
 	for _, text := range list {
 		p, err := pathpattern.Compile(text, pathpattern.Options{Reference: reference})
@@ -93,7 +90,7 @@ func (o *organizations) any() bool {
 // syncOrganization sends a browser to the Frontend API where the path is of
 // another organization than the active one. Requests that cannot be sent there
 // go on with the one that is.
-func (a *Authenticator) syncOrganization(v *visit, p *policy.Principal) (policy.AuthState, bool) {
+func (a *Authenticator) syncOrganization(v *Visit, p *policy.Principal) (policy.AuthState, bool) {
 	if !a.organizations.any() {
 		return policy.AuthState{}, false
 	}

@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"regexp"
@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/compat"
 	"github.com/clerkgate/clerkgate/session/internal/unverified"
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
@@ -26,53 +25,13 @@ func referenceAuthorization(value string) (token string, bearer bool) {
 	return "", false
 }
 
-// asReference settles what Clerk's own library looks at before any credential:
-// what it would refuse as unusable, and tokens of the wrong kind, for which it
-// has words of its own.
-func (a *Authenticator) asReference(v *visit, accept policy.TokenTypes) (policy.AuthState, bool) {
-	if a.lacksConfig(accept) || a.misconfigured(v, accept) {
-		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError}, true
-	}
-	if v.bearer || accept.Has(policy.SessionToken) {
-		return policy.AuthState{}, false
-	}
-	reason := policy.ReasonTokenType
-	if len(accept) == 1 {
-		reason = policy.ReasonNoToken
-	}
-	return policy.AuthState{Reason: reason, Presented: v.presented()}, true
-}
-
-// isOnly reports whether nothing but tokens of one type are taken.
-func isOnly(accept policy.TokenTypes, t policy.TokenType) bool {
-	return len(accept) == 1 && accept[0] == t
-}
-
-// lacksConfig reports whether the reference would miss a key or an address that
-// we can do without.
-func (a *Authenticator) lacksConfig(accept policy.TokenTypes) bool {
-	c := &a.config
-	switch {
-	case a.key.Host == "" && !isOnly(accept, policy.APIKey) && !isOnly(accept, policy.M2MToken):
-		return true
-	case isOnly(accept, policy.M2MToken):
-		return c.SecretKey == "" && c.MachineSecretKey == ""
-	case c.SecretKey == "":
-		return true
-	case !c.Satellite:
-		return false
-	}
-	test := strings.HasPrefix(c.SecretKey, "sk_test_") || strings.HasPrefix(c.SecretKey, "test_")
-	return c.SignInURL == "" && test || c.Domain == "" && c.ProxyURL == ""
-}
-
 // breaksChoice reports whether the reference does not survive the choice between
 // session cookies: one holds JSON's null where its claims belong, or a claim iat
 // that cannot be compared with the other's.
-func (a *Authenticator) breaksChoice(v *visit) bool {
+func (a *Authenticator) breaksChoice(v *Visit) bool {
 	isNull := func(token string) bool {
 		t, err := unverified.Decode(token, a.relaxed, nil)
-		return err == nil && t.Null
+		return err == nil && t.NullClaims
 	}
 	plain, suffixed := v.cookies.plain.session(), v.cookies.suffixed.session()
 	if isNull(plain) {
@@ -94,13 +53,13 @@ func (jar *cookieJar) comparesTimes() bool {
 	return (suffixedUAT != "" || jar.suffixed.session() != "") && suffixedUAT != uatSignedOut && jar.plain.uat() != uatSignedOut
 }
 
-// misconfigured compares a satellite's sign-in page with the origin of the
+// Misconfigured compares a satellite's sign-in page with the origin of the
 // request, which by default is none of the client's business.
-func (a *Authenticator) misconfigured(v *visit, accept policy.TokenTypes) bool {
-	if !a.config.Satellite || a.config.SignInURL == "" || v.origin.value == "" || isOnly(accept, policy.M2MToken) {
+func (a *Authenticator) Misconfigured(v *Visit) bool {
+	if !a.o.Satellite || a.o.SignInURL == "" || v.origin.value == "" {
 		return false
 	}
-	page, ok := weburl.Parse(a.config.SignInURL)
+	page, ok := weburl.Parse(a.o.SignInURL)
 	return !ok || page.Origin() == v.origin.value
 }
 
@@ -126,7 +85,7 @@ func (a *Authenticator) choosesSuffixed(jar *cookieJar, now time.Time) bool {
 		return false
 	case suffixedUAT == uatSignedOut && plainUAT != uatSignedOut:
 		return false
-	case !a.key.Production && suffixedUAT != uatSignedOut && plainUAT == uatSignedOut && a.expired(suffixed, now):
+	case !a.o.Production && suffixedUAT != uatSignedOut && plainUAT == uatSignedOut && a.expired(suffixed, now):
 		return false
 	}
 	return suffixedUAT != "" || suffixed == ""
@@ -143,7 +102,7 @@ func (a *Authenticator) choosesByPlain(plain string) (suffixed, decided bool) {
 		return false, true
 	}
 	iss, ok := t.Claims["iss"].(string)
-	foreign := !ok || schemes.ReplaceAllString(iss, "") != a.frontendHost
+	foreign := !ok || schemes.ReplaceAllString(iss, "") != a.o.FrontendHost
 	return foreign, foreign
 }
 

@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"strconv"
@@ -18,20 +18,20 @@ const (
 	refreshCookie    = "__refresh"
 	handshakeCookie  = "__clerk_handshake"
 	nonceCookie      = "__clerk_handshake_nonce"
-	countCookie      = "__clerk_redirect_count" // of handshakes in a row: ours
+	CountCookie      = "__clerk_redirect_count" // of handshakes in a row: ours
 )
 
 // cookieNames are the names that bear the suffix of an instance.
 type cookieNames struct{ session, uat, devBrowser, refresh string }
 
-func suffixedNames(publishableKey string) cookieNames {
-	suffix := "_" + CookieSuffix(publishableKey)
+func suffixedNames(suffix string) cookieNames {
+	suffix = "_" + suffix
 	return cookieNames{sessionCookie + suffix, clientUATCookie + suffix, devBrowserCookie + suffix, refreshCookie + suffix}
 }
 
-// maxSessionCookies bounds how many different session cookies a request may
+// MaxSessionCookies bounds how many different session cookies a request may
 // carry, and so how many signatures it can make us check.
-const maxSessionCookies = 8
+const MaxSessionCookies = 8
 
 // cookieJar holds the cookies of a request that matter, in the order they came.
 type cookieJar struct {
@@ -99,11 +99,11 @@ func (a *Authenticator) readCookies(jar *cookieJar, field string) {
 			jar.handshake.take(value)
 		case nonceCookie:
 			jar.nonce.take(value)
-		case countCookie:
+		case CountCookie:
 			jar.count.take(value)
-		case sentCookie:
+		case SentCookie:
 			jar.sent = value != ""
-		case sentPlainCookie:
+		case SentPlainCookie:
 			jar.sentPlain = value != ""
 		}
 	}

@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"strings"
@@ -6,12 +6,12 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
-// comesFromElsewhere reports whether a browser that is signed in here loads a
+// isCrossOrigin reports whether a browser that is signed in here loads a
 // page by following a link from another origin: there it may have signed out or
 // in meanwhile. Clerk's own pages are not elsewhere, and who has just been sent
 // to the Frontend API is not sent again.
-func (a *Authenticator) comesFromElsewhere(v *visit) bool {
-	if v.referer.value == "" || a.config.Satellite || !v.isDocument() || v.handshakes() != 0 {
+func (a *Authenticator) isCrossOrigin(v *Visit) bool {
+	if v.referer.value == "" || a.o.Satellite || !v.isDocument() || v.handshakes() != 0 {
 		return false
 	}
 	own, ok := v.address()
@@ -40,8 +40,8 @@ func hasOpaqueOrigin(text string) bool {
 // the Frontend API.
 func (a *Authenticator) isClerksPage(from, own *weburl.URL) bool {
 	bases := []string{a.frontendBase(own)}
-	if !a.relaxed.Address && a.config.ProxyURL != "" {
-		bases = append(bases, a.frontendHost)
+	if !a.relaxed.Address && a.o.ProxyURL != "" {
+		bases = append(bases, a.o.FrontendHost)
 	}
 	for _, base := range bases {
 		text := base
@@ -51,11 +51,11 @@ func (a *Authenticator) isClerksPage(from, own *weburl.URL) bool {
 		if u, ok := weburl.Parse(text); ok && u.Hostname() == from.Hostname() {
 			return true
 		}
-		if portal, ok := weburl.Parse("https://" + portalHost(base)); ok && portal.Origin() == from.Origin() {
+		if portal, ok := weburl.Parse("https://" + PortalHost(base)); ok && portal.Origin() == from.Origin() {
 			return true
 		}
 	}
-	return !a.key.Production && isDevelopmentPortal(from.Hostname())
+	return !a.o.Production && isDevelopmentPortal(from.Hostname())
 }
 
 // isDevelopmentPortal recognizes the Account Portals of development instances.

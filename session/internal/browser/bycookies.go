@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
-// byCookies decides for a browser. The steps are Clerk's own, in its order: each
+// ByCookies decides for a browser. The steps are Clerk's own, in its order: each
 // decides, or leaves it to the next.
-func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthState {
-	if state, decided := a.choose(ctx, v); decided {
+func (a *Authenticator) ByCookies(ctx context.Context, v *Visit) policy.AuthState {
+	if state, decided := a.selectCookies(ctx, v); decided {
 		return state
 	}
 	if state, decided := a.resolveHandshake(ctx, v); decided {
@@ -40,10 +40,10 @@ func (a *Authenticator) byCookies(ctx context.Context, v *visit) policy.AuthStat
 	return a.byCookieToken(ctx, v)
 }
 
-// choose finds out which cookies count: by default the session that verifies,
+// selectCookies finds out which cookies count: by default the session that verifies,
 // whichever cookie it is in, since any sibling domain can set others beside it.
 // Without one the choice is the reference's.
-func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState, bool) {
+func (a *Authenticator) selectCookies(ctx context.Context, v *Visit) (policy.AuthState, bool) {
 	if !a.relaxed.Credentials {
 		found, err := a.verifyCookies(ctx, v)
 		if isKeyOutage(err) {
@@ -68,7 +68,7 @@ func (a *Authenticator) choose(ctx context.Context, v *visit) (policy.AuthState,
 // in. One without the other is for the Frontend API to look into. By default a
 // session that verifies counts alone where the browser cannot be sent there:
 // some clear or withhold the cookie that says since when.
-func (a *Authenticator) checkPresence(v *visit) (policy.AuthState, bool) {
+func (a *Authenticator) checkPresence(v *Visit) (policy.AuthState, bool) {
 	token, uat := v.cookieToken(), v.clientUAT()
 	switch {
 	case token == "" && uat == 0:
@@ -84,7 +84,7 @@ func (a *Authenticator) checkPresence(v *visit) (policy.AuthState, bool) {
 }
 
 // byCookieToken decides by the session cookie.
-func (a *Authenticator) byCookieToken(ctx context.Context, v *visit) policy.AuthState {
+func (a *Authenticator) byCookieToken(ctx context.Context, v *Visit) policy.AuthState {
 	switch err := a.checkCookieToken(v); {
 	case errors.Is(err, errNoNumber):
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
@@ -98,7 +98,7 @@ func (a *Authenticator) byCookieToken(ctx context.Context, v *visit) policy.Auth
 	if err != nil && !isPending(err) {
 		return a.tokenFailed(ctx, v, v.cookieToken(), err)
 	}
-	if a.comesFromElsewhere(v) {
+	if a.isCrossOrigin(v) {
 		if state := a.renew(v, policy.ReasonCrossOriginSync, nil); state.Status == policy.Handshake {
 			return state
 		}
@@ -114,7 +114,7 @@ func (a *Authenticator) byCookieToken(ctx context.Context, v *visit) policy.Auth
 
 // checkCookieToken refuses what is no session token, before anything is read
 // from it.
-func (a *Authenticator) checkCookieToken(v *visit) error {
+func (a *Authenticator) checkCookieToken(v *Visit) error {
 	if v.checked != nil {
 		return nil
 	}
@@ -140,25 +140,25 @@ func (a *Authenticator) checkCookieToken(v *visit) error {
 var errNoNumber = errors.New("claim iat is nothing that a number can be made of")
 
 // predatesUAT reports whether the token is older than the browser's session.
-func (a *Authenticator) predatesUAT(v *visit) bool {
+func (a *Authenticator) predatesUAT(v *Visit) bool {
 	if v.checked == nil {
 		return v.dated && v.issuedAt < v.clientUAT()
 	}
 	return v.family().uat() != "" && before(v.checked.principal.IssuedAt, int64(v.clientUAT()))
 }
 
-func (a *Authenticator) verifyCookie(ctx context.Context, v *visit) (*policy.Principal, error) {
+func (a *Authenticator) verifyCookie(ctx context.Context, v *Visit) (*policy.Principal, error) {
 	if v.checked != nil {
 		return v.checked.principal, nil
 	}
-	return a.verifier.Verify(ctx, v.cookieToken(), v.now)
+	return a.o.Verifier.Verify(ctx, v.cookieToken(), v.now)
 }
 
 // isOwn reports whether a token names this instance's own Frontend API: a cookie
 // without suffix may be that of another instance on the same domain, or of the
 // primary domain, whose sessions are not this application's.
 func (a *Authenticator) isOwn(p *policy.Principal) bool {
-	return strings.TrimPrefix(claim.Text(p.Claims, "iss"), "https://") == a.frontendHost
+	return strings.TrimPrefix(claim.Text(p.Claims, "iss"), "https://") == a.o.FrontendHost
 }
 
 // cookieSession is a session cookie that verified, and the cookies it came with.
@@ -172,7 +172,7 @@ type cookieSession struct {
 // without any. All that verify must name one session. If none verifies, the
 // error is that of the first, unless keys were missing for another: then nobody
 // can tell.
-func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSession, error) {
+func (a *Authenticator) verifyCookies(ctx context.Context, v *Visit) (*cookieSession, error) {
 	jar := &v.cookies
 	var found *cookieSession
 	var failure error
@@ -182,11 +182,11 @@ func (a *Authenticator) verifyCookies(ctx context.Context, v *visit) (*cookieSes
 			if token == "" || slices.Contains(seen, token) {
 				continue
 			}
-			if len(seen) == maxSessionCookies {
+			if len(seen) == MaxSessionCookies {
 				return nil, refuse(policy.ReasonSessionConflict, "too many session cookies")
 			}
 			seen = append(seen, token)
-			p, err := a.verifier.Verify(ctx, token, v.now)
+			p, err := a.o.Verifier.Verify(ctx, token, v.now)
 			switch {
 			case err == nil && family == &jar.plain && !a.isOwn(p):
 			case err != nil:

@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"strings"
@@ -6,12 +6,12 @@ import (
 
 // credentials are what a request offers to prove who is asking.
 type credentials struct {
-	// bearer reports an Authorization field with scheme Bearer. Cookies do not
+	// Bearer reports an Authorization field with scheme Bearer. Cookies do not
 	// count beside it, even where token is empty or worthless.
-	bearer bool
-	token  string
-	// repeated reports more than one Authorization field.
-	repeated bool
+	Bearer bool
+	Token  string
+	// Repeated reports more than one Authorization field.
+	Repeated bool
 	cookies  cookieJar
 }
 
@@ -31,26 +31,26 @@ func (f *field) take(value string) {
 
 // read takes the credentials out of a request's fields, and what says how the
 // browser came to make it. Tokens come from nowhere else.
-func (v *visit) read() {
+func (v *Visit) read() {
 	var authorization field
 	for _, h := range v.request.Headers {
 		if strings.EqualFold(h.Name, "Cookie") {
 			v.auth.readCookies(&v.cookies, h.Value)
 		} else if strings.EqualFold(h.Name, "Authorization") {
-			v.repeated = authorization.present && !v.auth.relaxed.Credentials
+			v.Repeated = authorization.present && !v.auth.relaxed.Credentials
 			authorization.take(strings.Trim(h.Value, " \t"))
 		} else if f := v.field(h.Name); f != nil {
 			f.take(h.Value)
 		}
 	}
 	if authorization.value != "" {
-		v.token, v.bearer = v.auth.readAuthorization(authorization.value)
+		v.Token, v.Bearer = v.auth.readAuthorization(authorization.value)
 	}
 }
 
 // field returns where a field of that name goes, or nil. Lengths tell most names
 // apart already.
-func (v *visit) field(name string) *field {
+func (v *Visit) field(name string) *field {
 	switch len(name) {
 	case len("Accept"):
 		if strings.EqualFold(name, "Accept") {
@@ -92,7 +92,7 @@ func (a *Authenticator) readAuthorization(value string) (token string, bearer bo
 	return token, strings.EqualFold(scheme, "Bearer")
 }
 
-// presented reports whether there was anything to judge.
-func (c *credentials) presented() bool {
-	return c.bearer || c.cookies.plain.session() != "" || c.cookies.suffixed.session() != ""
+// Presented reports whether there was anything to judge.
+func (c *credentials) Presented() bool {
+	return c.Bearer || c.cookies.plain.session() != "" || c.cookies.suffixed.session() != ""
 }

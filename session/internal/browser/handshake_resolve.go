@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // resolveHandshake takes what the Frontend API answers to a handshake: cookies
 // to set, among them the session. By default an answer counts once, where this
 // browser was sent for it.
-func (a *Authenticator) resolveHandshake(ctx context.Context, v *visit) (policy.AuthState, bool) {
+func (a *Authenticator) resolveHandshake(ctx context.Context, v *Visit) (policy.AuthState, bool) {
 	token, nonce := v.handshakeAnswer()
 	switch {
 	case token == "" && nonce == "":
@@ -33,7 +33,7 @@ func (a *Authenticator) resolveHandshake(ctx context.Context, v *visit) (policy.
 // takeAnswer takes an answer, which comes signed, or for a nonce that the Backend
 // API exchanges once. What does not hold is left aside, and the request is judged
 // without it.
-func (a *Authenticator) takeAnswer(ctx context.Context, v *visit, token, nonce string) (policy.AuthState, bool) {
+func (a *Authenticator) takeAnswer(ctx context.Context, v *Visit, token, nonce string) (policy.AuthState, bool) {
 	directives, err := a.directives(ctx, v, token, nonce)
 	switch {
 	case err == nil:
@@ -41,7 +41,7 @@ func (a *Authenticator) takeAnswer(ctx context.Context, v *visit, token, nonce s
 		directives = nil
 	case nonce != "" && v.checked == nil && isNoVerdict(err):
 		return outage(err), true
-	case jwt.ReasonOf(err) == policy.ReasonHandshakeInvalid && !a.key.Production:
+	case jwt.ReasonOf(err) == policy.ReasonHandshakeInvalid && !a.o.Production:
 		return policy.AuthState{Status: policy.Unavailable, Reason: policy.ReasonHandshakeInvalid, Presented: true, Cause: err}, true
 	default:
 		return policy.AuthState{}, false
@@ -80,9 +80,9 @@ func (a *Authenticator) firstTime(token string) bool {
 // handshakeAnswer returns the signed answer and the nonce, of which one counts.
 // By default only a browser loading a page has them, and in production only in
 // cookies: a link must not plant somebody else's session.
-func (v *visit) handshakeAnswer() (token, nonce string) {
+func (v *Visit) handshakeAnswer() (token, nonce string) {
 	token, nonce = v.cookies.handshake.value, v.cookies.nonce.value
-	if v.auth.relaxed.Handshakes || !v.auth.key.Production {
+	if v.auth.relaxed.Handshakes || !v.auth.o.Production {
 		if fromQuery := v.param(paramHandshake); fromQuery != "" {
 			token = fromQuery
 		}
@@ -105,11 +105,11 @@ var isNonce = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]{1,256}$`)
 
 // directives returns the cookies that a handshake sets. The nonce counts before
 // the signed answer.
-func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce string) ([]string, error) {
+func (a *Authenticator) directives(ctx context.Context, v *Visit, token, nonce string) ([]string, error) {
 	if nonce != "" {
 		return a.backend.handshakePayload(calls.Because(ctx, calls.ForNonce, calls.CausedBy(v.request)), nonce, v.now)
 	}
-	payload, err := a.verifier.VerifyHandshake(ctx, token, v.now)
+	payload, err := a.o.Verifier.VerifyHandshake(ctx, token, v.now)
 	if err != nil {
 		if isKeyOutage(err) || jwt.ReasonOf(err) == policy.ReasonUnexpectedError {
 			return nil, err
@@ -130,12 +130,12 @@ func (a *Authenticator) directives(ctx context.Context, v *visit, token, nonce s
 // arrived is the state of a request whose cookies were renewed on the way.
 // Without a session among them the browser is signed out. The error is that of a
 // session that does not hold.
-func (a *Authenticator) arrived(ctx context.Context, v *visit, renewed renewal) (policy.AuthState, error) {
+func (a *Authenticator) arrived(ctx context.Context, v *Visit, renewed renewal) (policy.AuthState, error) {
 	state := policy.AuthState{Reason: policy.ReasonSessionEmpty, Presented: true}
 	if renewed.session != "" {
-		p, err := a.verifier.Verify(ctx, renewed.session, v.now)
-		if isOutOfTime(err) && !a.key.Production && v.handshake() {
-			p, err = a.devSkewVerifier.Verify(ctx, renewed.session, v.now)
+		p, err := a.o.Verifier.Verify(ctx, renewed.session, v.now)
+		if isOutOfTime(err) && !a.o.Production && v.handshake() {
+			p, err = a.o.DevSkewVerifier.Verify(ctx, renewed.session, v.now)
 		}
 		switch {
 		case isPending(err), errors.Is(err, jwt.ErrUnusable):
@@ -151,9 +151,9 @@ func (a *Authenticator) arrived(ctx context.Context, v *visit, renewed renewal) 
 	return state, nil
 }
 
-// developmentSkew is how far the clock of a developer's machine may be off for a
+// DevSkew is how far the clock of a developer's machine may be off for a
 // session that comes right from a handshake.
-const developmentSkew = 24 * time.Hour
+const DevSkew = 24 * time.Hour
 
 func isOutOfTime(err error) bool {
 	e, ok := errors.AsType[*jwt.Error](err)
@@ -161,7 +161,7 @@ func isOutOfTime(err error) bool {
 }
 
 // handshake reports whether the request brings the answer of one.
-func (v *visit) handshake() bool {
+func (v *Visit) handshake() bool {
 	token, nonce := v.handshakeAnswer()
 	return token != "" || nonce != ""
 }
@@ -171,18 +171,18 @@ var spentParams = []string{paramHandshake, paramHelp, paramDevBrowser, paramNonc
 
 // addressHandshake adds what only a handshake's answer needs: in development it
 // stands in the address, which is loaded anew without it.
-func (a *Authenticator) addressHandshake(v *visit, state *policy.AuthState) {
+func (a *Authenticator) addressHandshake(v *Visit, state *policy.AuthState) {
 	add := func(name, value string) {
 		state.Headers = append(state.Headers, policy.Header{Name: name, Value: value})
 	}
 	if a.relaxed.Handshakes {
 		add("Access-Control-Allow-Origin", "null")
 		add("Access-Control-Allow-Credentials", "true")
-	} else if a.key.Production {
+	} else if a.o.Production {
 		add("Cache-Control", "no-store")
 	}
 	state.Forward.RemoveQuery = spentParams
-	if u, ok := v.address(); ok && !a.key.Production && v.keepsCookies() {
+	if u, ok := v.address(); ok && !a.o.Production && v.keepsCookies() {
 		add("Location", u.WithForm(v.query.Without(spentParams...)).String())
 		add("Cache-Control", "no-store")
 	}
@@ -192,7 +192,7 @@ func (a *Authenticator) addressHandshake(v *visit, state *policy.AuthState) {
 // handshake that it comes from. One that takes no cookies would come back from
 // the clean address as it went, and be sent in circles: it is answered where it
 // is.
-func (v *visit) keepsCookies() bool { return v.auth.relaxed.Loops || v.handshakes() > 0 }
+func (v *Visit) keepsCookies() bool { return v.auth.relaxed.Loops || v.handshakes() > 0 }
 
 // renewal are cookies for the browser, as Clerk words them.
 type renewal struct {

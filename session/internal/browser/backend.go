@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"bytes"
@@ -48,9 +48,9 @@ type refusal struct {
 	until time.Time
 }
 
-func newBackend(cfg Config, base *http.Client) *backend {
+func newBackend(o Options) *backend {
 	return &backend{
-		client: calls.Client(base), base: cfg.APIURL + "/v1", secret: cfg.SecretKey,
+		client: calls.Client(o.HTTPClient), base: o.APIURL + "/v1", secret: o.SecretKey,
 		refused: otter.Must(&otter.Options[fingerprint.Sum, refusal]{MaximumSize: maxRefusals}),
 	}
 }

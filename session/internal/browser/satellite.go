@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"github.com/clerkgate/clerkgate/policy"
@@ -8,8 +8,8 @@ import (
 // syncSatellite asks the primary domain whether the browser is signed in there:
 // on the first visit where that is configured, and when the browser comes from
 // signing in.
-func (a *Authenticator) syncSatellite(v *visit) (policy.AuthState, bool) {
-	if !a.config.Satellite || !v.isDocument() {
+func (a *Authenticator) syncSatellite(v *Visit) (policy.AuthState, bool) {
+	if !a.o.Satellite || !v.isDocument() {
 		return policy.AuthState{}, false
 	}
 	synced := v.param(paramSynced)
@@ -17,9 +17,9 @@ func (a *Authenticator) syncSatellite(v *visit) (policy.AuthState, bool) {
 	switch {
 	case synced == "true", known && synced != "false":
 		return policy.AuthState{}, false
-	case !a.config.SatelliteAutoSync && synced != "false":
+	case !a.o.SatelliteAutoSync && synced != "false":
 		return a.signedOut(v, policy.ReasonSessionMissing), true
-	case a.key.Production:
+	case a.o.Production:
 		return a.renew(v, policy.ReasonSatelliteSync, nil), true
 	}
 	return a.send(v, policy.ReasonSatelliteSync, nil, func() (string, bool) { return a.primaryURL(v) }), true
@@ -28,8 +28,8 @@ func (a *Authenticator) syncSatellite(v *visit) (policy.AuthState, bool) {
 // primaryURL is the sign-in page of the primary domain, which sends the browser
 // back (see answerSatellite): development instances share no cookies between
 // domains that the Frontend API could look at.
-func (a *Authenticator) primaryURL(v *visit) (string, bool) {
-	page, ok := weburl.Parse(a.config.SignInURL)
+func (a *Authenticator) primaryURL(v *Visit) (string, bool) {
+	page, ok := weburl.Parse(a.o.SignInURL)
 	back, known := v.address()
 	if !ok || !known {
 		return "", false
@@ -39,12 +39,12 @@ func (a *Authenticator) primaryURL(v *visit) (string, bool) {
 
 // answerSatellite is the primary domain's side: it sends the browser back to the
 // satellite with the token that names it to the development instance.
-func (a *Authenticator) answerSatellite(v *visit) (policy.AuthState, bool) {
-	if a.key.Production || a.config.Satellite {
+func (a *Authenticator) answerSatellite(v *Visit) (policy.AuthState, bool) {
+	if a.o.Production || a.o.Satellite {
 		return policy.AuthState{}, false
 	}
 	text := v.param(paramReturn)
-	if text == "" || !a.relaxed.Returns && !isSatelliteURL(text, a.config.AuthorizedParties) {
+	if text == "" || !a.relaxed.Returns && !isSatelliteURL(text, a.o.AuthorizedParties) {
 		return policy.AuthState{}, false
 	}
 	back, ok := weburl.Parse(text)
@@ -66,9 +66,9 @@ func isSatelliteURL(text string, parties []string) bool {
 
 // checkDevBrowser has browsers named that a development instance does not know.
 // Production instances know them by cookies of their own.
-func (a *Authenticator) checkDevBrowser(v *visit) (policy.AuthState, bool) {
+func (a *Authenticator) checkDevBrowser(v *Visit) (policy.AuthState, bool) {
 	switch {
-	case a.key.Production:
+	case a.o.Production:
 		return policy.AuthState{}, false
 	case v.hasParam(paramDevBrowser):
 		return a.renew(v, policy.ReasonDevBrowserSync, nil), true

@@ -1,4 +1,4 @@
-package session
+package browser
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ const (
 // renew sends a browser to the Frontend API, which knows better than its cookies
 // whether it is signed in. Requests that cannot be sent anywhere are signed out
 // for the reason, and so are browsers that were sent there time and again.
-func (a *Authenticator) renew(v *visit, reason policy.Reason, cause error) policy.AuthState {
+func (a *Authenticator) renew(v *Visit, reason policy.Reason, cause error) policy.AuthState {
 	state := a.send(v, reason, cause, func() (string, bool) { return a.handshakeURL(v, reason) })
 	if state.Status == policy.Handshake && !a.relaxed.Handshakes {
 		state.Headers = append(state.Headers, v.sentHeader(true))
@@ -34,8 +34,8 @@ func (a *Authenticator) renew(v *visit, reason policy.Reason, cause error) polic
 }
 
 // send is renew with another place to be sent to.
-func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where func() (string, bool)) policy.AuthState {
-	state := policy.AuthState{Reason: reason, Presented: v.presented(), Cause: cause}
+func (a *Authenticator) send(v *Visit, reason policy.Reason, cause error, where func() (string, bool)) policy.AuthState {
+	state := policy.AuthState{Reason: reason, Presented: v.Presented(), Cause: cause}
 	if !v.mayHandshake() || v.loops() {
 		return state
 	}
@@ -44,7 +44,7 @@ func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where 
 	case !ok:
 		state.Cause = cmp.Or(cause, v.strangeHost())
 		return state
-	case len(location) > maxLocation && !a.relaxed.Handshakes:
+	case len(location) > MaxLocation && !a.relaxed.Handshakes:
 		state.Cause = cmp.Or(cause, errLongLocation)
 		return state
 	}
@@ -60,17 +60,17 @@ func (a *Authenticator) send(v *visit, reason policy.Reason, cause error, where 
 	return state
 }
 
-// maxLocation bounds the address that a browser is sent to, in bytes: what stands
+// MaxLocation bounds the address that a browser is sent to, in bytes: what stands
 // between may refuse an answer with a longer one, and the Frontend API a request.
 // Clerk's own library has no bound.
-const maxLocation = 16 << 10
+const MaxLocation = 16 << 10
 
-var errLongLocation = fmt.Errorf("the browser is sent nowhere, for the address to send it to is longer than %d bytes", maxLocation)
+var errLongLocation = fmt.Errorf("the browser is sent nowhere, for the address to send it to is longer than %d bytes", MaxLocation)
 
 // strangeHost says for the log why a browser is sent nowhere, where the page's host
 // is none of this site's.
-func (v *visit) strangeHost() error {
-	if _, ok := v.address(); ok || len(v.auth.config.AuthorizedParties) == 0 {
+func (v *Visit) strangeHost() error {
+	if _, ok := v.address(); ok || len(v.auth.o.AuthorizedParties) == 0 {
 		return nil
 	}
 	return policy.StrangeHost{Host: v.request.Host}
@@ -80,7 +80,7 @@ func (v *visit) strangeHost() error {
 const maxHandshakes = 3
 
 // loops reports whether the browser has come from too many.
-func (v *visit) loops() bool {
+func (v *Visit) loops() bool {
 	if v.auth.relaxed.Loops {
 		return v.handshakes() == maxHandshakes
 	}
@@ -88,8 +88,8 @@ func (v *visit) loops() bool {
 }
 
 // countCookie counts one more.
-func (v *visit) countCookie() string {
-	count := countCookie + "=" + strconv.FormatFloat(v.handshakes()+1, 'f', -1, 64)
+func (v *Visit) countCookie() string {
+	count := CountCookie + "=" + strconv.FormatFloat(v.handshakes()+1, 'f', -1, 64)
 	if v.auth.relaxed.Loops {
 		return count + "; SameSite=Lax; HttpOnly; Max-Age=2"
 	}
@@ -103,7 +103,7 @@ func (v *visit) countCookie() string {
 // handshakeURL is where the Frontend API looks into the browser's session, with
 // the way back: to the page without its query, or else to the site, where an address
 // would be too long.
-func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bool) {
+func (a *Authenticator) handshakeURL(v *Visit, reason policy.Reason) (string, bool) {
 	back, ok := v.address()
 	if !ok {
 		return "", false
@@ -126,7 +126,7 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 	if token := v.sessionToken(); token != "" {
 		query = append(query, weburl.Pair{Name: sessionCookie, Value: token})
 	}
-	if browser := v.devBrowser(); browser != "" && !a.key.Production {
+	if browser := v.devBrowser(); browser != "" && !a.o.Production {
 		query = append(query, weburl.Pair{Name: paramDevBrowser, Value: browser})
 	}
 	if target, ok := a.organizations.target(back.Path); ok {
@@ -136,7 +136,7 @@ func (a *Authenticator) handshakeURL(v *visit, reason policy.Reason) (string, bo
 	location := ""
 	for _, page := range []*weburl.URL{back.WithForm(v.query.Without(spent...)), back.WithForm(nil), site} {
 		query[0].Value = page.String()
-		if location = base.WithForm(query).String(); len(location) <= maxLocation || a.relaxed.Handshakes {
+		if location = base.WithForm(query).String(); len(location) <= MaxLocation || a.relaxed.Handshakes {
 			break
 		}
 	}
@@ -161,8 +161,8 @@ func (a *Authenticator) frontendURL(own *weburl.URL) (*weburl.URL, bool) {
 // frontendBase is the Frontend API: a host, or an address where this site
 // proxies it.
 func (a *Authenticator) frontendBase(own *weburl.URL) string {
-	if strings.HasPrefix(a.config.ProxyURL, "/") {
-		return own.Origin() + a.config.ProxyURL
+	if strings.HasPrefix(a.o.ProxyURL, "/") {
+		return own.Origin() + a.o.ProxyURL
 	}
-	return a.FrontendAPI()
+	return a.o.FrontendAPI
 }
