@@ -1,17 +1,18 @@
 package session
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/machine"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // Options are what an [Authenticator] needs beside its configuration. All may
@@ -26,10 +27,10 @@ type Options struct {
 	Now func() time.Time
 	// KeySet replaces the key set that the configuration names. It is neither
 	// started nor closed.
-	KeySet KeySet
+	KeySet jwt.KeySet
 	// Cache is shared with earlier authenticators, so that a reload does not
 	// verify all tokens again. Default: a new one.
-	Cache *Cache
+	Cache *jwt.Cache
 }
 
 // Authenticator establishes who is asking from session tokens. It is safe for
@@ -37,19 +38,12 @@ type Options struct {
 type Authenticator struct {
 	config   Config
 	key      PublishableKey
-	relaxed  relaxations
-	verifier *Verifier
-	// forgiving is for what comes right from a handshake in development.
-	forgiving *Verifier
-	machines  *machines
-	backend   *backend
-	answers   *otter.Cache[fingerprint, struct{}] // of handshakes, that were taken
-	remote    *RemoteKeySet                       // nil where keys are not fetched
+	relaxed  compat.Relaxations
+	browsers *browser.Authenticator
+	machines *machine.Authenticator
+	remote   *jwt.RemoteKeySet // nil where keys are not fetched
 
-	frontendHost  string
-	names         cookieNames // with the instance's suffix
-	origins       []*webURL   // of the authorized parties
-	organizations *organizations
+	frontendHost string
 }
 
 // New returns an authenticator for a configuration, or everything that is wrong
@@ -69,55 +63,71 @@ func New(cfg Config, opts Options) (*Authenticator, error) {
 		key:          key,
 		relaxed:      cfg.relaxed(),
 		frontendHost: key.frontendHost(cfg.Domain, cfg.Satellite),
-		names:        suffixedNames(cfg.PublishableKey),
-		backend:      newBackend(cfg, opts.HTTPClient),
-		answers:      newAnswers(),
-	}
-	for _, party := range cfg.Origins() {
-		if u, ok := parseWebURL(party); ok {
-			a.origins = append(a.origins, u)
-		}
-	}
-	if a.organizations, err = newOrganizations(cfg); err != nil {
-		return nil, err
 	}
 	keys, err := a.keySet(opts)
 	if err != nil {
 		return nil, err
 	}
-	machineRules := a.rules()
-	if a.relaxed.issuer {
-		machineRules.Issuers = nil
-	}
-	if a.machines, err = newMachines(cfg, machineRules, keys, opts.HTTPClient); err != nil {
+	if a.machines, err = a.newMachines(keys, opts.HTTPClient); err != nil {
 		return nil, err
 	}
-	cache := opts.Cache
-	if cache == nil {
-		cache = NewCache()
+	if a.browsers, err = a.newBrowsers(keys, opts); err != nil {
+		return nil, err
 	}
-	a.verifier = NewVerifier(a.rules(), keys, cache)
-	forgiving := a.rules()
-	forgiving.Leeway = developmentSkew
-	a.forgiving = NewVerifier(forgiving, keys, cache)
 	return a, nil
 }
 
-// rules returns what the configuration says of tokens.
-func (a *Authenticator) rules() Rules {
-	return Rules{
+// newBrowsers returns what judges browsers for the configuration.
+func (a *Authenticator) newBrowsers(keys jwt.KeySet, opts Options) (*browser.Authenticator, error) {
+	cache := opts.Cache
+	if cache == nil {
+		cache = jwt.NewCache()
+	}
+	cfg, expected := &a.config, a.expected()
+	o := browser.Options{
+		Verifier:     jwt.NewVerifier(expected, keys, cache),
+		CookieSuffix: CookieSuffix(cfg.PublishableKey), Production: a.key.Production,
+		FrontendHost: a.frontendHost, FrontendAPI: a.FrontendAPI(), ProxyURL: cfg.ProxyURL, SignInURL: cfg.SignInURL,
+		Satellite: cfg.Satellite, SatelliteAutoSync: cfg.SatelliteAutoSync,
+		AuthorizedParties: cfg.AuthorizedParties, Origins: cfg.Origins(),
+		APIURL: cfg.APIURL, SecretKey: cfg.SecretKey, HTTPClient: opts.HTTPClient, ReferenceCompat: cfg.ReferenceCompat,
+	}
+	if sync := cfg.OrganizationSync; sync != nil {
+		o.OrganizationPaths, o.PersonalPaths = sync.Organization, sync.Personal
+	}
+	expected.Leeway = browser.DevSkew
+	o.DevSkewVerifier = jwt.NewVerifier(expected, keys, cache)
+	return browser.New(o)
+}
+
+// newMachines returns a judge of machine tokens for the configuration.
+func (a *Authenticator) newMachines(keys jwt.KeySet, httpClient *http.Client) (*machine.Authenticator, error) {
+	expected := a.expected()
+	if a.config.ReferenceCompat && a.config.JWTKey == "" && a.config.SecretKey == "" {
+		keys = nil // the reference knows no other place to have keys from
+	}
+	return machine.New(machine.Options{
+		Signed: jwt.NewMachineVerifier(expected, keys), Audience: expected.Audience,
+		APIURL: a.config.APIURL, SecretKey: a.config.SecretKey, MachineSecretKey: a.config.MachineSecretKey,
+		HTTPClient: httpClient, ReferenceCompat: a.config.ReferenceCompat,
+	})
+}
+
+// expected returns what the configuration says of tokens.
+func (a *Authenticator) expected() jwt.Expected {
+	return jwt.Expected{
 		Issuers:           a.issuers(),
 		AuthorizedParties: a.config.AuthorizedParties,
 		Audience:          a.audience(),
 		Leeway:            a.config.skew(),
-		relaxed:           a.relaxed,
+		ReferenceCompat:   a.config.ReferenceCompat,
 	}
 }
 
 // audience is what claim aud is compared with. An empty text is nothing to the
 // reference; by default it is an audience that no token has.
 func (a *Authenticator) audience() []string {
-	if !a.relaxed.audience {
+	if !a.relaxed.Audience {
 		return a.config.Audience
 	}
 	return nonEmpty(a.config.Audience)
@@ -130,99 +140,50 @@ func nonEmpty(list []string) []string {
 
 // keySet returns the key set of the configuration: the PEM key, else the Backend
 // API's set, else the Frontend API's public one.
-func (a *Authenticator) keySet(opts Options) (KeySet, error) {
+func (a *Authenticator) keySet(opts Options) (jwt.KeySet, error) {
 	switch {
 	case opts.KeySet != nil:
 		return opts.KeySet, nil
 	case a.config.JWTKey != "":
 		return a.config.staticKeys()
 	}
-	source := RemoteKeys{HTTPClient: opts.HTTPClient, Logger: opts.Logger, Now: opts.Now, relaxed: a.relaxed}
+	source := jwt.RemoteKeys{HTTPClient: opts.HTTPClient, Logger: opts.Logger, Now: opts.Now, ReferenceCompat: a.config.ReferenceCompat}
 	if a.config.SecretKey != "" {
 		source.URL, source.SecretKey = a.config.APIURL+"/v1/jwks", a.config.SecretKey
 	} else {
 		source.URL = "https://" + a.key.Host + "/.well-known/jwks.json"
 	}
-	remote, err := NewRemoteKeySet(source)
+	remote, err := jwt.NewRemoteKeySet(source)
 	a.remote = remote
 	return remote, err
 }
 
 // Authenticate implements [policy.Authenticator].
 func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, accept policy.TokenTypes, now time.Time) policy.AuthState {
-	v := a.visit(r, now)
-	if a.relaxed.credentials {
+	v := a.browsers.Visit(r, now)
+	if a.relaxed.Credentials {
 		if state, decided := a.asReference(v, accept); decided {
 			return state
 		}
 	}
 	switch {
-	case v.repeated:
-		return failed(refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field"))
-	case v.bearer:
-		return a.machines.bearer(ctx, causedBy(r), v.token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
-			return a.byToken(ctx, v, token)
+	case v.Repeated:
+		return policy.AuthState{Reason: policy.ReasonAuthorizationTwice, Presented: true, Cause: refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field")}
+	case v.Bearer:
+		return a.machines.Bearer(ctx, calls.CausedBy(r), v.Token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
+			return a.browsers.ByToken(ctx, v, token)
 		})
 	case !accept.Has(policy.SessionToken):
-		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: v.presented()}
+		return policy.AuthState{Reason: policy.ReasonTokenType, Presented: v.Presented()}
 	}
-	return a.byCookies(ctx, v)
+	return a.browsers.ByCookies(ctx, v)
 }
 
 // Renew answers for a principal that the cookies of a request name and that no
 // longer counts as it stands, for the reason given: a browser loading a page is
 // sent to the Frontend API, everybody else is signed out for the reason.
 func (a *Authenticator) Renew(ctx context.Context, r *policy.Request, reason policy.Reason, now time.Time) policy.AuthState {
-	v := a.visit(r, now)
-	if v.bearer || v.repeated {
-		return a.signedOut(v, reason)
-	}
-	if state, decided := a.choose(ctx, v); decided {
-		return state
-	}
-	return a.renew(v, reason, nil)
-}
-
-// byToken decides by the token of the Authorization field.
-func (a *Authenticator) byToken(ctx context.Context, v *visit, token string) policy.AuthState {
-	if a.relaxed.categories {
-		if t, err := decodeToken(token, a.relaxed, nil); err == nil && !t.isSession() {
-			return failed(refuse(policy.ReasonTokenType, "not a session token"))
-		}
-	}
-	p, err := a.verifier.Verify(ctx, token, v.now)
-	if err != nil {
-		if a.relaxed.bearers {
-			v.suffixed = a.choosesSuffixed(&v.cookies, v.now)
-		}
-		return a.tokenFailed(ctx, v, token, err)
-	}
-	return signedIn(p)
-}
-
-func signedIn(p *policy.Principal) policy.AuthState {
-	return policy.AuthState{Status: policy.SignedIn, Principal: p, Presented: true}
-}
-
-// failed is the state of a credential that does not hold, or of which that
-// cannot be told.
-func failed(err error) policy.AuthState {
-	state := policy.AuthState{Status: policy.SignedOut, Reason: policy.ReasonUnexpectedError, Presented: true, Cause: err}
-	if e, ok := errors.AsType[*Error](err); ok {
-		state.Reason = cmp.Or(sessionReasons[e.Reason], e.Reason)
-	}
-	if isKeyOutage(err) {
-		state.Status = policy.Unavailable
-	}
-	return state
-}
-
-// sessionReasons are the words that Clerk has for a request whose token is out
-// of its time.
-var sessionReasons = map[policy.Reason]policy.Reason{
-	policy.ReasonTokenExpired:    policy.ReasonSessionExpired,
-	policy.ReasonTokenNotActive:  policy.ReasonSessionNotYet,
-	policy.ReasonTokenFromFuture: policy.ReasonSessionFromFuture,
+	return a.browsers.Renew(ctx, a.browsers.Visit(r, now), reason)
 }
 
 // Start fetches the keys and keeps them fresh until ctx ends or

@@ -1,72 +1,22 @@
 package session
 
 import (
-	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
-	"strings"
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
-
-func BenchmarkVerify(b *testing.B) {
-	token := mint(b, nil)
-	forged := signed(b, otherKey(), jsonSegment(b, testHeader), jsonSegment(b, testClaims()))
-	b.Run("cached", func(b *testing.B) { benchmarkVerify(b, testVerifier(b), token, true) })
-	b.Run("first-seen", func(b *testing.B) { benchmarkFirstSeen(b, testVerifier(b), token) })
-	b.Run("forged", func(b *testing.B) { benchmarkVerify(b, testVerifier(b), forged, false) })
-	b.Run("raw-rsa", func(b *testing.B) { benchmarkRSA(b, token) })
-}
-
-func benchmarkVerify(b *testing.B, v *Verifier, token string, valid bool) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := v.Verify(b.Context(), token, now); (err == nil) != valid {
-			b.Fatal(err)
-		}
-	}
-}
-
-// benchmarkFirstSeen presents a token to a cache that has just forgotten it.
-func benchmarkFirstSeen(b *testing.B, v *Verifier, token string) {
-	id := fingerprintOf(token)
-	b.ReportAllocs()
-	for b.Loop() {
-		v.cache.tokens.Invalidate(id)
-		if _, err := v.Verify(b.Context(), token, now); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// benchmarkRSA is the floor: the signature check alone.
-func benchmarkRSA(b *testing.B, token string) {
-	end := strings.LastIndexByte(token, '.')
-	content := []byte(token[:end])
-	signature, err := base64.RawURLEncoding.DecodeString(token[end+1:])
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		sum := sha256.Sum256(content)
-		if err := rsa.VerifyPKCS1v15(&signingKey().PublicKey, crypto.SHA256, sum[:], signature); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
 
 // BenchmarkAuthenticate is a browser that is signed in, its token seen before:
 // what nearly every request costs.
 func BenchmarkAuthenticate(b *testing.B) {
 	a := testAuthenticator(b, Config{})
-	token := mint(b, nil)
+	token := mint.Token(b, nil)
 	for name, r := range map[string]*policy.Request{
-		"bearer":     {Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c", Headers: fields("Accept", "*/*", "Authorization", "Bearer "+token)},
-		"cookie":     navigation("/a?b=c", signedInCookies(token)+"; theme=dark"),
-		"both-forms": navigation("/a?b=c", signedInCookies(token)+"; __session_"+testSuffix+"="+token+"; __client_uat_"+testSuffix+"=5"),
+		"bearer":     {Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a?b=c", Headers: sessiontest.Fields("Accept", "*/*", "Authorization", "Bearer "+token)},
+		"cookie":     sessiontest.Navigation("/a?b=c", signedInCookies(token)+"; theme=dark"),
+		"both-forms": sessiontest.Navigation("/a?b=c", signedInCookies(token)+"; __session_"+mint.Suffix+"="+token+"; __client_uat_"+mint.Suffix+"=5"),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +16,11 @@ import (
 	sessions "github.com/clerk/clerk-sdk-go/v2/session"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/clerkapi"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/machine"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // slowClerk knows two API keys, makes template tokens and has keys; it takes its
@@ -31,14 +35,14 @@ type slowClerk struct {
 	most  int
 }
 
-const anotherAPIKey = "ak_anotherGoodKey"
+const anAPIKey, anotherAPIKey = "ak_aGoodKey", "ak_anotherGoodKey"
 
 func newSlowClerk(t *testing.T, delay time.Duration) *slowClerk {
 	t.Helper()
 	return &slowClerk{
-		keys:     keySetOf(t, jwkOf(testKid, &signingKey().PublicKey)),
-		good:     apiAnswer(t, policy.APIKey, nil),
-		template: []byte(made(templateToken(t, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), nil)).body),
+		keys:     mint.KeySet(t, mint.JWK(mint.Kid, &mint.SigningKey().PublicKey)),
+		good:     sessiontest.APIAnswer(t, policy.APIKey, nil),
+		template: []byte(sessiontest.Made(mint.Template(t, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), nil)).Body),
 		delay:    delay, asked: map[string]int{},
 	}
 }
@@ -79,7 +83,7 @@ func (c *slowClerk) answer(r *http.Request, path string) (int, []byte) {
 		var asked struct {
 			Secret string `json:"secret"`
 		}
-		if json.NewDecoder(r.Body).Decode(&asked) == nil && (asked.Secret == testAPIKey || asked.Secret == anotherAPIKey) {
+		if json.NewDecoder(r.Body).Decode(&asked) == nil && (asked.Secret == anAPIKey || asked.Secret == anotherAPIKey) {
 			return http.StatusOK, c.good
 		}
 	}
@@ -98,14 +102,14 @@ func (c *slowClerk) calls(path string) int {
 // edge is all of this package that calls Clerk, over one client.
 type edge struct {
 	*Authenticator
-	tokens   *Tokens
-	sessions *Sessions
+	tokens   *clerkapi.Tokens
+	sessions *clerkapi.Sessions
 	page     *sessions.Client
 }
 
 func newEdge(t *testing.T, clerk http.RoundTripper) *edge {
 	t.Helper()
-	cfg := Config{PublishableKey: testPublishable, SecretKey: "sk_live_x", AuthorizedParties: policy.StringList{"https://app.example.com"}}
+	cfg := Config{PublishableKey: mint.PublishableKey, SecretKey: "sk_live_x", AuthorizedParties: policy.StringList{"https://app.example.com"}}
 	client := Client(cfg, &http.Client{Transport: clerk})
 	a, err := New(cfg, Options{HTTPClient: client})
 	if err != nil {
@@ -132,11 +136,11 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 	flood := func(kind string, i int, expired string) *policy.Request {
 		switch kind {
 		case "nonce":
-			return navigation("/", fmt.Sprintf("%s; __clerk_handshake_nonce=n%d", sent, i))
+			return sessiontest.Navigation("/", fmt.Sprintf("%s; __clerk_handshake_nonce=n%d", sessiontest.Sent, i))
 		case "refresh":
-			return navigation("/", fmt.Sprintf("__client_uat=1; __session=%s; __refresh_%s=r%d", expired, testSuffix, i))
+			return sessiontest.Navigation("/", fmt.Sprintf("__client_uat=1; __session=%s; __refresh_%s=r%d", expired, mint.Suffix, i))
 		}
-		return &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i))}
+		return &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: sessiontest.Fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i))}
 	}
 	paths := map[string]string{
 		"nonce": "v1/clients/handshake_payload", "refresh": "v1/sessions/sess_2session/refresh",
@@ -146,13 +150,13 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 		from func(i int) netip.Addr
 		most int // calls in the first second
 	}{
-		"one address": {func(int) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, burstOfOne + 1},
+		"one address": {func(int) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, calls.BurstOfOne + 1},
 		"one network": {func(i int) netip.Addr {
 			return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(i >> 8), 15: byte(i)})
-		}, burstOfOne + 1},
+		}, calls.BurstOfOne + 1},
 		"many": {func(i int) netip.Addr {
 			return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 6: byte(i >> 8), 7: byte(i)})
-		}, burstOfAll + 10},
+		}, calls.BurstOfAll + 10},
 	}
 	for kind, path := range paths {
 		for source, from := range sources {
@@ -166,18 +170,18 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 					e := newEdge(t, clerk)
 					now := time.Now()
 					claims := object{"iat": now.Unix(), "nbf": now.Unix() - 10, "exp": now.Unix() + 3600}
-					token, expired := mint(t, claims), mint(t, with(claims, object{"iat": now.Unix() - 120, "exp": now.Unix() - 60}))
+					token, expired := mint.Token(t, claims), mint.Token(t, mint.With(claims, object{"iat": now.Unix() - 120, "exp": now.Unix() - 60}))
 					ask := func(r *policy.Request) policy.AuthState {
-						return e.Authenticate(t.Context(), r, anyToken, time.Now())
+						return e.Authenticate(t.Context(), r, policy.TokenTypes{policy.AnyToken}, time.Now())
 					}
-					if got := ask(flood(testAPIKey, 0, "")); got.Status == policy.SignedIn { // not that one
+					if got := ask(flood(anAPIKey, 0, "")); got.Status == policy.SignedIn { // not that one
 						t.Fatal("a key is taken that there is not")
 					}
-					known := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", "Bearer "+testAPIKey)}
+					known := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: sessiontest.Fields("Authorization", "Bearer "+anAPIKey)}
 					if got := ask(known); got.Status != policy.SignedIn {
 						t.Fatalf("%+v", got)
 					}
-					time.Sleep(vouchedFor)
+					time.Sleep(machine.OpaqueTTL)
 					clerk.calls(path)
 					began := time.Now()
 					var waiting sync.WaitGroup
@@ -196,10 +200,10 @@ func TestWhatStrangersSendCostsFewCallsAndDelaysNobody(t *testing.T) {
 					if got := ask(known); got.Status != policy.SignedIn {
 						t.Errorf("a key that Clerk knows: %+v", got)
 					}
-					if got := ask(navigation("/", "__client_uat=1; __session="+token)); got.Status != policy.SignedIn {
+					if got := ask(sessiontest.Navigation("/", "__client_uat=1; __session="+token)); got.Status != policy.SignedIn {
 						t.Errorf("a session: %v for %s", got.Status, got.Reason)
 					}
-					if _, reason, err := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != "" {
+					if _, reason, err := e.tokens.Token(t.Context(), user, "hasura", time.Now()); reason != "" {
 						t.Errorf("a token for the upstream: %s, %v", reason, err)
 					}
 					if waited := time.Since(middle); waited != 0 {
@@ -226,32 +230,32 @@ func TestCallsThatHangHoldUpNobodyElse(t *testing.T) {
 		e := newEdge(t, clerk)
 		began := time.Now()
 		var waiting sync.WaitGroup
-		for range 10 * maxPageCalls {
+		for range 10 * calls.MaxPage {
 			waiting.Go(func() {
 				if _, err := e.page.List(t.Context(), new(sessions.ListParams)); err == nil {
 					t.Error("sessions are listed")
 				}
 			})
 		}
-		for i := range 10 * maxStrangersCalls {
+		for i := range 10 * calls.MaxStrangers {
 			for _, kind := range []string{"ak_", "mt_", "oat_"} {
-				r := &policy.Request{Method: "GET", Headers: fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i)), Client: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}
+				r := &policy.Request{Method: "GET", Headers: sessiontest.Fields("Authorization", fmt.Sprintf("Bearer %s%d", kind, i)), Client: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}
 				waiting.Go(func() {
-					if got := e.Authenticate(t.Context(), r, anyToken, began); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
+					if got := e.Authenticate(t.Context(), r, policy.TokenTypes{policy.AnyToken}, began); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
 						t.Errorf("%+v", got)
 					}
 				})
 			}
 		}
 		time.Sleep(time.Second)
-		if n := clerk.underWay(); n != 3*maxStrangersCalls+maxPageCalls {
-			t.Errorf("%d calls are under way, want %d", n, 3*maxStrangersCalls+maxPageCalls)
+		if n := clerk.underWay(); n != 3*calls.MaxStrangers+calls.MaxPage {
+			t.Errorf("%d calls are under way, want %d", n, 3*calls.MaxStrangers+calls.MaxPage)
 		}
-		if _, reason, err := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != "" || time.Since(began) != time.Second {
+		if _, reason, err := e.tokens.Token(t.Context(), user, "hasura", time.Now()); reason != "" || time.Since(began) != time.Second {
 			t.Errorf("a token for the upstream: %s, %v, after %s", reason, err, time.Since(began))
 		}
 		waiting.Wait()
-		if took := time.Since(began); took != callTimeout {
+		if took := time.Since(began); took != calls.Timeout {
 			t.Errorf("it took %s", took)
 		}
 	})
@@ -260,9 +264,12 @@ func TestCallsThatHangHoldUpNobodyElse(t *testing.T) {
 // After failures in a row nothing is asked for a while, and then once to try.
 func TestAClerkThatFailsIsAskedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &scriptedBackend{}
-		b.answers(failure(http.StatusBadGateway), 0)
-		tokens := testTokens(t, b)
+		b := &sessiontest.Scripted{}
+		b.AnswerWith(sessiontest.Failure(http.StatusBadGateway), 0)
+		tokens, err := NewTokens(Config{SecretKey: "sk_live_canary"}, &http.Client{Transport: b})
+		if err != nil {
+			t.Fatal(err)
+		}
 		n := 0
 		ask := func() policy.Reason {
 			n++
@@ -273,18 +280,18 @@ func TestAClerkThatFailsIsAskedSeldom(t *testing.T) {
 		for range 100 {
 			ask()
 		}
-		b.expectCalls(t, maxFailures, "for a hundred")
-		for _, rest := range []time.Duration{firstRest, 2 * firstRest, 4 * firstRest, longestRest, longestRest} {
+		b.ExpectCalls(t, calls.MaxFailures, "for a hundred")
+		for _, rest := range []time.Duration{calls.FirstRest, 2 * calls.FirstRest, 4 * calls.FirstRest, calls.LongestRest, calls.LongestRest} {
 			time.Sleep(rest - 1)
 			ask()
-			b.expectCalls(t, 0, "before the rest is over")
+			b.ExpectCalls(t, 0, "before the rest is over")
 			time.Sleep(time.Nanosecond)
 			ask()
 			ask()
-			b.expectCalls(t, 1, "after the rest")
+			b.ExpectCalls(t, 1, "after the rest")
 		}
-		b.makes(templateToken(t, time.Now().Add(time.Hour), nil), 0)
-		time.Sleep(longestRest)
+		b.Make(mint.Template(t, time.Now().Add(time.Hour), nil), 0)
+		time.Sleep(calls.LongestRest)
 		for range 10 {
 			if reason := ask(); reason != "" {
 				t.Errorf("Clerk is well again: %s", reason)
@@ -298,14 +305,14 @@ func TestRetryAfterIsForAllCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := &busyClerk{after: "20"}
 		e := newEdge(t, busy)
-		r := navigation("/", sent+"; __clerk_handshake_nonce=genuine")
+		r := sessiontest.Navigation("/", sessiontest.Sent+"; __clerk_handshake_nonce=genuine")
 		load := func() policy.AuthState { return e.Authenticate(t.Context(), r, sessionsOnly, time.Now()) }
 		if got := load(); got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable {
 			t.Errorf("%+v", got)
 		}
 		time.Sleep(20*time.Second - 1)
 		load()
-		if _, reason, _ := e.tokens.Token(t.Context(), asker, "hasura", time.Now()); reason != policy.ReasonClerkUnavailable {
+		if _, reason, _ := e.tokens.Token(t.Context(), user, "hasura", time.Now()); reason != policy.ReasonClerkUnavailable {
 			t.Errorf("a token for the upstream: %s", reason)
 		}
 		if _, err := e.sessions.CreatedAt(t.Context(), "sess_a"); err == nil {
@@ -314,7 +321,7 @@ func TestRetryAfterIsForAllCalls(t *testing.T) {
 		if _, err := e.page.List(t.Context(), new(sessions.ListParams)); err == nil {
 			t.Error("sessions are listed")
 		}
-		if got := e.Authenticate(t.Context(), &policy.Request{Headers: fields("Authorization", "Bearer ak_a")}, anyToken, time.Now()); got.Reason != policy.ReasonClerkUnavailable {
+		if got := e.Authenticate(t.Context(), &policy.Request{Headers: sessiontest.Fields("Authorization", "Bearer ak_a")}, policy.TokenTypes{policy.AnyToken}, time.Now()); got.Reason != policy.ReasonClerkUnavailable {
 			t.Errorf("an API key: %+v", got)
 		}
 		if busy.n != 1 {
@@ -339,45 +346,12 @@ func (b *busyClerk) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {b.after}}, Body: http.NoBody, Request: r}, nil
 }
 
-func TestRetryAfterIsBounded(t *testing.T) {
-	t.Parallel()
-	for field, want := range map[string]time.Duration{
-		"": shortestQuiet, "0": shortestQuiet, "3": 3 * time.Second, "99999": longestQuiet, "-1": shortestQuiet,
-		"99999999999999999999": shortestQuiet, "Fri, 31 Dec 2099 23:59:59 GMT": shortestQuiet,
-	} {
-		if got := retryAfter(http.Header{"Retry-After": {field}}); got != want {
-			t.Errorf("%q is %v, want %v", field, got, want)
-		}
-	}
-}
-
-// What says nothing about a nonce does not spend it; what does, spends it.
-func TestWhatSpendsANonce(t *testing.T) {
-	for status, spends := range map[int]bool{400: true, 404: true, 410: true, 422: true, 401: false, 403: false, 408: false, 425: false, 429: false, 500: false, 503: false} {
-		synctest.Test(t, func(t *testing.T) {
-			b := &scriptedBackend{session: failure(status)}
-			a := newBackend(Config{SecretKey: "sk_live_canary"}.trimmed(), &http.Client{Transport: b})
-			for range 2 {
-				if _, err := a.handshakePayload(t.Context(), "genuine", time.Now()); err == nil || strings.Contains(err.Error(), "genuine") {
-					t.Errorf("%d: %v", status, err)
-				}
-				time.Sleep(shortestQuiet)
-			}
-			want := 2
-			if spends {
-				want = 1
-			}
-			b.expectCalls(t, want, fmt.Sprintf("for a nonce that Clerk answered %d", status))
-		})
-	}
-}
-
 // All who have the secret key of an instance share its bounds.
 func TestOneClientForAnInstance(t *testing.T) {
 	t.Parallel()
-	cfg := Config{PublishableKey: testPublishable, SecretKey: "sk_live_shared"}
+	cfg := Config{PublishableKey: mint.PublishableKey, SecretKey: "sk_live_shared"}
 	client := Client(cfg, nil)
-	other := Config{PublishableKey: testPublishable, SecretKey: "sk_live_other"}
+	other := Config{PublishableKey: mint.PublishableKey, SecretKey: "sk_live_other"}
 	if Client(cfg, nil) != client || Client(cfg, client) != client || Client(other, nil) == client {
 		t.Error("clients are shared by those who have nothing in common, or not by those who do")
 	}
@@ -386,26 +360,5 @@ func TestOneClientForAnInstance(t *testing.T) {
 	}
 }
 
-// A slot is given back however a call ends.
-func TestSlotsComeBack(t *testing.T) {
-	t.Parallel()
-	b := &scriptedBackend{}
-	client := boundedClient(&http.Client{Transport: b})
-	for i := range 3 * maxKnownCalls {
-		b.answers(failure(404), 0)
-		if i%4 == 0 {
-			b.answers(reply{err: io.ErrUnexpectedEOF}, 0)
-		}
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://api.clerk.com/v1/x", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp, err := client.Do(req); err == nil {
-			resp.Body.Close()
-			resp.Body.Close()
-		}
-	}
-	if n := len(client.Transport.(*calls).lanes[callForKnown].slots); n != 0 {
-		t.Errorf("%d slots are still taken", n)
-	}
-}
+// user is somebody whose template token is asked for.
+var user = &policy.Principal{TokenType: policy.SessionToken, UserID: "user_a", SessionID: "sess_a", OrgID: "org_a"}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/redact"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // Config is the clerk section of the configuration document: the instance, its
@@ -127,4 +129,18 @@ func (c Config) skew() time.Duration {
 		return defaultSkew
 	}
 	return time.Duration(*c.ClockSkew)
+}
+
+// relaxed returns what the configuration relaxes.
+func (c Config) relaxed() compat.Relaxations {
+	return compat.Of(c.ReferenceCompat)
+}
+
+// staticKeys reads the configured key. The reference does not know \n for a line
+// break.
+func (c Config) staticKeys() (*jwt.StaticKeySet, error) {
+	if c.ReferenceCompat && strings.Contains(c.JWTKey, `\n`) {
+		return nil, errors.New(`a line break is written as \n`)
+	}
+	return jwt.NewStaticKeySet(c.JWTKey)
 }

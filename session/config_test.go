@@ -10,6 +10,8 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/joined"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 // paths returns where the errors of a configuration are.
@@ -29,7 +31,7 @@ func paths(t *testing.T, err error) []string {
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	const secret = "sk_live_supersecret"
-	base := Config{PublishableKey: testPublishable}
+	base := Config{PublishableKey: mint.PublishableKey}
 	change := func(f func(*Config)) Config {
 		c := base
 		f(&c)
@@ -41,9 +43,9 @@ func TestValidate(t *testing.T) {
 		want   []string
 	}{
 		{"a publishable key is enough", base, nil},
-		{"white space around keys is trimmed", Config{PublishableKey: testPublishable + "\n", SecretKey: " " + secret + "\n"}, nil},
+		{"white space around keys is trimmed", Config{PublishableKey: mint.PublishableKey + "\n", SecretKey: " " + secret + "\n"}, nil},
 		{"nothing", Config{}, []string{"clerk.publishable_key"}},
-		{"keys swapped", Config{PublishableKey: secret, SecretKey: testPublishable}, []string{"clerk.publishable_key", "clerk.secret_key"}},
+		{"keys swapped", Config{PublishableKey: secret, SecretKey: mint.PublishableKey}, []string{"clerk.publishable_key", "clerk.secret_key"}},
 		{"a key cut short", Config{PublishableKey: "pk_live_Y2xlcm"}, []string{"clerk.publishable_key"}},
 		{"a key that names no host", Config{PublishableKey: "pk_live_YS9iLmNvbSQ"}, []string{"clerk.publishable_key"}},
 		{"keys of two instances", change(func(c *Config) { c.SecretKey = "sk_test_supersecret" }), []string{"clerk.secret_key"}},
@@ -100,7 +102,7 @@ func TestValidate(t *testing.T) {
 func TestConfigReadsItsWords(t *testing.T) {
 	t.Parallel()
 	var c Config
-	document := `{"publishable_key": "` + testPublishable + `", "secret_key": "sk_live_x", "authorized_parties": "https://app.example.com", "clock_skew": "0s",
+	document := `{"publishable_key": "` + mint.PublishableKey + `", "secret_key": "sk_live_x", "authorized_parties": "https://app.example.com", "clock_skew": "0s",
 		"organization_sync": {"organization": ["/orgs/:slug"]}, "reference_compat": true}`
 	if err := json.Unmarshal([]byte(document), &c); err != nil {
 		t.Fatal(err)
@@ -108,10 +110,10 @@ func TestConfigReadsItsWords(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if c.skew() != 0 || len(c.AuthorizedParties) != 1 || c.relaxed() != reference {
+	if c.skew() != 0 || len(c.AuthorizedParties) != 1 || c.relaxed() != compat.Reference {
 		t.Errorf("%+v", c)
 	}
-	if (Config{}).skew() != 5*time.Second || (Config{}).relaxed() != (relaxations{}) {
+	if (Config{}).skew() != 5*time.Second || (Config{}).relaxed() != (compat.Relaxations{}) {
 		t.Error("the defaults are five seconds and nothing relaxed")
 	}
 	for _, bad := range []string{`5`, `"soon"`, `null`} {
@@ -124,11 +126,11 @@ func TestConfigReadsItsWords(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	quiet := Config{PublishableKey: testPublishable, AuthorizedParties: policy.StringList{"https://app.example.com"}}
+	quiet := Config{PublishableKey: mint.PublishableKey, AuthorizedParties: policy.StringList{"https://app.example.com"}}
 	if got := quiet.Warnings(); got != nil {
 		t.Errorf("%v", got)
 	}
-	loud := Config{PublishableKey: testPublishable, ReferenceCompat: true, ClockSkew: new(Skew(2 * time.Minute))}
+	loud := Config{PublishableKey: mint.PublishableKey, ReferenceCompat: true, ClockSkew: new(Skew(2 * time.Minute))}
 	if got := loud.Warnings(); len(got) != 3 {
 		t.Errorf("%v", got)
 	}

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // The address that a browser is sent to is bounded, whatever was asked for and
@@ -13,8 +16,8 @@ import (
 // its path, and at last the browser is sent nowhere.
 func TestTheAddressOfAHandshakeIsBounded(t *testing.T) {
 	t.Parallel()
-	expired := mint(t, object{"exp": now.Unix() - 60})
-	long := mint(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 8_500)})
+	expired := mint.Token(t, object{"exp": now.Unix() - 60})
+	long := mint.Token(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 8_500)})
 	for name, c := range map[string]struct {
 		target, token string
 		back          string // "" for nowhere
@@ -24,24 +27,24 @@ func TestTheAddressOfAHandshakeIsBounded(t *testing.T) {
 		"one of many escapes":    {"/a?y=" + strings.Repeat("%25", 4_000), expired, "https://app.example.com/a"},
 		"a path of many escapes": {"/" + strings.Repeat("%25", 2_500) + "?x", long, "https://app.example.com/"},
 		"a token and a query":    {"/a?" + strings.Repeat("q", 6<<10), long, "https://app.example.com/a"},
-		"a token of its own":     {"/a", mint(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 11_900)}), ""},
+		"a token of its own":     {"/a", mint.Token(t, object{"exp": now.Unix() - 60, "pad": strings.Repeat("a", 11_900)}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := newBrowser(t, Config{}).load(t, navigation(c.target, signedInCookies(c.token)))
-			to := headerOf(got.Headers, "Location")
+			got := newBrowser(t, Config{}).load(t, sessiontest.Navigation(c.target, signedInCookies(c.token)))
+			to := sessiontest.HeaderOf(got.Headers, "Location")
 			location, err := url.Parse(to)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if back := location.Query().Get("redirect_url"); len(to) > maxLocation || back != c.back {
+			if back := location.Query().Get("redirect_url"); len(to) > browser.MaxLocation || back != c.back {
 				t.Errorf("%d bytes, back to %.80q, want %.80q", len(to), back, c.back)
 			}
 			if c.back == "" && (got.Status == policy.Handshake || got.Cause == nil) {
 				t.Errorf("%v, cause %v: want nobody to be sent anywhere, and the log to say why", got.Status, got.Cause)
 			}
-			reference := newBrowser(t, Config{ReferenceCompat: true}).load(t, navigation(c.target, signedInCookies(c.token)))
-			if got := len(headerOf(reference.Headers, "Location")); got <= maxLocation && len(c.target) > maxLocation {
+			reference := newBrowser(t, Config{ReferenceCompat: true}).load(t, sessiontest.Navigation(c.target, signedInCookies(c.token)))
+			if got := len(sessiontest.HeaderOf(reference.Headers, "Location")); got <= browser.MaxLocation && len(c.target) > browser.MaxLocation {
 				t.Errorf("the reference bounds nothing, and here are %d bytes", got)
 			}
 		})

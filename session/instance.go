@@ -20,7 +20,7 @@ func (a *Authenticator) Issuer() string { return a.instanceIssuers()[0] }
 // instance's own; in reference mode none of its own.
 func (a *Authenticator) issuers() []string {
 	switch {
-	case a.relaxed.issuer:
+	case a.relaxed.Issuer:
 		return nonEmpty(a.config.Issuer)
 	case len(a.config.Issuer) > 0:
 		return a.config.Issuer

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // Instances of one process share the cache of tokens. With the same key ids,
@@ -17,16 +20,16 @@ import (
 func TestInstancesDoNotTakeEachOthersTokens(t *testing.T) {
 	t.Parallel()
 	hosts := []string{"clerk.example.com", "clerk.other.org", "clerk.third.net"}
-	keys := []*rsa.PrivateKey{signingKey(), otherKey(), signingKey()}
-	cache := NewCache()
+	keys := []*rsa.PrivateKey{mint.SigningKey(), mint.OtherKey(), mint.SigningKey()}
+	cache := jwt.NewCache()
 	type instance struct {
 		*Authenticator
 		good, expired []string
 	}
 	instances := make([]instance, len(hosts))
 	for i, host := range hosts {
-		backend := &cannedBackend{answers: []backendAnswer{{
-			Method: "GET", Path: "/v1/jwks", Status: http.StatusOK, Body: keySetOf(t, jwkOf(testKid, &keys[i].PublicKey)),
+		backend := &sessiontest.Canned{Answers: []sessiontest.Answer{{
+			Method: "GET", Path: "/v1/jwks", Status: http.StatusOK, Body: mint.KeySet(t, mint.JWK(mint.Kid, &keys[i].PublicKey)),
 		}}}
 		a, err := New(Config{
 			PublishableKey: "pk_live_" + base64.RawStdEncoding.EncodeToString([]byte(host+"$")), SecretKey: fmt.Sprintf("sk_live_%d", i),
@@ -38,10 +41,10 @@ func TestInstancesDoNotTakeEachOthersTokens(t *testing.T) {
 		t.Cleanup(a.Close)
 		instances[i].Authenticator = a
 		for n := range 4 {
-			claims := with(testClaims(), object{"iss": "https://" + host, "sid": fmt.Sprintf("sess_%d", n)})
-			instances[i].good = append(instances[i].good, signed(t, keys[i], jsonSegment(t, testHeader), jsonSegment(t, claims)))
+			claims := mint.With(mint.Claims(), object{"iss": "https://" + host, "sid": fmt.Sprintf("sess_%d", n)})
+			instances[i].good = append(instances[i].good, mint.Signed(t, keys[i], mint.JSONSegment(t, mint.Header), mint.JSONSegment(t, claims)))
 			claims["exp"] = now.Unix() - 60
-			instances[i].expired = append(instances[i].expired, signed(t, keys[i], jsonSegment(t, testHeader), jsonSegment(t, claims)))
+			instances[i].expired = append(instances[i].expired, mint.Signed(t, keys[i], mint.JSONSegment(t, mint.Header), mint.JSONSegment(t, claims)))
 		}
 	}
 	seed := rand.Uint64()
@@ -54,9 +57,9 @@ func TestInstancesDoNotTakeEachOthersTokens(t *testing.T) {
 			tokens, holds = instances[of].expired, false
 		}
 		token := tokens[random.IntN(len(tokens))]
-		r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: fields("Authorization", "Bearer "+token)}
+		r := &policy.Request{Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/", Headers: sessiontest.Fields("Authorization", "Bearer "+token)}
 		if random.IntN(2) == 0 {
-			r.Headers = fields("Cookie", signedInCookies(token))
+			r.Headers = sessiontest.Fields("Cookie", signedInCookies(token))
 		}
 		got := instances[by].Authenticate(t.Context(), r, sessionsOnly, now)
 		if (got.Status == policy.SignedIn) != holds || holds && got.Principal.Claims["iss"] != "https://"+hosts[by] {

@@ -11,22 +11,25 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/compat"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
 // toSession marks what is left to the session verifier.
 const toSession policy.Reason = "left to the session verifier"
 
-func (v *machineVector) decide(t *testing.T, compat bool) (policy.AuthState, []backendCall) {
+func (v *machineVector) decide(t *testing.T, reference bool) (policy.AuthState, []sessiontest.Call) {
 	t.Helper()
-	backend := &cannedBackend{answers: v.Input.Backend}
+	backend := &sessiontest.Canned{Answers: v.Input.Backend}
 	accept, _ := v.accept(t)
-	state := v.machines(t, backend, compat).bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
+	state := v.machines(t, backend, reference).Bearer(t.Context(), netip.Addr{}, v.token(), accept, time.UnixMilli(v.Input.Now),
 		func(context.Context, string, time.Time) policy.AuthState { return policy.AuthState{Reason: toSession} })
-	return state, backend.calls
+	return state, backend.Calls
 }
 
 // differs says how a decision differs from the recorded one, or "".
-func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []backendCall) string {
+func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []sessiontest.Call) string {
 	t.Helper()
 	_, single := v.accept(t)
 	kind := policy.TokenType("")
@@ -44,11 +47,11 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []back
 		if single == policy.AnyToken {
 			kind = policy.SessionToken
 		}
-	case opaqueType(token) != "":
-		kind = opaqueType(token)
+	case opaqueTypeOf(token) != "":
+		kind = opaqueTypeOf(token)
 	default:
-		if decoded, err := decodeToken(token, reference, nil); err == nil {
-			kind = decoded.machineType()
+		if decoded, err := unverified.Decode(token, compat.Reference, nil); err == nil {
+			kind = decoded.MachineType()
 		}
 	}
 	status := map[policy.AuthStatus]string{policy.SignedIn: "signed-in", policy.SignedOut: "signed-out"}[got.Status]
@@ -57,7 +60,7 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []back
 		return status + " for " + string(got.Reason)
 	case string(kind) != v.Expect.TokenType:
 		return "a token of type " + string(kind)
-	case !reflect.DeepEqual(asked(calls), asked(v.Expect.Calls)):
+	case !reflect.DeepEqual(sessiontest.AboutTokens(calls), sessiontest.AboutTokens(v.Expect.Calls)):
 		return "other calls"
 	case got.Principal != nil:
 		return v.principalDiffers(got.Principal)
@@ -68,8 +71,8 @@ func (v *machineVector) differs(t *testing.T, got policy.AuthState, calls []back
 // refusedAsNoSession reports whether the session verifier refuses a token for
 // its type.
 func refusedAsNoSession(token string) bool {
-	t, err := decodeToken(token, reference, nil)
-	return err == nil && !t.isSession()
+	t, err := unverified.Decode(token, compat.Reference, nil)
+	return err == nil && !t.IsSession()
 }
 
 // principalDiffers compares all of the auth object but the name of an API key,
@@ -138,4 +141,10 @@ func TestMachineTokensAreNeverTakenWhereTheReferenceRefuses(t *testing.T) {
 		}
 	}
 	t.Logf("%d taken", taken)
+}
+
+// opaqueTypeOf is the type that the prefix of an opaque token names, or "".
+func opaqueTypeOf(token string) policy.TokenType {
+	prefix, _, _ := strings.Cut(token, "_")
+	return map[string]policy.TokenType{"ak": policy.APIKey, "mt": policy.M2MToken, "oat": policy.OAuthToken}[prefix]
 }

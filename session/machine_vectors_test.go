@@ -9,14 +9,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
+	"github.com/clerkgate/clerkgate/session/internal/machine"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // machineVector is a recorded decision about a request, as far as it matters to
@@ -35,12 +37,12 @@ type machineVector struct {
 			AcceptsToken      json.RawMessage
 		}
 		Request struct{ Headers [][2]string }
-		Backend []backendAnswer `json:"backendApi"`
+		Backend []sessiontest.Answer `json:"backendApi"`
 	}
 	Expect struct {
 		Status, Reason, TokenType string
 		Auth                      map[string]any
-		Calls                     []backendCall `json:"backendApiCalls"`
+		Calls                     []sessiontest.Call `json:"backendApiCalls"`
 	}
 }
 
@@ -53,62 +55,6 @@ func (l *textOrTexts) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, &(*l)[0])
 	}
 	return json.Unmarshal(data, (*[]string)(l))
-}
-
-// backendAnswer is a canned answer of the Backend API.
-type backendAnswer struct {
-	Method, Path, BodyText string
-	Status                 int
-	Body                   json.RawMessage
-	NetworkError           bool
-}
-
-// backendCall is a call that was made of it.
-type backendCall struct {
-	Method, Path, Query, Authorization string
-	Body                               any
-}
-
-// cannedBackend answers as a vector says, and keeps what it was asked.
-type cannedBackend struct {
-	answers []backendAnswer
-	mu      sync.Mutex
-	calls   []backendCall
-}
-
-func (b *cannedBackend) RoundTrip(r *http.Request) (*http.Response, error) {
-	call := backendCall{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Get("Authorization"), nil}
-	if r.ContentLength > 0 {
-		if err := json.NewDecoder(r.Body).Decode(&call.Body); err != nil {
-			return nil, err
-		}
-	}
-	b.mu.Lock()
-	b.calls = append(b.calls, call)
-	b.mu.Unlock()
-	status, body := http.StatusNotFound, `{"errors":[{"code":"resource_not_found"}]}`
-	for _, a := range b.answers {
-		if a.Method != r.Method || a.Path != r.URL.Path {
-			continue
-		}
-		if a.NetworkError {
-			return nil, errors.New("connection reset")
-		}
-		status, body = a.Status, cmp.Or(a.BodyText, string(a.Body))
-		break
-	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
-}
-
-// asked returns what was asked about tokens, each once.
-func asked(calls []backendCall) []backendCall {
-	var out []backendCall
-	for _, c := range calls {
-		if c.Path != "/v1/jwks" && !slices.ContainsFunc(out, func(o backendCall) bool { return reflect.DeepEqual(o, c) }) {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 // loadMachineVectors returns the decisions about requests that present a machine
@@ -146,7 +92,7 @@ func loadMachineVectors(t *testing.T) []machineVector {
 			continue // the configuration cannot be used, which is found when it is read
 		}
 		token := v.token()
-		if token != "" && (v.Input.Config.AcceptsToken != nil || opaqueType(token) != "" || slices.Contains(v.Tags, "machine")) {
+		if token != "" && (v.Input.Config.AcceptsToken != nil || opaqueTypeOf(token) != "" || slices.Contains(v.Tags, "machine")) {
 			out = append(out, v)
 		}
 	}
@@ -162,8 +108,11 @@ func (v *machineVector) token() string {
 			values = append(values, strings.Trim(h[1], " \t"))
 		}
 	}
-	token, _ := referenceAuthorization(strings.Join(values, ", "))
-	return token
+	reference, err := browser.New(browser.Options{ReferenceCompat: true})
+	if err != nil {
+		panic(err)
+	}
+	return reference.Visit(&policy.Request{Headers: sessiontest.Fields("Authorization", strings.Join(values, ", "))}, now).Token
 }
 
 func (v *machineVector) accept(t *testing.T) (types policy.TokenTypes, single policy.TokenType) {
@@ -188,13 +137,13 @@ func (v *machineVector) accept(t *testing.T) (types policy.TokenTypes, single po
 }
 
 // machines returns a judge of the vector's configuration.
-func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, compat bool) *machines {
+func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, reference bool) *machine.Authenticator {
 	t.Helper()
 	in := v.Input.Config
 	client := &http.Client{Transport: backend}
 	cfg := Config{
 		PublishableKey: in.PublishableKey, SecretKey: in.SecretKey, MachineSecretKey: in.MachineSecretKey, JWTKey: in.JWTKey, APIURL: in.APIURL,
-		AuthorizedParties: policy.StringList(in.AuthorizedParties), Audience: policy.StringList(in.Audience), ReferenceCompat: compat,
+		AuthorizedParties: policy.StringList(in.AuthorizedParties), Audience: policy.StringList(in.Audience), ReferenceCompat: reference,
 	}.trimmed()
 	if in.ClockSkewInMS != nil {
 		cfg.ClockSkew = new(Skew(*in.ClockSkewInMS * float64(time.Millisecond)))
@@ -205,9 +154,9 @@ func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, compat
 	}
 	keys, err := a.keySet(Options{HTTPClient: client, Now: func() time.Time { return time.UnixMilli(v.Input.Now) }})
 	if err != nil {
-		keys = keyMap{}
+		keys = brokenKeys{jwt.ErrUnknownKey}
 	}
-	m, err := newMachines(cfg, a.rules(), keys, client)
+	m, err := a.newMachines(keys, client)
 	if err != nil {
 		t.Fatal(err)
 	}

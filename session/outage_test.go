@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/browser"
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // Answers of Clerk that are no verdict make an outage of whatever depends on
@@ -12,25 +15,25 @@ import (
 // session, but not for ever.
 func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 	t.Parallel()
-	cookies := signedInCookies(mint(t, object{"exp": now.Unix() - 60})) + "; __refresh_" + testSuffix + "=r1"
+	cookies := signedInCookies(mint.Token(t, object{"exp": now.Unix() - 60})) + "; __refresh_" + mint.Suffix + "=r1"
 	script := func(cookies string) *policy.Request {
-		r := navigation("/api", cookies)
-		r.Headers = fields("Sec-Fetch-Dest", "empty", "Accept", "application/json", "Cookie", cookies)
+		r := sessiontest.Navigation("/api", cookies)
+		r.Headers = sessiontest.Fields("Sec-Fetch-Dest", "empty", "Accept", "application/json", "Cookie", cookies)
 		return r
 	}
-	nonce := "__clerk_handshake_nonce=n; " + sentCookie + "=1"
-	opaque := navigation("/", "", "Authorization", "Bearer "+testAPIKey)
+	nonce := "__clerk_handshake_nonce=n; " + browser.SentCookie + "=1"
+	opaque := sessiontest.Navigation("/", "", "Authorization", "Bearer "+anAPIKey)
 	tests := []struct {
 		name, method, path string
 		request            *policy.Request
 		accept             policy.TokenTypes
 	}{
 		{"a refresh for a script", "POST", refreshPath, script(cookies), sessionsOnly},
-		{"a refresh for a page after handshakes that led nowhere", "POST", refreshPath, navigation("/", cookies+"; __clerk_redirect_count=3"), sessionsOnly},
-		{"a nonce", "GET", nonceFor, navigation("/", nonce), sessionsOnly},
+		{"a refresh for a page after handshakes that led nowhere", "POST", refreshPath, sessiontest.Navigation("/", cookies+"; __clerk_redirect_count=3"), sessionsOnly},
+		{"a nonce", "GET", nonceFor, sessiontest.Navigation("/", nonce), sessionsOnly},
 		{"an opaque token", "POST", "/api_keys/verify", opaque, policy.TokenTypes{policy.APIKey}},
 	}
-	faults := map[string]backendAnswer{
+	faults := map[string]sessiontest.Answer{
 		"no answer":   {NetworkError: true},
 		"408":         {Status: http.StatusRequestTimeout, BodyText: "{}"},
 		"425":         {Status: http.StatusTooEarly, BodyText: "{}"},
@@ -51,13 +54,13 @@ func TestWhereClerkHasNoAnswerNobodyIsSignedOut(t *testing.T) {
 				if got.Status != policy.Unavailable || got.Reason != policy.ReasonClerkUnavailable || got.Reason.Status() != http.StatusServiceUnavailable {
 					t.Errorf("%+v", got)
 				}
-				if len(b.backend.asked(tt.path)) == 0 {
+				if len(b.backend.Asked(tt.path)) == 0 {
 					t.Error("Clerk was not asked")
 				}
 			})
 		}
 	}
-	page := newBrowser(t, Config{}, backendAnswer{Method: "POST", Path: refreshPath, NetworkError: true}).load(t, navigation("/", cookies))
+	page := newBrowser(t, Config{}, sessiontest.Answer{Method: "POST", Path: refreshPath, NetworkError: true}).load(t, sessiontest.Navigation("/", cookies))
 	if page.Status != policy.Handshake || page.Reason != policy.ReasonExpiredRefreshFailed {
 		t.Errorf("a page: %+v", page)
 	}

@@ -8,42 +8,13 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
-
-// wildcard begins the host of an origin that stands for all hosts below it, one
-// label down or more.
-const wildcard = "://*."
-
-// isParty reports whether an origin is one of the parties. Origins of
-// applications are compared as they are; so are all to the reference, which knows
-// no wildcards.
-func isParty(parties []string, origin string, r relaxations) bool {
-	if slices.Contains(parties, origin) {
-		return !strings.Contains(origin, wildcard) || r.claims
-	}
-	if r.claims {
-		return false
-	}
-	return slices.ContainsFunc(parties, func(party string) bool { return isBelow(party, origin) })
-}
-
-// isBelow reports whether an origin is of a host that a party with a wildcard
-// stands for. It is written as browsers write origins.
-func isBelow(party, origin string) bool {
-	if !strings.Contains(party, wildcard) {
-		return false
-	}
-	scheme, authority, _ := strings.Cut(origin, "://")
-	host, port, ok := plainAuthority(authority)
-	if !ok || strings.ToLower(authority) != authority || strings.HasSuffix(authority, ":") || strings.Contains(host, "..") {
-		return false
-	}
-	return allows(party, scheme, host, port)
-}
 
 // checkParty says what is wrong with an authorized party.
 func checkParty(party string) error {
-	plain := strings.Replace(party, wildcard, "://", 1)
+	plain := strings.Replace(party, weburl.Wildcard, "://", 1)
 	switch {
 	case !isOrigin(plain):
 		return fmt.Errorf("%q is not an origin", party)
@@ -53,7 +24,7 @@ func checkParty(party string) error {
 		return fmt.Errorf("%q has a wildcard, which only https and http have", party)
 	}
 	_, authority, _ := strings.Cut(plain, "://")
-	host, _, ok := plainAuthority(authority)
+	host, _, ok := weburl.PlainAuthority(authority)
 	if _, err := netip.ParseAddr(host); !ok || err == nil {
 		return errors.New("a wildcard stands for names, not for addresses")
 	}
@@ -88,8 +59,8 @@ func (c Config) foreignParty() string {
 		return ""
 	}
 	for _, party := range c.Origins() {
-		_, authority, _ := strings.Cut(strings.Replace(party, wildcard, "://", 1), "://")
-		host, _, ok := plainAuthority(authority)
+		_, authority, _ := strings.Cut(strings.Replace(party, weburl.Wildcard, "://", 1), "://")
+		host, _, ok := weburl.PlainAuthority(authority)
 		if domain, err := publicsuffix.EffectiveTLDPlusOne(host); ok && err == nil && domain != own {
 			return party
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/session/internal/browser"
 )
 
 // PublishableKey is what a publishable key says about its instance.
@@ -64,16 +66,7 @@ func (k PublishableKey) frontendHost(domain string, satellite bool) string {
 }
 
 // accountsURL is the instance's Account Portal.
-func (k PublishableKey) accountsURL() string { return "https://" + portalHost(k.Host) }
-
-// portalHost is the host of the Account Portal beside a Frontend API.
-func portalHost(frontend string) string {
-	host := strings.Replace(frontend, "clerk.accountsstage.", "accountsstage.", 1)
-	if before, after, ok := strings.Cut(host, "clerk."); ok {
-		host = before + "accounts." + strings.TrimPrefix(after, "accounts.")
-	}
-	return host
-}
+func (k PublishableKey) accountsURL() string { return "https://" + browser.PortalHost(k.Host) }
 
 // CookieSuffix returns the suffix that tells the cookies of this instance from
 // those of others on the same domain: the start of a hash of the key's text.

@@ -1,11 +1,15 @@
 package session
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+)
 
 func TestCookieSuffix(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
-		testPublishable: testSuffix,
+		mint.PublishableKey: mint.Suffix,
 		"pk_test_Zm9vLWJhci0xMy5jbGVyay5hY2NvdW50cy5kZXYk":                     "nx2hSE6I",
 		"pk_test_ZW5vdWdoLWFscGFjYS04Mi5jbGVyay5hY2NvdW50cy5sY2xjbGVyay5jb20k": "jtYvyt_H",
 		"pk_test_eHh4eHh4LXhhYWFhYS1hYS5jbGVyay5hY2NvdW50cy5sY2xjbGVyay5jb20k": "tZJdb-5s",

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 )
 
 // Who opens a site under a name that nobody listed sees a refusal: the log says why
@@ -15,7 +16,7 @@ func TestAHostThatIsNoPartyIsNamedInTheLog(t *testing.T) {
 		"www.example.com": `the host "www.example.com" is not in authorized_parties`,
 		"app.example.com": "",
 	} {
-		r := navigation("/dashboard", "__client_uat=1749999990")
+		r := sessiontest.Navigation("/dashboard", "__client_uat=1749999990")
 		r.Host = host
 		state := newBrowser(t, Config{}).load(t, r)
 		cause := ""

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/pathpattern"
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
 // maxSkew bounds clock_skew: tokens live for a minute.
@@ -144,7 +145,7 @@ func (v *validator) tokens() {
 	for i, party := range v.AuthorizedParties {
 		if err := checkParty(party); err != nil {
 			v.fail(fmt.Sprintf("authorized_parties[%d]", i), "write scheme and host alone, in lower case: https://app.example.com, or https://*.example.com for all hosts below one of yours", "%v", err)
-		} else if strings.HasPrefix(v.ProxyURL, "/") && strings.Contains(party, wildcard) {
+		} else if strings.HasPrefix(v.ProxyURL, "/") && strings.Contains(party, weburl.Wildcard) {
 			v.fail(fmt.Sprintf("authorized_parties[%d]", i), "list every origin, or write proxy_url in full", "a wildcard does not say where a proxy_url that is a path is")
 		}
 	}
@@ -156,7 +157,7 @@ func (v *validator) urls() {
 	if !v.ReferenceCompat {
 		v.pathOrURL("proxy_url", v.ProxyURL)
 	}
-	if err := checkEndpoint(v.APIURL); err != nil {
+	if err := calls.CheckEndpoint(v.APIURL); err != nil {
 		v.fail("api_url", "leave it out to use "+defaultAPIURL, "%v", err)
 	}
 }
@@ -207,9 +208,7 @@ func (v *validator) pathPatterns(key string, patterns policy.StringList) {
 var (
 	hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 	hostPort = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$`)
-	// hostOrAddress is a Host field: a name or an address, and a port.
-	hostOrAddress = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
-	origin        = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
+	origin   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
 )
 
 // isOrigin reports whether s has the form of a serialized origin, which is what
@@ -227,22 +226,4 @@ func isRooted(s string) bool {
 func isWebURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil
-}
-
-// checkEndpoint refuses URLs that secrets and keys may not travel to: https it
-// is, and plain http only on this host.
-func checkEndpoint(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is not the base of an API", s)
-	}
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
-		return nil
-	}
-	return fmt.Errorf("%q is not https", s)
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }

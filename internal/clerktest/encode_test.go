@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/session"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // read encodes the claims of somebody in an organization and has them read as
@@ -32,7 +32,7 @@ func read(t *testing.T, u User, m *Membership, version1 bool) *policy.Principal 
 	if err := json.Unmarshal(text, &decoded); err != nil {
 		t.Fatal(err)
 	}
-	p, err := session.ReadClaims(decoded, false)
+	p, err := jwt.Expected{}.ReadClaims(decoded)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/session"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // tokenInput is a token, and under which keys and rules it is presented.
@@ -74,7 +74,7 @@ func loadTokenAttacks(t *testing.T, name string) []tokenAttack {
 // the verdict.
 func (c *tokenAttack) judge(t *testing.T) error {
 	t.Helper()
-	v := tokenVerifier{cache: session.NewCache()}
+	v := tokenVerifier{cache: jwt.NewCache()}
 	for _, step := range c.Input.Prior {
 		in := c.Input
 		in.Token, in.Base64, in.Runs = "", "", nil
@@ -101,21 +101,21 @@ func (c *tokenAttack) judge(t *testing.T) error {
 // tokenVerifier stands for one process: rules may change with its configuration,
 // and keys with their rotation, while what it remembers stays.
 type tokenVerifier struct {
-	cache *session.Cache
+	cache *jwt.Cache
 }
 
 func (v *tokenVerifier) verify(t *testing.T, in tokenInput) (*policy.Principal, error) {
 	t.Helper()
-	keys, err := session.ParseKeySet(in.JWKS)
+	keys, err := jwt.ParseKeySet(in.JWKS)
 	if err != nil {
 		keys = noKeys{}
 	}
-	rules := session.Rules{
+	expected := jwt.Expected{
 		Issuers:           []string{in.Issuer},
 		AuthorizedParties: in.AuthorizedParties,
 		Leeway:            time.Duration(in.Leeway) * time.Second,
 	}
-	return session.NewVerifier(rules, keys, v.cache).Verify(t.Context(), in.text(t), time.Unix(in.Now, 0))
+	return jwt.NewVerifier(expected, keys, v.cache).Verify(t.Context(), in.text(t), time.Unix(in.Now, 0))
 }
 
 // text returns the token in whichever form the case has it.
@@ -139,6 +139,6 @@ func identityOf(p *policy.Principal) map[string]string {
 // noKeys is the key set of an endpoint that has none.
 type noKeys struct{}
 
-func (noKeys) Key(context.Context, string, time.Time) (*session.Key, error) {
-	return nil, session.ErrKeysUnavailable
+func (noKeys) Key(context.Context, string, time.Time) (*jwt.Key, error) {
+	return nil, jwt.ErrKeysUnavailable
 }

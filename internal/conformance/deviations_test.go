@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/session"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 // deviation is a difference from the reference that is meant: a predicate over
@@ -59,7 +59,7 @@ func (c *deviationCount) report(t *testing.T) {
 var referenceDeviations = []deviation{
 	{"a PEM key may be longer than 2048 bits", func(v *authVector, _ *authResult) bool { return hasLongPEM(v) }},
 	{"an answer about a token that does not describe one is no answer", func(_ *authVector, got *authResult) bool {
-		e, ok := errors.AsType[*session.Error](got.state.Cause)
+		e, ok := errors.AsType[*jwt.Error](got.state.Cause)
 		return ok && e.Reason == policy.ReasonClerkUnavailable && got.state.Status != policy.SignedIn
 	}},
 	{"an opaque token counts no longer than Clerk said that it would", func(v *authVector, got *authResult) bool {

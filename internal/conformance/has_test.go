@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
-	"github.com/clerkgate/clerkgate/session"
+	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
 type hasInput struct {
@@ -64,7 +64,7 @@ func TestHasInTheDefaultModeGrantsMoreByMasksAlone(t *testing.T) {
 }
 
 func answerHas(in hasInput, reference bool) hasAnswer {
-	p, err := session.ReadClaims(in.Claims, reference)
+	p, err := jwt.Expected{ReferenceCompat: reference}.ReadClaims(in.Claims)
 	if err != nil {
 		return hasAnswer{Error: true}
 	}

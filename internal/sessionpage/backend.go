@@ -11,6 +11,7 @@ import (
 	sessions "github.com/clerk/clerk-sdk-go/v2/session"
 
 	"github.com/clerkgate/clerkgate/session"
+	"github.com/clerkgate/clerkgate/session/clerkapi"
 )
 
 const (
@@ -105,7 +106,7 @@ func isLive(status string) bool { return status == liveStatuses[0] || status == 
 // classify returns the kind of an error, without its text.
 func classify(ctx context.Context, doing string, err error) error {
 	kind := errUnavailable
-	if errors.Is(err, session.ErrRedirected) {
+	if errors.Is(err, clerkapi.ErrRedirected) {
 		kind = errRefused
 	}
 	if refusal, ok := errors.AsType[*clerk.APIErrorResponse](err); ok && ctx.Err() == nil {

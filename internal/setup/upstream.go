@@ -4,6 +4,7 @@ import (
 	"github.com/clerkgate/clerkgate/internal/assertion"
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session"
+	"github.com/clerkgate/clerkgate/session/clerkapi"
 )
 
 // Upstream makes the tokens that upstreams receive in place of the user's credentials. A
@@ -11,7 +12,7 @@ import (
 // key that was generated.
 type Upstream struct {
 	// Tokens fetches tokens of JWT templates; nil without a secret key.
-	Tokens *session.Tokens
+	Tokens *clerkapi.Tokens
 	// Assertions signs assertions about the principal, and serves the public keys at
 	// [assertion.Path]; nil if the configuration has no assertion.
 	Assertions *assertion.Issuer

@@ -1,0 +1,71 @@
+package clerkapi
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+
+	"github.com/clerk/clerk-sdk-go/v2"
+	sessions "github.com/clerk/clerk-sdk-go/v2/session"
+
+	"github.com/clerkgate/clerkgate/session/internal/calls"
+)
+
+// ErrRedirected is that Clerk's Backend API answered by sending the call
+// elsewhere, which would carry the secret key away.
+var ErrRedirected = errors.New("clerkapi: the answer from Clerk is a redirect")
+
+// Access is what an instance's Backend API is called with.
+type Access struct {
+	// URL is the base of the API, without a slash at its end: https, or http on this host.
+	URL string
+	// SecretKey is the instance's secret key.
+	SecretKey string
+	// HTTPClient makes the calls if it came from session.Client, and else lends its
+	// connections to them. Default: [http.DefaultClient].
+	HTTPClient *http.Client
+}
+
+var errNoKey = errors.New("a secret key is required to ask Clerk about sessions")
+
+// NewPageClient returns clerk-sdk-go's client for a page on which people see and end
+// their sessions. Its calls share the bounds of the HTTP client and have a share of their
+// own in them: whatever becomes of them, they hold up no request that is judged. An
+// answer may have 1 MiB. The error is that of [NewSessions].
+func NewPageClient(a Access) (*sessions.Client, error) { return a.client(calls.ForPage) }
+
+// client returns a client for the sessions of the Backend API, whose calls are of one
+// kind.
+func (a Access) client(kind calls.Kind) (*sessions.Client, error) {
+	if a.SecretKey == "" {
+		return nil, errNoKey
+	}
+	if err := calls.CheckEndpoint(a.URL); err != nil {
+		return nil, err
+	}
+	bounded := calls.Client(a.HTTPClient)
+	client := &http.Client{Transport: sdkTransport{bounded, kind}, Timeout: bounded.Timeout}
+	backend := clerk.BackendConfig{HTTPClient: client, URL: new(a.URL + "/v1"), Key: &a.SecretKey}
+	return sessions.NewClient(&clerk.ClientConfig{BackendConfig: backend}), nil
+}
+
+// sdkTransport makes the calls of clerk-sdk-go over a bounded client, which it
+// keeps alive for all who share it.
+type sdkTransport struct {
+	client *http.Client
+	kind   calls.Kind
+}
+
+// RoundTrip implements [http.RoundTripper]. The library takes a redirect for
+// success.
+func (t sdkTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.client.Transport.RoundTrip(r.WithContext(calls.Because(r.Context(), t.kind, netip.Addr{})))
+	if err != nil {
+		return nil, err
+	}
+	if 300 <= resp.StatusCode && resp.StatusCode < 400 {
+		resp.Body.Close()
+		return nil, ErrRedirected
+	}
+	return resp, nil
+}

@@ -1,0 +1,37 @@
+package jwt
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/clerkgate/clerkgate/session/internal/mint"
+)
+
+// now is the time of all tests that do not run in a bubble of their own.
+var now = mint.Now
+
+// object is JSON under construction.
+type object = map[string]any
+
+// testKeys is the instance's key set.
+func testKeys(tb testing.TB) KeySet {
+	tb.Helper()
+	keys, err := ParseKeySet(mint.KeySet(tb, mint.JWK(mint.Kid, &mint.SigningKey().PublicKey)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return keys
+}
+
+var testExpected = Expected{Issuers: []string{mint.Issuer}, AuthorizedParties: []string{"https://app.example.com"}, Leeway: 5 * time.Second}
+
+func testVerifier(tb testing.TB) *Verifier {
+	tb.Helper()
+	return NewVerifier(testExpected, testKeys(tb), NewCache())
+}
+
+// brokenKeys is a key set that cannot answer.
+type brokenKeys struct{ err error }
+
+func (b brokenKeys) Key(context.Context, string, time.Time) (*Key, error) { return nil, b.err }
