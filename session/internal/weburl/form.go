@@ -103,6 +103,11 @@ func encodeForm(b *strings.Builder, text string) {
 	}
 }
 
+func writeEscape(b *strings.Builder, c byte) {
+	const digits = "0123456789ABCDEF"
+	b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+}
+
 // Get returns the first value of a name, or "".
 func (f Form) Get(name string) string {
 	if i := f.index(name); i >= 0 {

@@ -2,6 +2,8 @@ package weburl
 
 import (
 	"strings"
+
+	"github.com/nlnwa/whatwg-url/url"
 )
 
 // URL is an http or https URL in the parts and the spelling that the URL
@@ -49,111 +51,40 @@ func (u *URL) WithForm(f Form) *URL {
 	return &out
 }
 
-// Parse reads an absolute http or https URL. It reports false for
-// everything else.
+// parser follows the standard without options. It is safe for concurrent use.
+var parser = url.NewParser()
+
+// Parse reads an absolute http or https URL. It reports false for everything else.
 func Parse(text string) (*URL, bool) {
-	text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
-	text = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(text)
-	scheme, rest, ok := strings.Cut(text, ":")
-	scheme = strings.ToLower(scheme)
-	if !ok || scheme != "http" && scheme != "https" {
+	parsed, err := parser.Parse(text)
+	if err != nil || parsed.Scheme() != "http" && parsed.Scheme() != "https" {
 		return nil, false
 	}
-	u := &URL{Scheme: scheme}
-	rest = strings.TrimLeft(rest, `/\`)
-	rest, u.Fragment = cutFragment(rest)
-	end := strings.IndexAny(rest, `/\?`)
-	if end < 0 {
-		end = len(rest)
+	u := &URL{Scheme: parsed.Scheme(), Host: parsed.Host(), Path: parsed.Pathname(), Query: parsed.Query(), Fragment: parsed.Hash()}
+	u.HasQuery = u.Query != "" || strings.HasSuffix(parsed.Href(true), "?")
+	u.user = parsed.Username()
+	if password := parsed.Password(); password != "" {
+		u.user += ":" + password
 	}
-	authority := rest[:end]
-	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		u.user, authority = userInfo(authority[:at]), authority[at+1:]
+	if u.user != "" {
+		u.user += "@"
 	}
-	if u.Host, ok = ParseHost(authority, scheme); !ok {
-		return nil, false
-	}
-	u.SetTarget(rest[end:])
 	return u, true
-}
-
-func cutFragment(text string) (rest, fragment string) {
-	rest, fragment, ok := strings.Cut(text, "#")
-	if !ok {
-		return rest, ""
-	}
-	return rest, "#" + escapeURL(fragment, " \"<>`")
-}
-
-func userInfo(text string) string {
-	name, password, _ := strings.Cut(text, ":")
-	const set = " \"#<>?`{}/:;=@[\\]^|"
-	name, password = escapeURL(name, set), escapeURL(password, set)
-	switch {
-	case password != "":
-		return name + ":" + password + "@"
-	case name != "":
-		return name + "@"
-	}
-	return ""
 }
 
 // SetTarget sets path and query from a target in origin-form (RFC 9112 § 3.2.1), with
 // dot segments resolved and escaped as the standard writes them.
 func (u *URL) SetTarget(target string) {
-	path, query, ok := strings.Cut(target, "?")
-	u.Path, u.HasQuery = canonicalPath(path), ok
-	u.Query = escapeURL(query, " \"#<>'")
+	if other, ok := Parse(u.Origin() + target); ok {
+		u.Path, u.Query, u.HasQuery = other.Path, other.Query, other.HasQuery
+	}
 }
 
-// canonicalPath resolves dot segments, reads a backslash as a slash, and escapes
-// what may not stand in a path.
-func canonicalPath(path string) string {
-	path = strings.TrimPrefix(strings.ReplaceAll(path, `\`, "/"), "/")
-	var out []string
-	segments := strings.Split(path, "/")
-	for i, segment := range segments {
-		last := i == len(segments)-1
-		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
-		case ".":
-			if last {
-				out = append(out, "")
-			}
-		case "..":
-			out = out[:max(0, len(out)-1)]
-			if last {
-				out = append(out, "")
-			}
-		default:
-			out = append(out, escapeURL(segment, " \"#<>?`{}"))
-		}
+// ParseHost reads an authority under a scheme.
+func ParseHost(authority, scheme string) (string, bool) {
+	u, ok := Parse(scheme + "://" + authority)
+	if !ok || u.user != "" || u.Path != "/" || u.HasQuery || u.Fragment != "" {
+		return "", false
 	}
-	return "/" + strings.Join(out, "/")
-}
-
-// escapeURL percent-encodes control characters, bytes outside ASCII and those of
-// set.
-func escapeURL(text, set string) string {
-	special := func(c byte) bool { return c < ' ' || c > '~' || strings.IndexByte(set, c) >= 0 }
-	plain := true
-	for i := range len(text) {
-		plain = plain && !special(text[i])
-	}
-	if plain {
-		return text
-	}
-	var b strings.Builder
-	for i := range len(text) {
-		if special(text[i]) {
-			writeEscape(&b, text[i])
-		} else {
-			b.WriteByte(text[i])
-		}
-	}
-	return b.String()
-}
-
-func writeEscape(b *strings.Builder, c byte) {
-	const digits = "0123456789ABCDEF"
-	b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+	return u.Host, true
 }
