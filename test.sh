@@ -180,7 +180,7 @@ fuzz_ended_late() {
 
 bench() {
 	say "every benchmark runs"
-	go test -run '^$' -bench . -benchtime 1x ./policy ./session ./ratelimit ./revocation ./httpgate ./extauthz ./caddyplugin | tee "$cache/bench.log"
+	go test -run '^$' -bench . -benchtime 1x ./policy ./session/... ./ratelimit ./revocation ./httpgate ./extauthz ./caddyplugin | tee "$cache/bench.log"
 	[ "$(grep -c '^Benchmark' "$cache/bench.log")" -ge 10 ] || die "benchmarks are missing"
 }
 

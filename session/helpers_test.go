@@ -25,13 +25,6 @@ func testKeys(tb testing.TB) jwt.KeySet {
 	return keys
 }
 
-var testExpected = jwt.Expected{Issuers: []string{mint.Issuer}, AuthorizedParties: []string{"https://app.example.com"}, Leeway: 5 * time.Second}
-
-func testVerifier(tb testing.TB) *jwt.Verifier {
-	tb.Helper()
-	return jwt.NewVerifier(testExpected, testKeys(tb), jwt.NewCache())
-}
-
 // brokenKeys is a key set that cannot answer.
 type brokenKeys struct{ err error }
 

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -31,8 +30,3 @@ func testVerifier(tb testing.TB) *jwt.Verifier {
 	tb.Helper()
 	return jwt.NewVerifier(testExpected, testKeys(tb), jwt.NewCache())
 }
-
-// brokenKeys is a key set that cannot answer.
-type brokenKeys struct{ err error }
-
-func (b brokenKeys) Key(context.Context, string, time.Time) (*jwt.Key, error) { return nil, b.err }

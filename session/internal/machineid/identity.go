@@ -50,8 +50,9 @@ func hasPrefix(text string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 }
 
-// Principal returns who the token speaks for; id is the fingerprint of the token. A machine token never carries a
-// role, a permission, a feature or a plan: claims of those names stay claims.
+// Principal returns who the token speaks for; id is the fingerprint of the token. A machine
+// token never carries a role, a permission, a feature or a plan: claims of those names stay
+// claims.
 func (i *Identity) Principal(kind policy.TokenType, id fingerprint.Sum) *policy.Principal {
 	p := &policy.Principal{
 		TokenType:    kind,

@@ -116,6 +116,7 @@ func (f Form) Get(name string) string {
 	return ""
 }
 
+// Has reports whether there is a pair of a name, with a value or without.
 func (f Form) Has(name string) bool { return f.index(name) >= 0 }
 
 func (f Form) index(name string) int {
