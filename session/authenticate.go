@@ -21,7 +21,7 @@ type Options struct {
 	// HTTPClient makes the calls to Clerk, or lends its connections to them: see
 	// [Client]. Default: [http.DefaultClient].
 	HTTPClient *http.Client
-	// Logger hears of failed fetches. Default: nobody.
+	// Logger logs failed fetches of keys. Default: discarded.
 	Logger *slog.Logger
 	// Now is the clock of the background. Default: [time.Now].
 	Now func() time.Time
@@ -33,8 +33,8 @@ type Options struct {
 	Cache *jwt.Cache
 }
 
-// Authenticator establishes who is asking from session tokens. It is safe for
-// concurrent use.
+// Authenticator authenticates requests by session tokens and machine tokens. It is safe
+// for concurrent use.
 type Authenticator struct {
 	config   Config
 	key      PublishableKey
@@ -179,9 +179,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, acc
 	return a.browsers.ByCookies(ctx, v)
 }
 
-// Renew answers for a principal that the cookies of a request name and that no
-// longer counts as it stands, for the reason given: a browser loading a page is
-// sent to the Frontend API, everybody else is signed out for the reason.
+// Renew is for a request whose cookies are valid, but whose claims are stale or revoked,
+// for the reason given. A browser that loads a page is redirected to the Frontend API;
+// any other request is signed out, with the reason.
 func (a *Authenticator) Renew(ctx context.Context, r *policy.Request, reason policy.Reason, now time.Time) policy.AuthState {
 	return a.browsers.Renew(ctx, a.browsers.Visit(r, now), reason)
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 )
 
-// Client returns the client for calls to Clerk, for this and for everybody else
-// who has an instance's secret key: they share its bounds. It follows no
-// redirect, gives up after three seconds and reads at most 256 KiB of an answer.
-// The base lends its connections; nil is [http.DefaultClient]. A client that came
-// from here is returned as it is.
+// Client returns the client for calls to Clerk. All clients of one instance, by its
+// secret key, share bounds: on calls under way, and on calls that clients of the site
+// can cause. It follows no redirect, times out after three seconds and reads at most 256
+// KiB of a response. Connections are those of base; nil is [http.DefaultClient]. A client
+// that came from here is returned as it is.
 func Client(cfg Config, base *http.Client) *http.Client {
 	if base != nil {
 		return calls.Client(base)
@@ -45,9 +45,8 @@ func NewTokens(cfg Config, httpClient *http.Client) (*clerkapi.Tokens, error) {
 }
 
 // PageClient returns clerk-sdk-go's client for a page on which people see and end
-// their sessions. Its calls share the bounds of [Client] and have a share of their
-// own in them: whatever becomes of them, they hold up no request that is judged.
-// An answer may have 1 MiB.
+// their sessions. Its calls have a part of the bounds of [Client] to themselves, so
+// that they never delay the authentication of requests. A response may have 1 MiB.
 func PageClient(cfg Config, httpClient *http.Client) (*sessions.Client, error) {
 	a, err := accessOf(cfg, httpClient)
 	if err != nil {

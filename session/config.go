@@ -27,14 +27,14 @@ type Config struct {
 	// JWTKey is the instance's public key in PEM form. With it no key is ever
 	// fetched.
 	JWTKey string `json:"jwt_key,omitempty" document:"file"`
-	// AuthorizedParties are the origins whose tokens are taken (claim azp):
+	// AuthorizedParties are the origins whose tokens are accepted (claim azp):
 	// https://app.example.com. Default: all origins of the instance.
 	AuthorizedParties policy.StringList `json:"authorized_parties,omitempty"`
 	// Issuer are the values one of which claim iss must equal. Default: the
 	// Frontend API of the instance.
 	Issuer policy.StringList `json:"issuer,omitempty"`
-	// Audience are the values one of which claim aud must hold, where a token
-	// has that claim. Default: not compared.
+	// Audience are the values one of which claim aud must contain, where a token has
+	// that claim. Default: not checked.
 	Audience policy.StringList `json:"audience,omitempty"`
 	// ClockSkew is how far the clock may differ from Clerk's, up to 5m.
 	// Default: 5s.
@@ -53,7 +53,8 @@ type Config struct {
 	Domain string `json:"domain,omitempty"`
 	// Satellite says that sign-in happens at another, primary domain.
 	Satellite bool `json:"satellite,omitempty"`
-	// SatelliteAutoSync asks the primary domain on the first visit already.
+	// SatelliteAutoSync redirects browsers to the primary domain on their first visit,
+	// without a sign-in.
 	SatelliteAutoSync bool `json:"satellite_auto_sync,omitempty"`
 	// OrganizationSync activates the organization that a path names.
 	OrganizationSync *OrganizationSync `json:"organization_sync,omitempty"`
@@ -65,7 +66,7 @@ type Config struct {
 	APIURL string `json:"api_url,omitempty"`
 	// ReferenceCompat decides as Clerk's own library does, to the letter, on every
 	// point where the default is stricter: the issuer is not compared,
-	// X-Forwarded-Host is believed, a bare token counts as a credential, and so on.
+	// X-Forwarded-Host is believed, a token without the scheme Bearer is accepted, and so on.
 	// It needs the secret key. For comparing, not for production. Default: false.
 	ReferenceCompat bool `json:"reference_compat,omitempty"`
 }
@@ -79,8 +80,8 @@ type OrganizationSync struct {
 	Personal policy.StringList `json:"personal,omitempty"`
 }
 
-// Skew is a tolerated difference between clocks, written with its unit: "5s".
-// Zero tolerates none.
+// Skew is a tolerated difference between clocks, written with its unit: "5s". Unlike a
+// [policy.Duration] it may be zero, which tolerates none.
 type Skew time.Duration
 
 // defaultSkew is Clerk's.

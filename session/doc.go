@@ -1,19 +1,18 @@
-// Package session establishes who is asking: it takes Clerk's session tokens
-// and machine tokens out of a request, verifies them and reads what they say into
-// a [policy.Principal]. Package jwt verifies tokens without a request.
+// Package session authenticates requests: it finds Clerk's session tokens and machine
+// tokens in a request, verifies them and reads their claims into a [policy.Principal].
+// Package jwt verifies tokens without a request.
 //
-// [Authenticator.Authenticate] answers for a request. With an Authorization field,
-// the token in it decides. Without one, the steps are those by which Clerk decides
-// for browsers: the answer of a handshake, satellite domains, the session cookies,
-// and where those have expired, a refresh at the Backend API or a handshake with the
-// Frontend API, which sends the browser there and back.
+// [Authenticator.Authenticate] decides by the token in the Authorization header, if
+// there is one. Otherwise it decides as Clerk does for browsers: by the answer of a
+// handshake, satellite domains and the session cookies. Where those have expired, the
+// session is refreshed at the Backend API, or the browser is redirected to the Frontend
+// API and back: a handshake.
 //
-// A token seen before costs no call to Clerk. [jwt.RemoteKeySet] keeps the instance's
-// public keys fresh in the background; a token that names an unknown key may wait
-// for one fetch, which all who wait share and which is not repeated for ten
-// seconds.
+// Verifying a session token makes no call to Clerk. [jwt.RemoteKeySet] refreshes the
+// instance's public keys in the background; a token with an unknown key ID may wait for
+// one fetch, which is shared, and not repeated for ten seconds.
 //
 // The default is stricter than Clerk's own library on the points that
-// [Config.ReferenceCompat] takes back. The package never compares a role or a rule:
-// whether the principal may pass is for package policy.
+// [Config.ReferenceCompat] reverts. The package authenticates only: whether the
+// principal is allowed is decided by package policy.
 package session

@@ -23,8 +23,8 @@ var (
 )
 
 // ParsePublishableKey reads a publishable key: its prefix, and the base64 of
-// the Frontend API's host and a closing "$". It takes what Clerk's own library
-// takes and trims nothing. Errors do not repeat the key.
+// the Frontend API's host and a closing "$". It accepts what Clerk's own library
+// accepts and trims nothing. Errors do not repeat the key.
 func ParsePublishableKey(key string) (PublishableKey, error) {
 	body, live := strings.CutPrefix(key, "pk_live_")
 	if !live {
@@ -68,7 +68,7 @@ func (k PublishableKey) frontendHost(domain string, satellite bool) string {
 // accountsURL is the instance's Account Portal.
 func (k PublishableKey) accountsURL() string { return "https://" + browser.PortalHost(k.Host) }
 
-// CookieSuffix returns the suffix that tells the cookies of this instance from
+// CookieSuffix returns the suffix that distinguishes the cookies of this instance from
 // those of others on the same domain: the start of a hash of the key's text.
 func CookieSuffix(publishableKey string) string {
 	sum := sha1.Sum([]byte(publishableKey)) // Clerk's choice; a name, not a proof

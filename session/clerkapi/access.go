@@ -11,8 +11,8 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/calls"
 )
 
-// ErrRedirected is that Clerk's Backend API answered by sending the call
-// elsewhere, which would carry the secret key away.
+// ErrRedirected says that Clerk's Backend API answered with a redirect, which is not
+// followed: it would send the secret key elsewhere.
 var ErrRedirected = errors.New("clerkapi: the answer from Clerk is a redirect")
 
 // Access is what an instance's Backend API is called with.
@@ -21,17 +21,17 @@ type Access struct {
 	URL string
 	// SecretKey is the instance's secret key.
 	SecretKey string
-	// HTTPClient makes the calls if it came from session.Client, and else lends its
-	// connections to them. Default: [http.DefaultClient].
+	// HTTPClient makes the calls if it came from session.Client, and otherwise their
+	// connections. Default: [http.DefaultClient].
 	HTTPClient *http.Client
 }
 
 var errNoKey = errors.New("a secret key is required to ask Clerk about sessions")
 
 // NewPageClient returns clerk-sdk-go's client for a page on which people see and end
-// their sessions. Its calls share the bounds of the HTTP client and have a share of their
-// own in them: whatever becomes of them, they hold up no request that is judged. An
-// answer may have 1 MiB. The error is that of [NewSessions].
+// their sessions. Its calls have a part of the bounds of the HTTP client to themselves, so
+// that they never delay the authentication of requests. A response may have 1 MiB. The
+// error is that of [NewSessions].
 func NewPageClient(a Access) (*sessions.Client, error) { return a.client(calls.ForPage) }
 
 // client returns a client for the sessions of the Backend API, whose calls are of one
@@ -56,7 +56,7 @@ type sdkTransport struct {
 	kind   calls.Kind
 }
 
-// RoundTrip implements [http.RoundTripper]. The library takes a redirect for
+// RoundTrip implements [http.RoundTripper]. The library treats a redirect as
 // success.
 func (t sdkTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.client.Transport.RoundTrip(r.WithContext(calls.Because(r.Context(), t.kind, netip.Addr{})))

@@ -1,8 +1,8 @@
-// Package clerkapi asks Clerk's Backend API about sessions: when one began ([Sessions]),
-// and for the tokens of JWT templates ([Tokens]). Answers are kept for as long as they
-// count, calls under way are shared, and all calls are bounded: Clerk is asked seldom
-// while it fails, and left alone for as long as it asks.
+// Package clerkapi calls Clerk's Backend API about sessions: for the time at which one
+// began ([Sessions]), and for tokens of JWT templates ([Tokens]). Answers are cached while
+// they are valid, and calls under way are shared. All calls are bounded: few are made
+// while Clerk fails, and none while it says Retry-After.
 //
-// A gate has these from package session, which shares the bounds of an instance's calls
-// among all who make them.
+// session.NewSessions and session.NewTokens make both from a configuration, with bounds
+// that all callers of an instance share.
 package clerkapi

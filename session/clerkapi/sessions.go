@@ -18,17 +18,16 @@ import (
 // maxBegan bounds of how many sessions it is known when they began.
 const maxBegan = 16384
 
-// Sessions looks sessions up in Clerk's Backend API. When one began never
-// changes, so that it is asked once for each of the last ones seen. Failures are
-// not kept. It is safe for concurrent use.
+// Sessions looks sessions up in Clerk's Backend API. The time at which one began never
+// changes, and is cached. Failures are not. It is safe for concurrent use.
 type Sessions struct {
 	client *sessions.Client
 	began  *otter.Cache[string, time.Time]
 	flight singleflight.Group
 }
 
-// NewSessions returns a lookup. The error is that of an access without a secret key, or
-// to an address that it may not travel to.
+// NewSessions returns a lookup. An access without a secret key is an error, and so is a
+// URL to which the key must not be sent.
 func NewSessions(a Access) (*Sessions, error) {
 	client, err := a.client(calls.ForKnown)
 	if err != nil {

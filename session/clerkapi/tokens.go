@@ -40,9 +40,9 @@ const (
 	keepGone = 2 * time.Minute
 )
 
-// Tokens gets the tokens of JWT templates from Clerk's Backend API. One that was
-// fetched is sent until ten seconds before it expires, and for five minutes at
-// most. It is bounded and safe for concurrent use.
+// Tokens fetches tokens of JWT templates from Clerk's Backend API. A token is used until
+// ten seconds before it expires, and for five minutes at most. The cache is bounded. It
+// is safe for concurrent use.
 type Tokens struct {
 	client *sessions.Client
 	known  *otter.Cache[tokenKey, tokenAnswer]
@@ -92,8 +92,8 @@ func sameEntitlements(a, b *policy.Entitlements) bool {
 	return a.Malformed == b.Malformed && slices.Equal(a.Org, b.Org) && slices.Equal(a.User, b.User)
 }
 
-// NewTokens returns a source of tokens. The error is that of an access without a secret
-// key, or to an address that it may not travel to.
+// NewTokens returns a source of tokens. An access without a secret key is an error, and
+// so is a URL to which the key must not be sent.
 func NewTokens(a Access) (*Tokens, error) {
 	client, err := a.client(calls.ForKnown)
 	if err != nil {
@@ -112,13 +112,13 @@ func weigh(k tokenKey, a tokenAnswer) uint32 {
 }
 
 // Token implements [policy.Tokens]. A call under way is shared; each caller
-// waits no longer than its own ctx allows. Failures are kept for a second.
+// waits no longer than its own ctx allows. Failures are cached for a second.
 func (t *Tokens) Token(ctx context.Context, p *policy.Principal, template string, now time.Time) (string, policy.Reason, error) {
 	return t.token(ctx, p, template, nil, now)
 }
 
-// Under returns the same tokens for those who know what has ended: none that was
-// made before what the session may has changed is sent.
+// Under returns the same tokens, checked against revocations: a token that was issued
+// before the claims of its session became stale is not used.
 func (t *Tokens) Under(ended policy.Revocations) policy.Tokens { return tokensUnder{t, ended} }
 
 type tokensUnder struct {

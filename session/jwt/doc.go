@@ -1,11 +1,12 @@
 // Package jwt verifies the tokens that Clerk signs: session tokens ([Verifier]), and the
 // tokens of machines that are JSON Web Tokens ([MachineVerifier]). It decides by the
-// token alone: it knows neither requests nor cookies, which are for package session.
+// token alone, without request or cookies: those are for package session.
 //
-// What is expected of a token is in [Expected], and the keys come from a [KeySet]:
-// [NewStaticKeySet] reads the key of Clerk's dashboard, [ParseKeySet] a JSON Web Key Set,
-// and [RemoteKeySet] fetches one and keeps it fresh. A key is fetched for a token that
-// names an unknown one, at most once in ten seconds.
+// [Expected] says which claims a token must have. The keys come from a [KeySet]:
+// [NewStaticKeySet] reads the PEM key of Clerk's dashboard, [ParseKeySet] a JSON Web Key
+// Set, and [RemoteKeySet] fetches and refreshes one. A token with an unknown key ID
+// causes a fetch, at most once in ten seconds.
 //
-// A refused token is an [Error], whose reason is Clerk's word where it has one.
+// For a token that is invalid or expired the error is an [Error], with Clerk's own reason
+// where it has one.
 package jwt

@@ -12,16 +12,16 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/weburl"
 )
 
-// Expected is what a [Verifier] expects of a token. The zero value expects what no token
-// has.
+// Expected says what the claims of a token must be for a [Verifier] to accept it. The
+// zero value accepts no token.
 type Expected struct {
 	// Issuers are the values one of which claim iss must equal.
 	Issuers []string
 	// AuthorizedParties are the origins one of which claim azp must name; "*." at the
 	// start of a host stands for one label or more. Empty accepts any and none.
 	AuthorizedParties []string
-	// Audience are the values one of which claim aud must hold, where a token
-	// has that claim; empty accepts any.
+	// Audience are the values one of which claim aud must contain, where a token has
+	// that claim; empty accepts any.
 	Audience []string
 	// Leeway is how far the clock may differ from Clerk's.
 	Leeway time.Duration
@@ -39,8 +39,8 @@ func (e Expected) resolved() Expected {
 	return e
 }
 
-// checkClaims compares the claims of a verified token with what is expected and the
-// time. It is run for every request, also for tokens seen before.
+// checkClaims checks the claims of a verified token, and the time. It runs for every
+// request, also for tokens in the cache.
 func (e *Expected) checkClaims(claims map[string]any, now time.Time) error {
 	if err := e.checkIdentity(claims); err != nil {
 		return err
@@ -60,8 +60,8 @@ func (e *Expected) checkClaims(claims map[string]any, now time.Time) error {
 	return e.checkStatus(claims)
 }
 
-// checkIdentity wants a subject, and a session id that is one where there is
-// one.
+// checkIdentity requires a subject, and that a session ID, if there is one, is well
+// formed.
 func (e *Expected) checkIdentity(claims map[string]any) error {
 	sub, ok := claims["sub"].(string)
 	if !ok || !e.relaxed.Claims && !claim.IsIdentifier(sub) {
@@ -81,7 +81,7 @@ func (e *Expected) issuer(iss any) bool {
 	return ok && slices.Contains(e.Issuers, text)
 }
 
-// authorizedParty wants a token to be for an application of the site. A token
+// authorizedParty requires that a token is for an application of the site. A token
 // without the claim is for none.
 func (e *Expected) authorizedParty(azp any) error {
 	text, _ := azp.(string)

@@ -11,17 +11,17 @@ import (
 // KeySet finds the public key that a token names. Implementations are safe for
 // concurrent use, and answer for known keys without waiting.
 type KeySet interface {
-	// Key returns the key of that id, as of now. The error is [ErrUnknownKey]
-	// where the set is at hand and has none, [ErrKeysUnavailable] where that
-	// cannot be told, or ctx's own while waiting for keys.
+	// Key returns the key with that ID (kid), as of now. The error is [ErrUnknownKey]
+	// if the set is known and has none, [ErrKeysUnavailable] if the set is not known,
+	// or that of ctx while waiting for keys.
 	Key(ctx context.Context, kid string, now time.Time) (*Key, error)
 }
 
 var (
-	// ErrUnknownKey says that no key of the set has the id asked for.
+	// ErrUnknownKey says that no key of the set has the ID of the token.
 	ErrUnknownKey = errors.New("jwt: no key of that id")
-	// ErrKeysUnavailable says that there are no keys to verify with. It tells
-	// nothing about the token.
+	// ErrKeysUnavailable says that there are no keys to verify with. It says nothing
+	// about the token.
 	ErrKeysUnavailable = errors.New("jwt: verification keys are unavailable")
 )
 

@@ -15,15 +15,15 @@ import (
 )
 
 // MachineVerifier verifies the machine tokens that are JSON Web Tokens: M2M tokens, and
-// OAuth access tokens (RFC 9068). Nothing can be asked about them: they are valid until
-// they expire. It is safe for concurrent use.
+// OAuth access tokens (RFC 9068). Clerk has no way to look them up, so they are valid
+// until they expire. It is safe for concurrent use.
 type MachineVerifier struct {
 	base  *Verifier // knows what is expected and finds the keys
 	known *otter.Cache[fingerprint.Sum, *verifiedMachine]
 }
 
-// MachineToken is a machine token that is a JSON Web Token, taken apart. Nothing of it is
-// verified but by [MachineVerifier.Verify].
+// MachineToken is a parsed machine token that is a JSON Web Token. Only
+// [MachineVerifier.Verify] verifies it.
 type MachineToken struct {
 	// Type is [policy.M2MToken] or [policy.OAuthToken], as the token says.
 	Type  policy.TokenType
@@ -55,7 +55,7 @@ func NewMachineVerifier(expected Expected, keys KeySet) *MachineVerifier {
 	}
 }
 
-// Parse takes a machine token apart. It reports false for anything else, such as a
+// Parse parses a machine token without verifying it. It reports false for anything else, such as a
 // session token or an opaque token.
 func (v *MachineVerifier) Parse(text string) (MachineToken, bool) {
 	if !unverified.HintsAtMachine(text) || !unverified.IsCompact(text) {

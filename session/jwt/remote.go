@@ -27,10 +27,10 @@ const (
 	jitterPortion = 5                      // pauses vary by a fifth
 )
 
-// RemoteKeySet is an instance's key set, kept fresh in the background by
-// [RemoteKeySet.Start]. Known keys are found without a lock. A token that names
-// an unknown key may wait for a fetch, which all who wait share, and of which
-// there is at most one in ten seconds, however it ended.
+// RemoteKeySet is the key set of an instance, refreshed in the background by
+// [RemoteKeySet.Start]. Known keys are found without a lock. A token with an unknown key
+// ID may wait for a fetch; fetches are shared, and at most one is made in ten seconds,
+// whether it succeeds or fails.
 type RemoteKeySet struct {
 	source  RemoteKeys
 	client  *http.Client
@@ -52,11 +52,11 @@ type RemoteKeys struct {
 	URL string
 	// SecretKey goes along as bearer token; empty for a public address.
 	SecretKey string
-	// MaxStale is how long keys count without a successful fetch. Default: 24 h.
+	// MaxStale is how long keys are used without a successful fetch. Default: 24 h.
 	MaxStale time.Duration
-	// HTTPClient lends its connections. Default: [http.DefaultClient].
+	// HTTPClient makes the connections. Default: [http.DefaultClient].
 	HTTPClient *http.Client
-	// Logger hears of failed fetches. Default: nobody.
+	// Logger logs failed fetches. Default: discarded.
 	Logger *slog.Logger
 	// Now is the clock of the background. Default: [time.Now].
 	Now func() time.Time
@@ -71,7 +71,7 @@ type snapshot struct {
 	fetched time.Time
 }
 
-// NewRemoteKeySet returns an empty key set. It fetches when first asked, or from
+// NewRemoteKeySet returns an empty key set. It fetches on first use, or from
 // [RemoteKeySet.Start] on.
 func NewRemoteKeySet(source RemoteKeys) (*RemoteKeySet, error) {
 	if err := calls.CheckEndpoint(source.URL); err != nil {
@@ -106,7 +106,7 @@ func (r *RemoteKeySet) Key(ctx context.Context, kid string, now time.Time) (*Key
 	return nil, r.absence(now)
 }
 
-// lookup finds a key in a set that still counts.
+// lookup finds a key in a set that is not stale.
 func (r *RemoteKeySet) lookup(kid string, now time.Time) (*Key, bool) {
 	s := r.current.Load()
 	if s == nil || now.Sub(s.fetched) > r.source.MaxStale {
@@ -116,7 +116,7 @@ func (r *RemoteKeySet) lookup(kid string, now time.Time) (*Key, bool) {
 	return key, ok
 }
 
-// fresh reports whether there is a set that counts.
+// fresh reports whether there is a set that is not stale.
 func (r *RemoteKeySet) fresh(now time.Time) bool {
 	s := r.current.Load()
 	return s != nil && now.Sub(s.fetched) <= r.source.MaxStale
@@ -223,7 +223,7 @@ func (r *RemoteKeySet) refresh() error {
 	return err
 }
 
-// jittered varies a pause, so that a fleet does not ask in step.
+// jittered varies a pause, so that a fleet does not fetch in step.
 func jittered(d time.Duration) time.Duration {
 	spread := d / jitterPortion
 	return d - spread/2 + rand.N(spread)

@@ -18,7 +18,7 @@ import (
 	"github.com/clerkgate/clerkgate/session/internal/unverified"
 )
 
-// Error says why a token is refused. It never holds text of the token.
+// Error says why a token is not accepted. It never contains text of the token.
 type Error struct {
 	// Reason is why, in Clerk's words where it has one.
 	Reason policy.Reason
@@ -54,8 +54,8 @@ type Verifier struct {
 }
 
 // NewVerifier returns a verifier that accepts the tokens that are as expected and signed
-// under the keys. The cache may be nil, and may be shared with verifiers that expect
-// something else or have other keys: it remembers what a token says, never that it was
+// by one of the keys. The cache may be nil, and may be shared with verifiers that expect
+// something else or have other keys: it has the claims of tokens, never that one was
 // accepted.
 func NewVerifier(expected Expected, keys KeySet, cache *Cache) *Verifier {
 	return &Verifier{expected: expected.resolved(), keys: keys, cache: cache}
@@ -64,10 +64,9 @@ func NewVerifier(expected Expected, keys KeySet, cache *Cache) *Verifier {
 // Verify returns the principal that a session token names, as of now. The error
 // is an *[Error].
 //
-// Cheap refusals come first, and none of them waits for a key. Verify does not
-// know about cookies: whether the browser is still signed in is for package
-// session. It does not know whether the session was revoked after the
-// token was minted.
+// Cheap checks come first, and none of them waits for a key. Verify looks at the token
+// alone: not at cookies that say that the browser has signed out, which package session
+// does, nor at sessions that were revoked after the token was issued.
 func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*policy.Principal, error) {
 	if len(text) > unverified.MaxSize {
 		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")

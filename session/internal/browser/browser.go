@@ -18,7 +18,8 @@ type Options struct {
 	// Verifier verifies session tokens and the answers of handshakes, and DevSkewVerifier
 	// what comes right from a handshake in development: see [DevSkew].
 	Verifier, DevSkewVerifier *jwt.Verifier
-	// CookieSuffix tells the instance's cookies from those of others on the same domain.
+	// CookieSuffix distinguishes the instance's cookies from those of others on the same
+	// domain.
 	CookieSuffix string
 	// Production says that the instance is no development instance.
 	Production bool
@@ -48,7 +49,7 @@ type Options struct {
 	ReferenceCompat bool
 }
 
-// Authenticator tells who is asking by the session of a browser, or by a session token in
+// Authenticator authenticates the session of a browser, or a session token in
 // an Authorization field. It is safe for concurrent use.
 type Authenticator struct {
 	o       Options

@@ -1,4 +1,4 @@
-// Package calls makes the calls to Clerk: it bounds how many are under way, for whom and
-// for what, leaves Clerk alone for as long as it asks, and stops asking while it fails.
-// What is asked, and what an answer means, is for those who call.
+// Package calls makes the calls to Clerk: it bounds how many are under way, by client and
+// by kind, obeys Retry-After, and makes few while Clerk fails. What is called, and what a
+// response means, is for the callers.
 package calls

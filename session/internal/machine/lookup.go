@@ -20,12 +20,12 @@ import (
 )
 
 const (
-	// OpaqueTTL is how long Clerk's word for an opaque token counts, and so how
+	// OpaqueTTL is how long Clerk's answer for an opaque token is valid, and so how
 	// long a revoked one may still be taken.
 	OpaqueTTL = 30 * time.Second
-	// rejectedFor is how long Clerk's word against one counts.
+	// rejectedFor is how long an invalid one is remembered.
 	rejectedFor = 10 * time.Second
-	// maxVouched bounds how many tokens are remembered that Clerk vouched for.
+	// maxVouched bounds how many valid tokens are remembered.
 	maxVouched = 16384
 	// maxRejected bounds how many rejected tokens are remembered. They are
 	// remembered apart, so that a flood of them forgets no good one.

@@ -12,8 +12,8 @@ import (
 	"github.com/clerkgate/clerkgate/session/jwt"
 )
 
-// Authenticator tells who is asking by machine tokens. JSON Web Tokens are verified by the
-// instance's keys; for opaque tokens Clerk is asked, and its word counts for [OpaqueTTL].
+// Authenticator authenticates machine tokens. JSON Web Tokens are verified by the
+// instance's keys, opaque tokens by Clerk, whose answer is valid for [OpaqueTTL].
 // It is safe for concurrent use.
 type Authenticator struct {
 	signed *jwt.MachineVerifier
