@@ -28,6 +28,11 @@ func FuzzMachineToken(f *testing.F) {
 		f.Add(uint8(i), uint16(strings.IndexByte(token, '.')+1), uint16(0), "\n")
 	}
 	m := testMachines(f, &knowing{token: testAPIKey, answer: string(sessiontest.APIAnswer(f, policy.APIKey, nil))}, nil)
+	// Clerk is asked about the token it knows while it may be: what is tried after that
+	// spends the calls of strangers.
+	if got := m.authenticate(f.Context(), netip.Addr{}, testAPIKey, anyToken, now); got.Status != policy.SignedIn {
+		f.Fatalf("%v for %s", got.Status, got.Reason)
+	}
 	f.Fuzz(func(t *testing.T, which uint8, from, length uint16, piece string) {
 		token := tokens[int(which)%len(tokens)]
 		start := min(int(from), len(token))
