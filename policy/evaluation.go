@@ -95,8 +95,9 @@ func (e *evaluation) readRequest() Reason {
 	if e.client = p.trusted.client(r.Peer, e.facts.forwardedFor); len(p.trusted) == 0 && r.Client.IsValid() {
 		e.client = ClientAddr{r.Client.Unmap().WithZone("")}
 	}
-	if e.readTarget, reason = p.parseTarget(r.Target, r.Host, e.scheme); reason != "" {
-		return reason
+	var err error
+	if e.readTarget, err = target.Parse(r.Target, r.Host, e.scheme, p.mount); err != nil {
+		return targetReason(err)
 	}
 	e.target, e.returnTarget = &e.readTarget, &e.readTarget
 	if reason := e.readSent(); reason != "" {

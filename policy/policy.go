@@ -112,17 +112,22 @@ func (p *Policy) checkSignIn() []error {
 // parseTarget reads a target as the application does that the policy is for.
 func (p *Policy) parseTarget(rawTarget, rawHost, scheme string) (target.Target, Reason) {
 	t, err := target.Parse(rawTarget, rawHost, scheme, p.mount)
+	return t, targetReason(err)
+}
+
+// targetReason is the reason for what is wrong with a target.
+func targetReason(err error) Reason {
 	switch err {
 	case nil:
-		return t, ""
+		return ""
 	case target.ErrTooLong:
-		return t, ReasonTargetTooLong
+		return ReasonTargetTooLong
 	case target.ErrAmbiguous:
-		return t, ReasonTargetAmbiguous
+		return ReasonTargetAmbiguous
 	case target.ErrHost:
-		return t, ReasonHostMalformed
+		return ReasonHostMalformed
 	}
-	return t, ReasonTargetMalformed
+	return ReasonTargetMalformed
 }
 
 // Decide judges one request. It never fails: whatever goes wrong denies.
