@@ -115,9 +115,9 @@ func (e *evaluation) readSent() Reason {
 	if e.request.OriginalTarget == "" || e.request.OriginalTarget == e.request.Target {
 		return ""
 	}
-	sent, reason := e.policy.parseTarget(e.request.OriginalTarget, e.request.Host, e.scheme)
-	if reason != "" {
-		return reason
+	sent, err := target.Parse(e.request.OriginalTarget, e.request.Host, e.scheme, e.policy.mount)
+	if err != nil {
+		return targetReason(err)
 	}
 	e.returnTarget, e.target.SentQuery = &sent, &sent.Query
 	e.target.EscapedSlashes = e.target.EscapedSlashes || sent.EscapedSlashes

@@ -140,8 +140,8 @@ func (p *Policy) protectsItself(r *rule) bool {
 			host = r.matcher.hosts[0].name
 		}
 	}
-	t, reason := p.parseTarget(r.forbidden.Redirect, host, "https")
-	if reason != "" || t.Raw != r.forbidden.Redirect {
+	t, err := target.Parse(r.forbidden.Redirect, host, "https", p.mount)
+	if err != nil || t.Raw != r.forbidden.Redirect {
 		return false // a status, or a page of another site
 	}
 	met, err := p.match("GET", &t)

@@ -95,9 +95,9 @@ func (p *Policy) checkSignIn() []error {
 	}
 	path, hosts := p.signIn.ownPage()
 	for _, host := range hosts {
-		t, reason := p.parseTarget(path, host, "https")
-		if reason != "" {
-			return fail("", "the policy refuses the path of the sign-in page: %s", reason)
+		t, err := target.Parse(path, host, "https", p.mount)
+		if err != nil {
+			return fail("", "the policy refuses the path of the sign-in page: %s", targetReason(err))
 		}
 		switch met, err := p.match("GET", &t); {
 		case err != nil:
@@ -107,12 +107,6 @@ func (p *Policy) checkSignIn() []error {
 		}
 	}
 	return nil
-}
-
-// parseTarget reads a target as the application does that the policy is for.
-func (p *Policy) parseTarget(rawTarget, rawHost, scheme string) (target.Target, Reason) {
-	t, err := target.Parse(rawTarget, rawHost, scheme, p.mount)
-	return t, targetReason(err)
 }
 
 // targetReason is the reason for what is wrong with a target.
