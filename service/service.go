@@ -35,7 +35,7 @@ type Options struct {
 	// publishable key names.
 	FrontendAPI string
 	// DecideOnly leaves out the service's own pages, for programs that serve no
-	// HTTP: then webhooks are not received either.
+	// HTTP: then webhooks are not received either, and Wrap denies everything.
 	DecideOnly bool
 }
 
