@@ -1,11 +1,6 @@
 package service
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,25 +20,11 @@ import (
 	"github.com/clerkgate/clerkgate/policy"
 )
 
-const publishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
-
 // document writes a policy document with an offline key.
 func document(t *testing.T, rest string) string {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	quoted, err := json.Marshal(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "clerkgate.yaml")
-	write(t, path, fmt.Sprintf("clerk: {publishable_key: %s, jwt_key: %s, authorized_parties: https://app.example.com}\n%s", publishableKey, quoted, rest))
+	write(t, path, clerktest.OfflineDocument(t)+rest)
 	return path
 }
 

@@ -3,12 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,27 +11,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clerkgate/clerkgate/internal/clerktest"
 )
 
-const publishableKey = "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+const publishableKey = clerktest.OfflineKey
 
 // document writes a policy document with an offline key.
 func document(t *testing.T, rest string) string {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	quoted, err := json.Marshal(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), "clerkgate.yaml")
-	write(t, path, fmt.Sprintf("clerk: {publishable_key: %s, jwt_key: %s, authorized_parties: https://app.example.com}\n%s", publishableKey, quoted, rest))
+	write(t, path, clerktest.OfflineDocument(t)+rest)
 	return path
 }
 
