@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 
 	sessions "github.com/clerk/clerk-sdk-go/v2/session"
@@ -27,43 +28,38 @@ func Client(cfg Config, base *http.Client) *http.Client {
 // NewSessions returns a lookup of sessions with the configuration's secret key. The HTTP
 // client lends its connections and may be nil.
 func NewSessions(cfg Config, httpClient *http.Client) (*clerkapi.Sessions, error) {
-	a, err := accessOf(cfg, httpClient)
-	if err != nil {
-		return nil, err
-	}
-	return clerkapi.NewSessions(a)
+	made, err := clerkapi.NewSessions(accessOf(cfg, httpClient))
+	return made, accessError(err)
 }
 
 // NewTokens returns a source of the tokens of JWT templates with the configuration's
 // secret key. The HTTP client lends its connections and may be nil.
 func NewTokens(cfg Config, httpClient *http.Client) (*clerkapi.Tokens, error) {
-	a, err := accessOf(cfg, httpClient)
-	if err != nil {
-		return nil, err
-	}
-	return clerkapi.NewTokens(a)
+	made, err := clerkapi.NewTokens(accessOf(cfg, httpClient))
+	return made, accessError(err)
 }
 
 // PageClient returns clerk-sdk-go's client for a page on which people see and end
 // their sessions. Its calls have a part of the bounds of [Client] to themselves, so
 // that they never delay the authentication of requests. A response may have 1 MiB.
 func PageClient(cfg Config, httpClient *http.Client) (*sessions.Client, error) {
-	a, err := accessOf(cfg, httpClient)
-	if err != nil {
-		return nil, err
-	}
-	return clerkapi.NewPageClient(a)
+	made, err := clerkapi.NewPageClient(accessOf(cfg, httpClient))
+	return made, accessError(err)
 }
 
-// accessOf returns what the Backend API is called with, or what of the configuration is
-// wrong with that.
-func accessOf(cfg Config, httpClient *http.Client) (clerkapi.Access, error) {
+// accessOf returns what the Backend API is called with.
+func accessOf(cfg Config, httpClient *http.Client) clerkapi.Access {
 	cfg = cfg.trimmed()
-	if cfg.SecretKey == "" {
-		return clerkapi.Access{}, &policy.ConfigError{Path: "clerk.secret_key", Msg: "a secret key is required to ask Clerk about sessions", Suggestion: whereKeys}
+	return clerkapi.Access{URL: cfg.APIURL, SecretKey: cfg.SecretKey, HTTPClient: Client(cfg, httpClient)}
+}
+
+// accessError names the key of the configuration that an error is about.
+func accessError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, clerkapi.ErrNoSecretKey):
+		return &policy.ConfigError{Path: "clerk.secret_key", Msg: err.Error(), Suggestion: whereKeys}
 	}
-	if err := calls.CheckEndpoint(cfg.APIURL); err != nil {
-		return clerkapi.Access{}, &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
-	}
-	return clerkapi.Access{URL: cfg.APIURL, SecretKey: cfg.SecretKey, HTTPClient: Client(cfg, httpClient)}, nil
+	return &policy.ConfigError{Path: "clerk.api_url", Msg: err.Error()}
 }

@@ -26,7 +26,8 @@ type Access struct {
 	HTTPClient *http.Client
 }
 
-var errNoKey = errors.New("a secret key is required to ask Clerk about sessions")
+// ErrNoSecretKey says that an [Access] has no secret key.
+var ErrNoSecretKey = errors.New("a secret key is required to ask Clerk about sessions")
 
 // NewPageClient returns clerk-sdk-go's client for a page on which people see and end
 // their sessions. Its calls have a part of the bounds of the HTTP client to themselves, so
@@ -38,7 +39,7 @@ func NewPageClient(a Access) (*sessions.Client, error) { return a.client(calls.F
 // kind.
 func (a Access) client(kind calls.Kind) (*sessions.Client, error) {
 	if a.SecretKey == "" {
-		return nil, errNoKey
+		return nil, ErrNoSecretKey
 	}
 	if err := calls.CheckEndpoint(a.URL); err != nil {
 		return nil, err
