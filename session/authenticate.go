@@ -168,7 +168,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request, acc
 	}
 	switch {
 	case v.Repeated:
-		return policy.AuthState{Reason: policy.ReasonAuthorizationTwice, Presented: true, Cause: refuse(policy.ReasonAuthorizationTwice, "more than one Authorization field")}
+		return policy.AuthState{Reason: policy.ReasonAuthorizationTwice, Presented: true, Cause: jwt.NewError(policy.ReasonAuthorizationTwice, "more than one Authorization field")}
 	case v.Bearer:
 		return a.machines.Bearer(ctx, calls.CausedBy(r), v.Token, accept, now, func(ctx context.Context, token string, _ time.Time) policy.AuthState {
 			return a.browsers.ByToken(ctx, v, token)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/browser"
+	"github.com/clerkgate/clerkgate/session/internal/jwttest"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 	"github.com/clerkgate/clerkgate/session/jwt"
@@ -19,7 +20,7 @@ func testAuthenticator(tb testing.TB, cfg Config) *Authenticator {
 	tb.Helper()
 	cfg.PublishableKey = mint.PublishableKey
 	cfg.AuthorizedParties = policy.StringList{"https://app.example.com"}
-	a, err := New(cfg, Options{KeySet: testKeys(tb)})
+	a, err := New(cfg, Options{KeySet: jwttest.Keys(tb)})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -217,7 +218,7 @@ func TestAuthenticateAsTheReference(t *testing.T) {
 
 func TestAuthenticateDoesNothingForTypesThatAreNotAccepted(t *testing.T) {
 	t.Parallel()
-	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{jwt.ErrKeysUnavailable}})
+	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: jwttest.BrokenKeys{Err: jwt.ErrKeysUnavailable}})
 	if err != nil {
 		t.Fatal(err)
 	}

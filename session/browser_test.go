@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/jwttest"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 	"github.com/clerkgate/clerkgate/session/jwt"
@@ -360,7 +361,7 @@ func TestAPrimaryAnswersItsSatellitesAlone(t *testing.T) {
 
 func TestKeysThatCannotBeHadAreNoSignOut(t *testing.T) {
 	t.Parallel()
-	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: brokenKeys{jwt.ErrKeysUnavailable}})
+	a, err := New(Config{PublishableKey: mint.PublishableKey}, Options{KeySet: jwttest.BrokenKeys{Err: jwt.ErrKeysUnavailable}})
 	if err != nil {
 		t.Fatal(err)
 	}

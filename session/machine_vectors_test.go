@@ -16,6 +16,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/policy"
 	"github.com/clerkgate/clerkgate/session/internal/browser"
+	"github.com/clerkgate/clerkgate/session/internal/jwttest"
 	"github.com/clerkgate/clerkgate/session/internal/machine"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 	"github.com/clerkgate/clerkgate/session/jwt"
@@ -154,7 +155,7 @@ func (v *machineVector) machines(t *testing.T, backend http.RoundTripper, refere
 	}
 	keys, err := a.keySet(Options{HTTPClient: client, Now: func() time.Time { return time.UnixMilli(v.Input.Now) }})
 	if err != nil {
-		keys = brokenKeys{jwt.ErrUnknownKey}
+		keys = jwttest.BrokenKeys{Err: jwt.ErrUnknownKey}
 	}
 	m, err := a.newMachines(keys, client)
 	if err != nil {

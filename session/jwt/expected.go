@@ -46,13 +46,13 @@ func (e *Expected) checkClaims(claims map[string]any, now time.Time) error {
 		return err
 	}
 	if !e.audience(claims["aud"]) {
-		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
+		return NewError(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
 	}
 	if err := e.authorizedParty(claims["azp"]); err != nil {
 		return err
 	}
 	if !e.issuer(claims["iss"]) {
-		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
+		return NewError(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
 	}
 	if err := e.checkTimes(claims, now); err != nil {
 		return err
@@ -65,10 +65,10 @@ func (e *Expected) checkClaims(claims map[string]any, now time.Time) error {
 func (e *Expected) checkIdentity(claims map[string]any) error {
 	sub, ok := claims["sub"].(string)
 	if !ok || !e.relaxed.Claims && !claim.IsIdentifier(sub) {
-		return refuse(policy.ReasonTokenVerification, "claim sub is not an id")
+		return NewError(policy.ReasonTokenVerification, "claim sub is not an id")
 	}
 	if sid, present := claims["sid"]; present && !e.relaxed.Claims && !claim.IsIdentifier(sid) {
-		return refuse(policy.ReasonTokenVerification, "claim sid is not an id")
+		return NewError(policy.ReasonTokenVerification, "claim sid is not an id")
 	}
 	return nil
 }
@@ -89,9 +89,9 @@ func (e *Expected) authorizedParty(azp any) error {
 	case len(e.AuthorizedParties) == 0:
 		return nil
 	case text == "":
-		return refuse(policy.ReasonTokenParties, "the token names no application (claim azp)")
+		return NewError(policy.ReasonTokenParties, "the token names no application (claim azp)")
 	case !isParty(e.AuthorizedParties, text, e.relaxed):
-		return refuse(policy.ReasonTokenParties, "claim azp is not among the authorized parties")
+		return NewError(policy.ReasonTokenParties, "claim azp is not among the authorized parties")
 	}
 	return nil
 }
@@ -135,21 +135,21 @@ func (e *Expected) checkTimes(claims map[string]any, now time.Time) error {
 	exp, present, ok := e.instant(claims, "exp")
 	switch {
 	case !ok || !present:
-		return refuse(policy.ReasonTokenVerification, "claim exp is not a time")
+		return NewError(policy.ReasonTokenVerification, "claim exp is not a time")
 	case exp <= earliest:
-		return refuse(policy.ReasonTokenExpired, "claim exp has passed")
+		return NewError(policy.ReasonTokenExpired, "claim exp has passed")
 	}
 	switch nbf, _, ok := e.instant(claims, "nbf"); {
 	case !ok:
-		return refuse(policy.ReasonTokenVerification, "claim nbf is not a time")
+		return NewError(policy.ReasonTokenVerification, "claim nbf is not a time")
 	case nbf > latest:
-		return refuse(policy.ReasonTokenNotActive, "claim nbf is to come")
+		return NewError(policy.ReasonTokenNotActive, "claim nbf is to come")
 	}
 	switch iat, _, ok := e.instant(claims, "iat"); {
 	case !ok:
-		return refuse(policy.ReasonTokenVerification, "claim iat is not a time")
+		return NewError(policy.ReasonTokenVerification, "claim iat is not a time")
 	case iat > latest:
-		return refuse(policy.ReasonTokenFromFuture, "claim iat is to come")
+		return NewError(policy.ReasonTokenFromFuture, "claim iat is to come")
 	}
 	return nil
 }
@@ -185,11 +185,11 @@ func (e *Expected) checkStatus(claims map[string]any) error {
 	case !present || sts == "active":
 		return nil
 	case sts == "pending":
-		return refuse(policy.ReasonSessionPending, "claim sts is pending")
+		return NewError(policy.ReasonSessionPending, "claim sts is pending")
 	case e.relaxed.Claims:
 		return nil
 	}
-	return refuse(policy.ReasonTokenVerification, "claim sts is not active")
+	return NewError(policy.ReasonTokenVerification, "claim sts is not active")
 }
 
 // isParty reports whether an origin is one of the parties. Origins of

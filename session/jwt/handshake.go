@@ -25,7 +25,7 @@ func (v *Verifier) VerifyHandshake(ctx context.Context, text string, now time.Ti
 		return nil, err
 	}
 	if !t.IsSession() {
-		return nil, refuse(policy.ReasonTokenInvalid, "not of the class of handshakes")
+		return nil, NewError(policy.ReasonTokenInvalid, "not of the class of handshakes")
 	}
 	if err := checkSignature(t, key); err != nil {
 		return nil, err
@@ -35,10 +35,10 @@ func (v *Verifier) VerifyHandshake(ctx context.Context, text string, now time.Ti
 	}
 	earliest, latest := now.Add(-maxHandshakeAge-v.expected.Leeway), now.Add(v.expected.Leeway)
 	if iat := claim.Instant(t.Claims["iat"]); !iat.IsZero() && (iat.Before(earliest) || iat.After(latest)) {
-		return nil, refuse(policy.ReasonTokenExpired, "the handshake was answered too long ago")
+		return nil, NewError(policy.ReasonTokenExpired, "the handshake was answered too long ago")
 	}
 	if exp := claim.Instant(t.Claims["exp"]); !exp.IsZero() && !exp.After(now.Add(-v.expected.Leeway)) {
-		return nil, refuse(policy.ReasonTokenExpired, "claim exp of the handshake has passed")
+		return nil, NewError(policy.ReasonTokenExpired, "claim exp of the handshake has passed")
 	}
 	return t.Claims, nil
 }

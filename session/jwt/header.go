@@ -15,12 +15,12 @@ var extensions = []string{"crit", "b64", "zip", "enc", "cty"}
 func checkHeader(t *unverified.Token, r compat.Relaxations) error {
 	switch {
 	case r.Categories && t.Header["cat"] == unverified.CategoryMachine:
-		return refuse(policy.ReasonTokenInvalid, "a machine token")
+		return NewError(policy.ReasonTokenInvalid, "a machine token")
 	case !r.Categories && !t.IsSession():
-		return refuse(policy.ReasonTokenType, "not a session token")
+		return NewError(policy.ReasonTokenType, "not a session token")
 	}
 	if typ, present := t.Header["typ"]; present && typ != "JWT" {
-		return refuse(policy.ReasonTokenInvalid, "header typ is not JWT")
+		return NewError(policy.ReasonTokenInvalid, "header typ is not JWT")
 	}
 	return checkSignatureHeader(t, r)
 }
@@ -30,18 +30,18 @@ func checkHeader(t *unverified.Token, r compat.Relaxations) error {
 func checkSignatureHeader(t *unverified.Token, r compat.Relaxations) error {
 	alg := t.Algorithm()
 	if _, known := hashes[alg]; !known || alg != "RS256" && !r.Algorithms {
-		return refuse(policy.ReasonTokenAlgorithm, "header alg is not RS256")
+		return NewError(policy.ReasonTokenAlgorithm, "header alg is not RS256")
 	}
 	if r.Header {
 		return nil
 	}
 	for _, name := range extensions {
 		if _, present := t.Header[name]; present {
-			return refuse(policy.ReasonTokenInvalid, "header "+name+" is present")
+			return NewError(policy.ReasonTokenInvalid, "header "+name+" is present")
 		}
 	}
 	if _, ok := t.Kid(r); !ok {
-		return refuse(policy.ReasonKidMismatch, "header kid is not text")
+		return NewError(policy.ReasonKidMismatch, "header kid is not text")
 	}
 	return nil
 }

@@ -91,9 +91,9 @@ func (v *MachineVerifier) verify(ctx context.Context, m MachineToken, now time.T
 	expected, t := &v.base.expected, m.token
 	switch {
 	case v.base.keys == nil:
-		return nil, refuse(policy.ReasonTokenVerification, "there is no key to verify with")
+		return nil, NewError(policy.ReasonTokenVerification, "there is no key to verify with")
 	case !hasMachineCategory(t, m.Type, expected.relaxed):
-		return nil, refuse(policy.ReasonTokenInvalid, "header cat is that of another class of tokens")
+		return nil, NewError(policy.ReasonTokenInvalid, "header cat is that of another class of tokens")
 	}
 	key, err := v.base.findKey(ctx, t, checkMachineHeader(t, m.Type, expected.relaxed), now)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // them. A client's are of the type for their typ.
 func checkMachineHeader(t *unverified.Token, kind policy.TokenType, r compat.Relaxations) error {
 	if typ, present := t.Header["typ"]; kind == policy.M2MToken && present && typ != "JWT" {
-		return refuse(policy.ReasonTokenVerification, "header typ is not JWT")
+		return NewError(policy.ReasonTokenVerification, "header typ is not JWT")
 	}
 	return checkSignatureHeader(t, r)
 }
@@ -37,14 +37,14 @@ func (e *Expected) checkMachineClaims(kind policy.TokenType, claims map[string]a
 	_, named := claims["sub"].(string)
 	switch {
 	case !named:
-		return refuse(policy.ReasonTokenVerification, "claim sub is not text")
+		return NewError(policy.ReasonTokenVerification, "claim sub is not text")
 	case !e.issuer(claims["iss"]):
-		return refuse(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
+		return NewError(policy.ReasonIssuer, "claim iss is not the Frontend API of this instance")
 	case kind == policy.OAuthToken && !machineid.AcceptsAudience(e.Audience, claims["aud"]),
 		kind == policy.M2MToken && !e.audience(claims["aud"]):
-		return refuse(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
+		return NewError(policy.ReasonTokenVerification, "claim aud names none of the configured audiences")
 	case !hasReadableScopes(kind, claims):
-		return refuse(policy.ReasonTokenVerification, "the claim of the scopes is not text")
+		return NewError(policy.ReasonTokenVerification, "the claim of the scopes is not text")
 	}
 	return e.checkTimes(claims, now)
 }

@@ -40,7 +40,8 @@ func ReasonOf(err error) policy.Reason {
 	return ""
 }
 
-func refuse(reason policy.Reason, why string) error {
+// NewError returns an [Error] with a cause in words, which contain no text of the token.
+func NewError(reason policy.Reason, why string) error {
 	return &Error{reason, errors.New(why)}
 }
 
@@ -69,7 +70,7 @@ func NewVerifier(expected Expected, keys KeySet, cache *Cache) *Verifier {
 // does, nor at sessions that were revoked after the token was issued.
 func (v *Verifier) Verify(ctx context.Context, text string, now time.Time) (*policy.Principal, error) {
 	if len(text) > unverified.MaxSize {
-		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
+		return nil, NewError(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
 	}
 	id := fingerprint.Of(text)
 	if known := v.cache.get(id); known != nil && v.holds(ctx, known, now) {
@@ -166,7 +167,7 @@ func (v *Verifier) findKey(ctx context.Context, t *unverified.Token, headerErr e
 	case headerErr != nil:
 		return nil, headerErr
 	case !key.verifies(t.Algorithm()):
-		return nil, refuse(policy.ReasonTokenVerification, "the key is not for the token's algorithm")
+		return nil, NewError(policy.ReasonTokenVerification, "the key is not for the token's algorithm")
 	}
 	return key, nil
 }
@@ -183,7 +184,7 @@ var hashes = map[string]crypto.Hash{"RS256": crypto.SHA256, "RS384": crypto.SHA3
 func checkSignature(t *unverified.Token, key *Key) error {
 	hash, ok := hashes[t.Algorithm()]
 	if !ok {
-		return refuse(policy.ReasonTokenAlgorithm, "the algorithm is not RS256")
+		return NewError(policy.ReasonTokenAlgorithm, "the algorithm is not RS256")
 	}
 	h := hash.New()
 	h.Write([]byte(t.Signed))

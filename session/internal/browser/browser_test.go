@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/jwttest"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 )
 
 // testBrowsers judges the browsers of an instance in production.
 func testBrowsers(tb testing.TB) *Authenticator {
 	tb.Helper()
-	verifier := testVerifier(tb)
+	verifier := jwttest.Verifier(tb)
 	a, err := New(Options{
 		Verifier: verifier, DevSkewVerifier: verifier, CookieSuffix: mint.Suffix, Production: true, FrontendHost: "clerk.example.com", FrontendAPI: "clerk.example.com",
 		AuthorizedParties: []string{"https://app.example.com"}, Origins: []string{"https://app.example.com"}, APIURL: "https://api.clerk.com",

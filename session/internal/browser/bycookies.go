@@ -92,7 +92,7 @@ func (a *Authenticator) byCookieToken(ctx context.Context, v *Visit) policy.Auth
 		return a.tokenFailed(ctx, v, v.cookieToken(), err)
 	}
 	if a.predatesUAT(v) {
-		return a.renew(v, policy.ReasonSessionBeforeUAT, refuse(policy.ReasonSessionBeforeUAT, "claim iat is before the client_uat cookie"))
+		return a.renew(v, policy.ReasonSessionBeforeUAT, jwt.NewError(policy.ReasonSessionBeforeUAT, "claim iat is before the client_uat cookie"))
 	}
 	p, err := a.verifyCookie(ctx, v)
 	if err != nil && !isPending(err) {
@@ -123,7 +123,7 @@ func (a *Authenticator) checkCookieToken(v *Visit) error {
 	case err != nil:
 		return &jwt.Error{Reason: policy.ReasonTokenInvalid, Err: err}
 	case !t.IsSession():
-		return refuse(policy.ReasonTokenType, "not a session token")
+		return jwt.NewError(policy.ReasonTokenType, "not a session token")
 	}
 	if iat, present := t.Claims["iat"]; a.relaxed.Claims {
 		if _, ok := compat.JSText(iat); !ok {
@@ -183,7 +183,7 @@ func (a *Authenticator) verifyCookies(ctx context.Context, v *Visit) (*cookieSes
 				continue
 			}
 			if len(seen) == MaxSessionCookies {
-				return nil, refuse(policy.ReasonSessionConflict, "too many session cookies")
+				return nil, jwt.NewError(policy.ReasonSessionConflict, "too many session cookies")
 			}
 			seen = append(seen, token)
 			p, err := a.o.Verifier.Verify(ctx, token, v.now)
@@ -196,7 +196,7 @@ func (a *Authenticator) verifyCookies(ctx context.Context, v *Visit) (*cookieSes
 			case found == nil:
 				found = &cookieSession{p, token, family}
 			case p.UserID != found.principal.UserID || p.SessionID != found.principal.SessionID:
-				return nil, refuse(policy.ReasonSessionConflict, "session cookies name two sessions")
+				return nil, jwt.NewError(policy.ReasonSessionConflict, "session cookies name two sessions")
 			case family == found.family && p.IssuedAt.After(found.principal.IssuedAt):
 				found.principal, found.token = p, token
 			}

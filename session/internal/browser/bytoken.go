@@ -14,7 +14,7 @@ import (
 func (a *Authenticator) ByToken(ctx context.Context, v *Visit, token string) policy.AuthState {
 	if a.relaxed.Categories {
 		if t, err := unverified.Decode(token, a.relaxed, nil); err == nil && !t.IsSession() {
-			return failed(refuse(policy.ReasonTokenType, "not a session token"))
+			return failed(jwt.NewError(policy.ReasonTokenType, "not a session token"))
 		}
 	}
 	p, err := a.o.Verifier.Verify(ctx, token, v.now)

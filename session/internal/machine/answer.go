@@ -23,7 +23,7 @@ func readAnswer(body []byte) (*answer, error) {
 		switch object[flag] {
 		case nil, false:
 		case true:
-			return nil, refuse(policy.ReasonTokenInvalid, "Clerk says that the token is "+flag)
+			return nil, jwt.NewError(policy.ReasonTokenInvalid, "Clerk says that the token is "+flag)
 		default:
 			return nil, garbled(errors.New("member " + flag + " is neither true nor false"))
 		}

@@ -55,7 +55,7 @@ type answer struct {
 // or of an answer.
 func (a *api) verify(ctx context.Context, token string, kind policy.TokenType) (*answer, error) {
 	if a.secrets[kind] == "" {
-		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key to ask Clerk with")
+		return nil, jwt.NewError(policy.ReasonSecretKeyInvalid, "there is no secret key to ask Clerk with")
 	}
 	ctx, cancel := context.WithTimeout(ctx, calls.Timeout)
 	defer cancel()
@@ -100,13 +100,13 @@ func (a *api) checkStatus(resp *http.Response) error {
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusNotFound:
-		return refuse(policy.ReasonTokenInvalid, why)
+		return jwt.NewError(policy.ReasonTokenInvalid, why)
 	case status == http.StatusUnauthorized:
-		return refuse(policy.ReasonSecretKeyInvalid, why)
+		return jwt.NewError(policy.ReasonSecretKeyInvalid, why)
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
-		return refuse(policy.ReasonClerkUnavailable, why)
+		return jwt.NewError(policy.ReasonClerkUnavailable, why)
 	case 400 <= status && status < 500:
-		return refuse(policy.ReasonUnexpectedError, why)
+		return jwt.NewError(policy.ReasonUnexpectedError, why)
 	}
-	return refuse(policy.ReasonClerkUnavailable, why)
+	return jwt.NewError(policy.ReasonClerkUnavailable, why)
 }

@@ -1,38 +1,9 @@
 package machine
 
-import (
-	"context"
-	"testing"
-	"time"
-
-	"github.com/clerkgate/clerkgate/session/internal/mint"
-	"github.com/clerkgate/clerkgate/session/jwt"
-)
+import "github.com/clerkgate/clerkgate/session/internal/mint"
 
 // now is the time of all tests that do not run in a bubble of their own.
 var now = mint.Now
 
 // object is JSON under construction.
 type object = map[string]any
-
-// testKeys is the instance's key set.
-func testKeys(tb testing.TB) jwt.KeySet {
-	tb.Helper()
-	keys, err := jwt.ParseKeySet(mint.KeySet(tb, mint.JWK(mint.Kid, &mint.SigningKey().PublicKey)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return keys
-}
-
-var testExpected = jwt.Expected{Issuers: []string{mint.Issuer}, AuthorizedParties: []string{"https://app.example.com"}, Leeway: 5 * time.Second}
-
-func testVerifier(tb testing.TB) *jwt.Verifier {
-	tb.Helper()
-	return jwt.NewVerifier(testExpected, testKeys(tb), jwt.NewCache())
-}
-
-// brokenKeys is a key set that cannot answer.
-type brokenKeys struct{ err error }
-
-func (b brokenKeys) Key(context.Context, string, time.Time) (*jwt.Key, error) { return nil, b.err }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/jwttest"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 	"github.com/clerkgate/clerkgate/session/internal/unverified"
@@ -129,7 +130,7 @@ type otherKeys struct{ jwt.KeySet }
 
 func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 	t.Parallel()
-	keys := &otherKeys{testKeys(t)}
+	keys := &otherKeys{jwttest.Keys(t)}
 	m := testMachinesUnder(t, keys, &sessiontest.Endpoint{}, nil)
 	token := mint.M2M(t, nil, object{"exp": now.Unix() + 60})
 	at := func(d time.Duration) policy.Reason {
@@ -154,11 +155,11 @@ func TestMachineJWTsAreJudgedAnewEachTime(t *testing.T) {
 	if got := at(0); got != policy.ReasonTokenVerification {
 		t.Errorf("under another key: %q", got)
 	}
-	keys.KeySet = brokenKeys{jwt.ErrUnknownKey}
+	keys.KeySet = jwttest.BrokenKeys{Err: jwt.ErrUnknownKey}
 	if got := at(0); got != policy.ReasonTokenVerification {
 		t.Errorf("without the key: %q", got)
 	}
-	keys.KeySet = testKeys(t)
+	keys.KeySet = jwttest.Keys(t)
 	if got := at(0); got != "" {
 		t.Errorf("under the key again: %q", got)
 	}
@@ -180,9 +181,9 @@ func TestMachineJWTsWithoutKeysCannotBeTold(t *testing.T) {
 		{"no keys in the reference", t.Context(), referenceCompat, policy.SignedOut, policy.ReasonTokenVerification},
 		{"the request ended", ended, nil, policy.Unavailable, policy.ReasonCanceled},
 	} {
-		keys := brokenKeys{jwt.ErrKeysUnavailable}
+		keys := jwttest.BrokenKeys{Err: jwt.ErrKeysUnavailable}
 		if tt.ctx.Err() != nil {
-			keys = brokenKeys{tt.ctx.Err()}
+			keys = jwttest.BrokenKeys{Err: tt.ctx.Err()}
 		}
 		m := testMachinesUnder(t, keys, &sessiontest.Endpoint{}, tt.change)
 		if got := m.authenticate(tt.ctx, netip.Addr{}, token, anyToken, now); got.Status != tt.status || got.Reason != tt.reason {
@@ -204,7 +205,7 @@ func expectSession(t *testing.T, v *jwt.Verifier, token string, want policy.Reas
 // them apart. No order of presenting them confuses the two judges.
 func TestMachinesAndSessionsNeverTakeEachOthersTokens(t *testing.T) {
 	t.Parallel()
-	m, v := testMachines(t, &sessiontest.Endpoint{}, nil), testVerifier(t)
+	m, v := testMachines(t, &sessiontest.Endpoint{}, nil), jwttest.Verifier(t)
 	machine := []string{mint.M2M(t, nil, object{"sid": "sess_1", "azp": "https://app.example.com"}), mint.OAuth(t, nil, object{"sid": "sess_1", "azp": "https://app.example.com"})}
 	session := []string{mint.Token(t, nil), mint.Token(t, object{"scope": "a", "client_id": "client_1"})}
 	for range 2 {

@@ -77,17 +77,17 @@ func newLookup(o Options) (*lookup, error) {
 // of now. The error is an *[Error].
 func (l *lookup) verify(ctx context.Context, from netip.Addr, text string, kind policy.TokenType, now time.Time) (*policy.Principal, error) {
 	if !isOpaque(text) {
-		return nil, refuse(policy.ReasonTokenInvalid, "the token is not one that Clerk makes")
+		return nil, jwt.NewError(policy.ReasonTokenInvalid, "the token is not one that Clerk makes")
 	}
 	known, err := l.find(ctx, from, text, kind, now)
 	if err != nil {
 		return nil, err
 	}
 	if expires := known.principal.ExpiresAt; !expires.IsZero() && !now.Before(expires) {
-		return nil, refuse(policy.ReasonTokenInvalid, "the token has expired")
+		return nil, jwt.NewError(policy.ReasonTokenInvalid, "the token has expired")
 	}
 	if kind == policy.OAuthToken && !machineid.AcceptsAudience(l.audience, known.audience) {
-		return nil, refuse(policy.ReasonTokenVerification, "the token is for none of the configured audiences")
+		return nil, jwt.NewError(policy.ReasonTokenVerification, "the token is for none of the configured audiences")
 	}
 	return known.principal, nil
 }

@@ -88,7 +88,7 @@ func (m *Authenticator) authenticate(ctx context.Context, from netip.Addr, text 
 
 func (m *Authenticator) verify(ctx context.Context, from netip.Addr, text string, accept policy.TokenTypes, now time.Time) (*policy.Principal, error) {
 	if len(text) > unverified.MaxSize {
-		return nil, refuse(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
+		return nil, jwt.NewError(policy.ReasonTokenInvalid, "the token is longer than 16 KiB")
 	}
 	kind, isSigned := opaqueType(text), false
 	var signed jwt.MachineToken
@@ -99,9 +99,9 @@ func (m *Authenticator) verify(ctx context.Context, from netip.Addr, text string
 	}
 	switch {
 	case kind == "" || !accept.Has(kind):
-		return nil, refuse(policy.ReasonTokenType, "not a token of an accepted type")
+		return nil, jwt.NewError(policy.ReasonTokenType, "not a token of an accepted type")
 	case m.compat && !m.instanceKey && (kind != policy.M2MToken || len(accept) != 1 || accept.Has(policy.AnyToken)):
-		return nil, refuse(policy.ReasonSecretKeyInvalid, "there is no secret key")
+		return nil, jwt.NewError(policy.ReasonSecretKeyInvalid, "there is no secret key")
 	case isSigned:
 		return m.signed.Verify(ctx, signed, now)
 	}

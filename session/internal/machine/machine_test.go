@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/clerkgate/clerkgate/policy"
+	"github.com/clerkgate/clerkgate/session/internal/jwttest"
 	"github.com/clerkgate/clerkgate/session/internal/mint"
 	"github.com/clerkgate/clerkgate/session/internal/sessiontest"
 	"github.com/clerkgate/clerkgate/session/jwt"
@@ -30,7 +31,7 @@ var anyToken = policy.TokenTypes{policy.AnyToken}
 
 func testMachines(tb testing.TB, transport http.RoundTripper, change func(*testConfig)) *Authenticator {
 	tb.Helper()
-	return testMachinesUnder(tb, testKeys(tb), transport, change)
+	return testMachinesUnder(tb, jwttest.Keys(tb), transport, change)
 }
 
 func testMachinesUnder(tb testing.TB, keys jwt.KeySet, transport http.RoundTripper, change func(*testConfig)) *Authenticator {
@@ -42,7 +43,7 @@ func testMachinesUnder(tb testing.TB, keys jwt.KeySet, transport http.RoundTripp
 	if cfg.ReferenceCompat && cfg.JWTKey == "" && cfg.SecretKey == "" {
 		keys = nil
 	}
-	expected := testExpected
+	expected := jwttest.Expected
 	expected.Audience, expected.ReferenceCompat = cfg.Audience, cfg.ReferenceCompat
 	cfg.Signed, cfg.HTTPClient = jwt.NewMachineVerifier(expected, keys), &http.Client{Transport: transport}
 	m, err := New(cfg.Options)
