@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -145,6 +146,13 @@ func (s *Service) Decide(ctx context.Context, r *policy.Request) policy.Decision
 		return current.gate.Policy.Decide(ctx, r)
 	}
 	return policy.Denial(policy.ReasonNoDecision)
+}
+
+// Trusts reports whether an address is among the trusted_proxies of the document in
+// force.
+func (s *Service) Trusts(addr netip.Addr) bool {
+	current := s.state.Load()
+	return current != nil && current.gate.Policy.Trusts(addr)
 }
 
 // Wrap returns a handler that asks the policy in force about each request, as

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/extauthz"
+	"github.com/clerkgate/clerkgate/forwardauth"
 	"github.com/clerkgate/clerkgate/service"
 )
 
@@ -22,11 +24,13 @@ import (
 type serveOptions struct {
 	config     string
 	grpc       string
+	forward    string
 	admin      string
 	http       string
 	frontend   string
 	tls        extauthz.TLSFiles
 	timeout    time.Duration
+	forwardFor time.Duration
 	drain      time.Duration
 	reflection bool
 	outage     bool
@@ -48,8 +52,11 @@ func serveCommand() *cobra.Command {
 	var level string
 	cmd := &cobra.Command{
 		Use:   "serve --config <file>",
-		Short: "Answer Envoy's ext_authz checks",
-		Long: `serve answers envoy.service.auth.v3.Authorization by a policy document.
+		Short: "Answer Envoy's ext_authz checks, and forward auth",
+		Long: `serve answers envoy.service.auth.v3.Authorization by a policy document, and with
+--forward-auth the checks of nginx, HAProxy, Traefik, Caddy and Envoy by HTTP: each
+under a path of its own, /forward-auth/nginx and so on, and to peers alone that are
+in trusted_proxies of the document, on the Unix socket, or show a client certificate.
 
 It reports health as grpc.health.v1, for the server and for the service, and on
 the admin address: /healthz, /readyz, /metrics, /buildinfo. On SIGHUP it reads the
@@ -57,6 +64,7 @@ document again, and goes on with the old one where the new one is wrong. On SIGT
 it reports NOT_SERVING, waits for the drain, finishes what is under way and stops.`,
 		Example: `  clerkgate serve --config clerkgate.yaml
   clerkgate serve --config clerkgate.yaml --grpc unix:/run/clerkgate/grpc.sock
+  clerkgate serve --config clerkgate.yaml --forward-auth :9001
   clerkgate serve --config clerkgate.yaml --http :9080   # the session page, and the Frontend API proxy
   clerkgate serve --config clerkgate.yaml --grpc :9000 \
       --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt --tls-client-san envoy.internal`,
@@ -71,6 +79,7 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 	f := cmd.Flags()
 	f.StringVar(&o.config, "config", defaultConfig, "the policy document")
 	f.StringVar(&o.grpc, "grpc", "127.0.0.1:9000", "where to listen for checks: host:port or unix:/path")
+	f.StringVar(&o.forward, "forward-auth", "", "where to listen for forward auth: host:port or unix:/path; may be that of --http; empty: nowhere")
 	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "where to serve health and metrics; empty: nowhere")
 	f.StringVar(&o.http, "http", "", "where to serve the session page and the Frontend API proxy; empty: nowhere")
 	f.StringVar(&o.frontend, "frontend-api", "", "base of Clerk's Frontend API; empty: by the publishable key")
@@ -79,6 +88,7 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 	f.StringVar(&o.tls.ClientCA, "tls-client-ca", "", "authorities of client certificates, PEM; with it clients must show one")
 	f.StringSliceVar(&o.tls.ClientSANs, "tls-client-san", nil, "names a client certificate must have one of")
 	f.DurationVar(&o.timeout, "timeout", 150*time.Millisecond, "time for one check; keep it below Envoy's")
+	f.DurationVar(&o.forwardFor, "forward-auth-timeout", 2*time.Second, "time for one check by forward auth; keep it below the proxy's")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to report NOT_SERVING before stopping")
 	f.BoolVar(&o.reflection, "reflection", false, "let tools list the gRPC services")
 	f.BoolVar(&o.outage, "outage-as-error", false, "answer outages as ext_authz errors, which failure_mode_allow lets pass")
@@ -130,12 +140,13 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	defer admin.close()
-	pages, err := startHTTP(ctx, o.http, gate, logger)
+	checks, pages, err := o.startHTTP(ctx, gate, registry, options.TLS, logger)
 	if err != nil {
 		listener.Close()
 		return err
 	}
 	defer pages.close()
+	defer checks.close()
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -146,7 +157,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 	go reloadOn(running, hangup, gate, logger)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "http", pages.address(), "tls", options.TLS != nil, "version", readBuild().Version)
+	logger.Info("serving", "grpc", listener.Addr().String(), "forward_auth", checks.address(), "admin", admin.address(), "http", pages.address(), "tls", options.TLS != nil, "version", readBuild().Version)
 
 	select {
 	case err := <-served:
@@ -170,6 +181,25 @@ func (o *serveOptions) open(registry *prometheus.Registry, logger *slog.Logger) 
 		Logger: logger, Metrics: registry, Adapter: adapter,
 		DecideOnly: o.http == "", SessionPage: true, FrontendAPI: o.frontend,
 	})
+}
+
+// startHTTP starts what is served by HTTP: forward auth, and the service's own pages.
+func (o *serveOptions) startHTTP(ctx context.Context, gate *service.Service, registry *prometheus.Registry, certificates *tls.Config, logger *slog.Logger) (checks, pages *httpServer, err error) {
+	handler, err := forwardauth.New(gate, forwardauth.Options{Logger: logger, Metrics: registry, Trusts: gate.Trusts, Timeout: o.forwardFor})
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.forward != "" && o.forward == o.http {
+		pages, err = startHTTP(ctx, o.http, byPath(forwardauth.Path, handler, gate), logger)
+		return new(httpServer), pages, err
+	}
+	if checks, err = startForwardAuth(ctx, o.forward, handler, certificates, logger); err != nil {
+		return nil, nil, err
+	}
+	if pages, err = startHTTP(ctx, o.http, gate, logger); err != nil {
+		checks.close()
+	}
+	return checks, pages, err
 }
 
 // watchReadiness calls changed at first and whenever readiness changes.
