@@ -30,11 +30,10 @@ var differences = []difference{{
 }, {
 	why: "Envoy makes an answer in gRPC of its own to what says that it is gRPC", proxies: []string{"envoy"},
 	applies: func(c *corpus.Case, x *corpus.Exchange) bool {
-		return strings.HasPrefix(field(c, "Content-Type"), "application/grpc") && x.Upstream == nil && x.Header.Get("Grpc-Status") != ""
+		return strings.HasPrefix(field(c, "Content-Type"), "application/grpc") && x.Upstream == nil && !slices.Contains([]string{"", "0"}, x.Header.Get("Grpc-Status"))
 	},
-	adjust: func(c *corpus.Case, _ *corpus.Exchange) {
-		c.Want.Status, c.Want.Response = http.StatusOK, nil
-		c.Want.Body = nil
+	adjust: func(c *corpus.Case, x *corpus.Exchange) {
+		x.Status, c.Want.Response, c.Want.Body = c.Want.Status, nil, nil // with 200, as gRPC has it
 	},
 }, {
 	why: "the proxy forwards the change of protocol although its fields are removed",
@@ -119,14 +118,18 @@ func (s *stage) differs(proxy string, c *corpus.Case, x *corpus.Exchange) string
 }
 
 // ownRefusals are the statuses of refusals that are a proxy's own.
-var ownRefusals = []int{http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusRequestURITooLong, http.StatusMisdirectedRequest, http.StatusNotImplemented}
+var ownRefusals = []int{http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusRequestURITooLong, http.StatusMisdirectedRequest, http.StatusNotImplemented}
 
 // lockedOut are requests that a policy could allow and a proxy refuses itself.
 var lockedOut = map[string]map[string]string{
 	"nginx": {
 		"long-query-passes": "nginx takes request lines of 8 KiB",
 	},
-	"envoy": {},
+	"envoy": {
+		"method-that-is-unknown-meets-rules-without-methods": "Envoy takes the registered methods",
+		"upgrade-to-one-of-two-is-dropped":                   "Envoy takes upgrades to one protocol",
+		"upgrade-twice-is-dropped":                           "Envoy takes upgrades to one protocol",
+	},
 }
 
 // checkOwnRefusal checks that what a proxy refuses without asking is nothing that the
