@@ -65,7 +65,8 @@ func (c *check) setScheme(scheme string, webSockets bool) {
 	}
 }
 
-// setPeer takes the address of the client of the proxy.
+// setPeer takes the address of the client of the proxy. Where none is told, all clients
+// count as one.
 func (c *check) setPeer(name, text string) {
 	addr, ok := policy.ParseForwarded(strings.Trim(text, " \t"))
 	if c.asked.Peer = addr; !ok {
@@ -94,7 +95,9 @@ func (original) read(c *check) {
 		return
 	}
 	c.asked.Host, c.asked.Target = rest[:slash], rest[slash:]
-	c.setPeer("X-Real-IP", c.one("X-Real-IP"))
+	if len(c.Header["X-Real-Ip"]) > 0 {
+		c.setPeer("X-Real-IP", c.one("X-Real-IP"))
+	}
 }
 
 func (original) tells(name string) bool {
@@ -125,13 +128,10 @@ func (f forwarded) tells(name string) bool {
 
 // readForwardedFor takes the last address that is told: that of the client of the proxy.
 func (c *check) readForwardedFor() {
-	values := c.Header[forwardedFor]
-	if len(values) == 0 {
-		c.fail("the check has no %s", forwardedFor)
-		return
+	if values := c.Header[forwardedFor]; len(values) > 0 {
+		last := values[len(values)-1]
+		c.setPeer(forwardedFor, last[strings.LastIndexByte(last, ',')+1:])
 	}
-	last := values[len(values)-1]
-	c.setPeer(forwardedFor, last[strings.LastIndexByte(last, ',')+1:])
 }
 
 // itself is a check that is the request it asks about, below a prefix of the path.

@@ -72,6 +72,10 @@ local function refuse(txn, status, headers, body)
 end
 
 core.register_action("clerkgate", { "http-req" }, function(txn)
+  if txn.http:req_get_headers()["trailer"] then -- which HAProxy would forward unseen
+    refuse(txn, 400, { ["cache-control"] = { "no-store" } }, "")
+    return
+  end
   local ok, answer = pcall(check, txn)
   if not ok or not answer or not answer.headers or not answer.headers["cache-control"] then
     refuse(txn, 503, { ["retry-after"] = { "5" }, ["cache-control"] = { "no-store" } }, "")

@@ -79,6 +79,9 @@ func Places(app, forwardAuth net.Listener) proxies.Places {
 func WithIdentity(name, config string, headers []string) string {
 	var after, lines string
 	for _, header := range headers {
+		if strings.Contains(config, header+" ") {
+			continue // it is there
+		}
 		variable := strings.ToLower(strings.ReplaceAll(header, "-", "_"))
 		switch name {
 		case "nginx":
@@ -105,4 +108,12 @@ func Bare(name, config string) string {
 		config = strings.Replace(config, line, "", 1)
 	}
 	return strings.Replace(config, "common_http_protocol_options:\n", "upgrade_configs: [ { upgrade_type: websocket } ]\n                common_http_protocol_options:\n", 1)
+}
+
+// Behind is the configuration of a proxy behind other proxies, which Caddy must know.
+func Behind(name, config string, proxies []string) string {
+	if name != "caddy" || len(proxies) == 0 {
+		return config
+	}
+	return strings.Replace(config, "\tadmin off\n", "\tadmin off\n\tservers {\n\t\ttrusted_proxies static "+strings.Join(proxies, " ")+"\n\t}\n", 1)
 }
