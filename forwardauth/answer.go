@@ -3,6 +3,7 @@ package forwardauth
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/clerkgate/clerkgate/httpgate"
@@ -20,6 +21,14 @@ const (
 	removeFields = "X-Clerkgate-Remove"
 	addFields    = "X-Clerkgate-Add"
 	keptQuery    = "X-Clerkgate-Query"
+	// keptTarget is what nginx forwards in place of the client's target: the same, but for
+	// parameters of the query that end here.
+	keptTarget = "X-Clerkgate-Target"
+	// cookieField, with a number from 1, has a cookie for the client: nginx knows no more
+	// than one value of a field. There are as many in nginx's configuration as Clerk ever
+	// sets at once, and some.
+	cookieField = "X-Clerkgate-Cookie-"
+	maxCookies  = 16
 )
 
 // credentials are the fields beside those of the identity that a decision may change.
@@ -57,6 +66,20 @@ func allowNginx(w http.ResponseWriter, c *check, d *policy.Decision) {
 	keepCredentials(w.Header(), c)
 	emptyUpstream(w.Header(), d)
 	setUpstream(w.Header(), d)
+	target, cookies := c.asked.Target, 0
+	if path, query, _ := strings.Cut(target, "?"); len(d.RemoveQuery) > 0 {
+		if target = path; d.KeptQuery(query) != "" {
+			target += "?" + d.KeptQuery(query)
+		}
+	}
+	w.Header()[keptTarget] = []string{target}
+	for _, h := range d.ResponseHeaders {
+		if name := http.CanonicalHeaderKey(h.Name); name != "Set-Cookie" {
+			w.Header()[name] = []string{h.Value}
+		} else if cookies++; cookies <= maxCookies {
+			w.Header()[cookieField+strconv.Itoa(cookies)] = []string{h.Value}
+		}
+	}
 	pass(w)
 }
 

@@ -21,7 +21,7 @@ type dialect struct {
 var dialects = map[string]*dialect{
 	"nginx": {
 		request: original{},
-		limits:  func(r *policy.Request) { r.FieldsStand, r.UpgradeStands, r.AnswersAlone = true, true, true },
+		limits:  func(r *policy.Request) { r.FieldsStand, r.UpgradeStands = true, true },
 		allow:   allowNginx, refuse: refuseNginx,
 	},
 	"traefik": {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// sentBack is the cookie by which a browser that was sent back to a page is known, for
-// as long as that takes: one that keeps no cookies is not sent back again.
+// sentBack is the cookie by which a browser that was sent back just now is known. It may
+// keep that one and not those that it is sent back for, or send those again to no page
+// that another site leads to (SameSite=Strict).
 const (
 	sentBack       = "__clerkgate_sent_back"
 	sentBackCookie = sentBack + "=1; Path=/; Max-Age=10; HttpOnly; SameSite=Lax"
@@ -41,7 +42,7 @@ func (e *evaluation) sendBack(d *Decision) {
 		return
 	}
 	setsCookies := slices.ContainsFunc(d.ResponseHeaders, func(h Header) bool { return strings.EqualFold(h.Name, "Set-Cookie") })
-	if len(d.RemoveQuery) == 0 && (!setsCookies || e.wasSentBack()) {
+	if len(d.RemoveQuery) == 0 && !setsCookies || !e.mayBeSentBack() {
 		return
 	}
 	site, ok := e.policy.signIn.originOf(e.returnTarget, e.scheme)
@@ -59,11 +60,17 @@ func (e *evaluation) sendBack(d *Decision) {
 	d.SetHeaders, d.RemoveQuery = nil, nil
 }
 
-func (e *evaluation) wasSentBack() bool {
+// mayBeSentBack reports whether the browser keeps cookies, and was not sent back just
+// now: otherwise it could be sent in circles.
+func (e *evaluation) mayBeSentBack() bool {
+	var keepsCookies bool
 	for _, h := range e.request.Headers {
-		if isCookie(h) && strings.Contains(h.Value, sentBack+"=") {
-			return true
+		if isCookie(h) {
+			keepsCookies = true
+			if strings.Contains(h.Value, sentBack+"=") {
+				return false
+			}
 		}
 	}
-	return false
+	return keepsCookies
 }

@@ -46,7 +46,7 @@ local function check(txn)
     if not framing[name] and not told[name] then headers[name] = values(list) end
   end
   headers["x-forwarded-method"] = { txn.f:method() }
-  headers["x-forwarded-proto"] = { txn.f:ssl_fc() == 1 and "https" or "http" }
+  headers["x-forwarded-proto"] = { txn:get_var("txn.scheme") or txn.f:ssl_fc() == 1 and "https" or "http" }
   headers["x-forwarded-host"] = { sent["host"] and sent["host"][0] or "" }
   headers["x-forwarded-uri"] = { txn.f:pathq() or "" }
   local chain = headers["x-forwarded-for"] or {}

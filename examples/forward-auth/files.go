@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed nginx.conf clerkgate-headers.conf haproxy.cfg clerkgate.lua Caddyfile envoy.yaml
+//go:embed nginx.conf clerkgate-headers.conf clerkgate-answer.conf haproxy.cfg clerkgate.lua Caddyfile envoy.yaml
 var files embed.FS
 
 // Places are where a proxy listens, and what it talks to: each a host and port.
@@ -33,7 +33,7 @@ type proxy struct {
 }
 
 var proxies = map[string]proxy{
-	"nginx": {"nginx.conf", []string{"clerkgate-headers.conf"}, func(p Places, dir string) []string {
+	"nginx": {"nginx.conf", []string{"clerkgate-headers.conf", "clerkgate-answer.conf"}, func(p Places, dir string) []string {
 		return []string{
 			"events {}", "events {}\npid " + dir + "/nginx.pid;\nerror_log stderr warn;\ndaemon off;",
 			"http {\n", "http {\n\taccess_log off;\n\tclient_body_temp_path " + dir + ";\n\tproxy_temp_path " + dir + ";\n\tfastcgi_temp_path " + dir + ";\n\tuwsgi_temp_path " + dir + ";\n\tscgi_temp_path " + dir + ";\n",

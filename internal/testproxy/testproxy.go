@@ -39,8 +39,9 @@ func testCaddy(tb testing.TB, file, dir string) *exec.Cmd {
 // Names are the proxies that Start runs, which are also the names of their dialects.
 func Names() []string { return []string{"nginx", "haproxy", "caddy", "envoy"} }
 
-// Start runs a proxy until the test ends, and returns where it listens. Places says what
-// it talks to. What edit makes of its configuration is what it runs by.
+// Start runs a proxy until the test ends, and returns where it listens: anywhere, unless
+// Places says where. Places also says what it talks to. What edit makes of its
+// configuration is what it runs by.
 func Start(tb testing.TB, name string, places proxies.Places, edit func(string) string) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "proxy") // short enough for the path of a socket
@@ -51,7 +52,9 @@ func Start(tb testing.TB, name string, places proxies.Places, edit func(string) 
 	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers are another user
 		tb.Fatal(err)
 	}
-	places.Listen = testprocess.Address(tb)
+	if places.Listen == "" {
+		places.Listen = testprocess.Address(tb)
+	}
 	file, err := proxies.Write(name, places, dir)
 	if err != nil {
 		tb.Fatal(err)
