@@ -55,6 +55,22 @@ var differences = []difference{{
 	applies: func(c *corpus.Case, _ *corpus.Exchange) bool { return c.Want.Upstream["Upgrade"] == "WebSocket" },
 	adjust:  func(c *corpus.Case, _ *corpus.Exchange) { receives(c, "Upgrade", "websocket") },
 }, {
+	why: "Traefik is told to leave every change of protocol out", proxies: []string{"traefik"},
+	applies: func(c *corpus.Case, _ *corpus.Exchange) bool { return c.Want.Upstream["Upgrade"] != "" },
+	adjust: func(c *corpus.Case, _ *corpus.Exchange) {
+		receives(c, "Upgrade", "")
+		receives(c, "Connection", "")
+	},
+}, {
+	why: "Traefik makes a redirect absolute, and so do we for it", proxies: []string{"traefik"},
+	applies: func(c *corpus.Case, _ *corpus.Exchange) bool {
+		return strings.HasPrefix(c.Want.Response["Location"], "/")
+	},
+	adjust: func(c *corpus.Case, _ *corpus.Exchange) {
+		c.Want.Response = maps.Clone(c.Want.Response)
+		c.Want.Response["Location"] = c.Request.Scheme + "://" + c.Request.Host + c.Want.Response["Location"]
+	},
+}, {
 	why: "the client's Connection is for the proxy alone, which makes one of its own",
 	applies: func(c *corpus.Case, x *corpus.Exchange) bool {
 		return c.Want.Reason == policy.ReasonConnectionMalformed && x.Status == http.StatusOK
@@ -75,7 +91,7 @@ var differences = []difference{{
 	},
 	adjust: func(c *corpus.Case, _ *corpus.Exchange) { receives(c, "X-Forwarded-Host", c.Request.Host) },
 }, {
-	why: "the proxy forwards a reserved header, and would not be told to remove it", proxies: []string{"caddy"},
+	why: "the proxy forwards a reserved header, and would not be told to remove it", proxies: []string{"caddy", "traefik"},
 	applies: func(c *corpus.Case, x *corpus.Exchange) bool { return x.Reason == policy.ReasonHeaderReserved },
 	adjust: func(c *corpus.Case, _ *corpus.Exchange) {
 		refuse(c, http.StatusBadRequest, policy.ReasonHeaderReserved)
@@ -87,7 +103,7 @@ var differences = []difference{{
 	},
 	adjust: allow,
 }, {
-	why: "a response of the application gets no field, and only browsers that load a page are sent back to it", proxies: []string{"caddy"},
+	why: "a response of the application gets no field, and only browsers that load a page are sent back to it", proxies: []string{"caddy", "traefik"},
 	applies: func(c *corpus.Case, x *corpus.Exchange) bool { return x.Upstream != nil && len(c.Want.Response) > 0 },
 	adjust:  func(c *corpus.Case, _ *corpus.Exchange) { c.Want.Response = nil },
 }, {

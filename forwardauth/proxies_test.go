@@ -12,7 +12,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,8 +32,10 @@ func trustsAll(netip.Addr) bool { return true }
 // handler decides by the policy of the case that is on.
 type stage struct {
 	proxy string
+	// mu orders what goes on around the proxy, which is another process.
+	mu sync.Mutex
 	// decides is the policy in force.
-	decides atomic.Pointer[policy.Policy]
+	decides *policy.Policy
 	last    policy.Decision
 	// peer is who the proxy is to say that the client is, and scheme by what it came: both
 	// are of this host otherwise.
@@ -44,7 +46,7 @@ type stage struct {
 }
 
 func (s *stage) Decide(ctx context.Context, r *policy.Request) policy.Decision {
-	s.last = s.decides.Load().Decide(ctx, r)
+	s.last = s.decides.Decide(ctx, r)
 	return s.last
 }
 
@@ -57,6 +59,8 @@ func startStage(t *testing.T, name string) *stage {
 		t.Fatal(err)
 	}
 	checks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.asked++; r.Header.Get("X-Clerkgate-Answer") == "" {
 			s.disguise(r)
 		}
@@ -64,6 +68,8 @@ func startStage(t *testing.T, name string) *stage {
 	}))
 	t.Cleanup(checks.Close)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.received = r
 		w.Header().Set("X-App", "1")
 	}))
@@ -90,11 +96,18 @@ func (s *stage) disguise(r *http.Request) {
 	}
 }
 
+// begin forgets the last request.
+func (s *stage) begin(c *corpus.Case) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received, s.last, s.asked = nil, policy.Decision{}, 0
+	s.peer, s.scheme = c.Request.Peer, c.Request.Scheme
+}
+
 // exchange sends a case's request, and says what came of it.
 func (s *stage) exchange(t *testing.T, c *corpus.Case) *corpus.Exchange {
 	t.Helper()
-	s.received, s.last, s.asked = nil, policy.Decision{}, 0
-	s.peer, s.scheme = c.Request.Peer, c.Request.Scheme
+	s.begin(c)
 	conn, err := net.DialTimeout("tcp", s.proxy, patience)
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +138,8 @@ func (s *stage) exchange(t *testing.T, c *corpus.Case) *corpus.Exchange {
 	if err != nil {
 		t.Fatalf("%s: %v", c.Name, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	x := corpus.ExchangeOf(&s.last)
 	x.Status, x.Header, x.Body = response.StatusCode, response.Header, string(page)
 	if s.received != nil {
@@ -149,7 +164,9 @@ func TestCorpusThroughProxies(t *testing.T) {
 					if c.Request.RuleName != "" || c.Request.Sent != "" {
 						t.Skip("no proxy of these names a rule, or tells of a target before and after")
 					}
-					s.decides.Store(c.Policy(t))
+					s.mu.Lock()
+					s.decides = c.Policy(t)
+					s.mu.Unlock()
 					var x *corpus.Exchange
 					for range c.Times {
 						x = s.exchange(t, &c)

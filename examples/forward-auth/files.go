@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:embed nginx.conf clerkgate-headers.conf clerkgate-answer.conf haproxy.cfg clerkgate.lua Caddyfile envoy.yaml
+//go:embed nginx.conf clerkgate-headers.conf clerkgate-answer.conf haproxy.cfg clerkgate.lua Caddyfile envoy.yaml traefik.yaml
 var files embed.FS
 
 // Places are where a proxy listens, and what it talks to: each a host and port.
@@ -57,6 +57,9 @@ var proxies = map[string]proxy{
 			"127.0.0.1:9001", p.ForwardAuth, "127.0.0.1:3000", p.App,
 		}
 	}},
+	"traefik": {"traefik.yaml", nil, func(p Places, _ string) []string {
+		return []string{"127.0.0.1:9001", p.ForwardAuth, "127.0.0.1:3000", p.App}
+	}},
 	"envoy": {"envoy.yaml", nil, func(p Places, dir string) []string {
 		return []string{
 			"port_value: 9901", "port_value: 0",
@@ -71,7 +74,7 @@ func endpoint(address string) string {
 	return "address: " + host + ", port_value: " + port
 }
 
-// Write writes the configuration of a proxy ("nginx", "haproxy", "caddy", "envoy") for
+// Write writes the configuration of a proxy ("nginx", "haproxy", "caddy", "traefik", "envoy") for
 // other places into a folder, and returns the file to start the proxy by. It fails where
 // the file that users paste has not what would have to be changed.
 func Write(name string, p Places, dir string) (string, error) {

@@ -95,11 +95,13 @@ func saysOtherwise(proxy string, c *headerCase, o *observed) string {
 	switch {
 	case (proxy == "nginx" || proxy == "haproxy") && o.status == http.StatusServiceUnavailable && sent(func(_, value string) bool { return strings.ContainsFunc(value, isControl) }) > 0:
 		return "a check with a control character is malformed, so that the proxy has no answer"
-	case proxy == "caddy-forward" && o.status == http.StatusBadRequest && sent(func(name, _ string) bool {
+	case (proxy == "caddy-forward" || proxy == "traefik") && o.status == http.StatusBadRequest && sent(func(name, _ string) bool {
 		return policy.NeverForwarded(name) || name == "forwarded" || name == "x-forwarded-host"
 	}) > 0:
-		return "Caddy would forward a reserved header"
-	case (proxy == "caddy-forward" || proxy == "haproxy") && o.forwarded && len(c.request.Trailers) > 0:
+		return "the proxy would forward a reserved header"
+	case proxy == "traefik" && c.Family == "client-ip" && len(c.Input.Config.TrustedProxies) > 0:
+		return "Traefik's stand-in stands behind no other proxy"
+	case (proxy == "caddy-forward" || proxy == "traefik" || proxy == "haproxy") && o.forwarded && len(c.request.Trailers) > 0:
 		return "the proxy forwards trailers, of which a check does not tell"
 	case proxy == "envoy-http" && !o.forwarded && sent(func(name, _ string) bool { return name == "cookie" }) > 1:
 		return "Envoy joins fields by commas, which are part of a cookie"

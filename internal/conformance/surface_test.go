@@ -38,6 +38,7 @@ var surfaces = map[string]func(t *testing.T, configs []setup.Config, upstream st
 	"caddy-forward": forwardAuth("caddy"),
 	"nginx":         forwardAuth("nginx"),
 	"haproxy":       forwardAuth("haproxy"),
+	"traefik":       forwardAuth("traefik"),
 }
 
 // bytesOn are the surfaces in the words of the cases: those of raw bytes to a listener

@@ -36,8 +36,9 @@ func testCaddy(tb testing.TB, file, dir string) *exec.Cmd {
 	return cmd
 }
 
-// Names are the proxies that Start runs, which are also the names of their dialects.
-func Names() []string { return []string{"nginx", "haproxy", "caddy", "envoy"} }
+// Names are the proxies that Start runs, which are also the names of their dialects. For
+// Traefik it is a stand-in.
+func Names() []string { return []string{"nginx", "haproxy", "caddy", "envoy", "traefik"} }
 
 // Start runs a proxy until the test ends, and returns where it listens: anywhere, unless
 // Places says where. Places also says what it talks to. What edit makes of its
@@ -68,6 +69,13 @@ func Start(tb testing.TB, name string, places proxies.Places, edit func(string) 
 			tb.Fatal(err)
 		}
 	}
+	if name == "traefik" {
+		config, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return startTraefik(tb, places, config)
+	}
 	testprocess.Start(tb, name, commands[name](tb, file, dir)).AwaitListening(tb, places.Listen)
 	return places.Listen
 }
@@ -82,7 +90,7 @@ func Places(app, forwardAuth net.Listener) proxies.Places {
 func WithIdentity(name, config string, headers []string) string {
 	var after, lines string
 	for _, header := range headers {
-		if strings.Contains(config, header+" ") {
+		if strings.Contains(config, header+" ") || strings.Contains(config, "- "+header+"\n") {
 			continue // it is there
 		}
 		variable := strings.ToLower(strings.ReplaceAll(header, "-", "_"))
@@ -96,6 +104,9 @@ func WithIdentity(name, config string, headers []string) string {
 		case "envoy":
 			after = "- { exact: x-auth-type, ignore_case: true }\n"
 			lines += "                              - { exact: " + strings.ToLower(header) + ", ignore_case: true }\n"
+		case "traefik":
+			after = "- X-Auth-Type\n"
+			lines += "          - " + header + "\n"
 		}
 	}
 	return strings.Replace(config, after, after+lines, 1)
