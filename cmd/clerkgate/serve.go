@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,6 +27,7 @@ type serveOptions struct {
 	tls        extauthz.TLSFiles
 	timeout    time.Duration
 	drain      time.Duration
+	watch      time.Duration
 	reflection bool
 	outage     bool
 	logLevel   slog.Level
@@ -40,9 +40,6 @@ const stopLimit = 10 * time.Second
 // adapter is what metrics call this host.
 const adapter = "envoy"
 
-// readyInterval is how often readiness is looked at.
-const readyInterval = 250 * time.Millisecond
-
 func serveCommand() *cobra.Command {
 	var o serveOptions
 	var level string
@@ -52,9 +49,11 @@ func serveCommand() *cobra.Command {
 		Long: `serve answers envoy.service.auth.v3.Authorization by a policy document.
 
 It reports health as grpc.health.v1, for the server and for the service, and on
-the admin address: /healthz, /readyz, /metrics, /buildinfo. On SIGHUP it reads the
-document again, and goes on with the old one where the new one is wrong. On SIGTERM
-it reports NOT_SERVING, waits for the drain, finishes what is under way and stops.`,
+the admin address: /healthz, /readyz, /metrics, /buildinfo; /readyz?verbose says what is
+not ready, and why. When the document or a file that it names changes, and on SIGHUP,
+it reads the document again, and goes on with the old one where the new one is wrong. On
+SIGTERM it reports NOT_SERVING, waits for the drain, finishes what is under way and
+stops; a second signal ends it at once.`,
 		Example: `  clerkgate serve --config clerkgate.yaml
   clerkgate serve --config clerkgate.yaml --grpc unix:/run/clerkgate/grpc.sock
   clerkgate serve --config clerkgate.yaml --http :9080   # the session page, and the Frontend API proxy
@@ -64,6 +63,9 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.logLevel.UnmarshalText([]byte(level)); err != nil {
 				return fmt.Errorf("--log-level %q: write debug, info, warn or error", level)
+			}
+			if o.watch < 0 {
+				return fmt.Errorf("--watch %s: write a time, or 0 for never", o.watch)
 			}
 			return serve(cmd.Context(), &o)
 		},
@@ -80,6 +82,7 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 	f.StringSliceVar(&o.tls.ClientSANs, "tls-client-san", nil, "names a client certificate must have one of")
 	f.DurationVar(&o.timeout, "timeout", 150*time.Millisecond, "time for one check; keep it below Envoy's")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to report NOT_SERVING before stopping")
+	f.DurationVar(&o.watch, "watch", time.Second, "how often to look whether the document or a file that it names has changed; 0: on SIGHUP alone")
 	f.BoolVar(&o.reflection, "reflection", false, "let tools list the gRPC services")
 	f.BoolVar(&o.outage, "outage-as-error", false, "answer outages as ext_authz errors, which failure_mode_allow lets pass")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -112,7 +115,9 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	var draining atomic.Bool
-	ready := func() bool { return !draining.Load() && gate.Ready() }
+	readiness := func() service.Readiness {
+		return gate.Readiness().With(servingPart(draining.Load()))
+	}
 	options := extauthz.ServeOptions{Local: extauthz.IsLocal(o.grpc), Reflection: o.reflection, Logger: logger}
 	if o.tls.Cert != "" || o.tls.Key != "" || o.tls.ClientCA != "" {
 		if options.TLS, err = o.tls.Config(); err != nil {
@@ -124,7 +129,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	admin, err := startAdmin(ctx, o.admin, ready, registry)
+	admin, err := startAdmin(ctx, o.admin, readiness, registry)
 	if err != nil {
 		listener.Close()
 		return err
@@ -139,11 +144,14 @@ func serve(ctx context.Context, o *serveOptions) error {
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	go watchReadiness(running, ready, func(ready bool) {
-		logger.Info("readiness", "ready", ready)
-		extauthz.Ready(health, ready)
+	go watchReadiness(running, readiness, func(now service.Readiness) {
+		logReadiness(logger, now)
+		extauthz.Ready(health, now.Ready)
 	})
-	go reloadOn(running, hangup, gate, logger)
+	go reloadOn(running, hangup, gate)
+	if o.watch > 0 {
+		go gate.Watch(running, o.watch)
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "http", pages.address(), "tls", options.TLS != nil, "version", readBuild().Version)
@@ -172,37 +180,14 @@ func (o *serveOptions) open(registry *prometheus.Registry, logger *slog.Logger) 
 	})
 }
 
-// watchReadiness calls changed at first and whenever readiness changes.
-func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) {
-	ticker := time.NewTicker(readyInterval)
-	defer ticker.Stop()
-	last := ready()
-	changed(last)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if now := ready(); now != last {
-				last = now
-				changed(now)
-			}
-		}
-	}
-}
-
 // reloadOn reads the document again on each signal.
-func reloadOn(ctx context.Context, hangup <-chan os.Signal, gate *service.Service, logger *slog.Logger) {
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, gate *service.Service) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
 		}
-		if err := gate.Reload(); err != nil {
-			logger.Error("the new document is not valid; the old one stays in force", "errors", strings.Split(err.Error(), "\n"))
-			continue
-		}
-		logger.Info("reloaded")
+		_ = gate.Reload() // which logs it
 	}
 }
