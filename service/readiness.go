@@ -7,6 +7,7 @@ import (
 
 	"github.com/clerkgate/clerkgate/internal/redact"
 	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/session"
 )
 
 // PartState is how a part of a service stands.
@@ -89,7 +90,7 @@ func (s *Service) Readiness() Readiness {
 	if current == nil || last == nil {
 		return r.With(Part{"document", PartNotReady, "no document is in force"})
 	}
-	r = r.With(documentPart(last)).With(keysPart(current.gate)).With(revocationsPart(current.gate.Stores))
+	r = r.With(documentPart(last)).With(keysPart(current.gate.Session.Keys(), current.gate.Session.Ready())).With(revocationsPart(current.gate.Stores))
 	if current.gate.Stores.Shared != nil {
 		r = r.With(redisPart(current.gate.Stores))
 	}
@@ -103,14 +104,13 @@ func documentPart(last *attempt) Part {
 	return Part{"document", PartWarning, "not valid, and the one before stays in force: " + oneLine(last.err)}
 }
 
-func keysPart(gate *setup.Gate) Part {
-	keys := gate.Session.Keys()
+func keysPart(keys session.Keys, ready bool) Part {
 	switch {
 	case keys.Configured:
 		return Part{"keys", PartOK, "those of the document"}
-	case !gate.Session.Ready() && keys.Err != nil:
+	case !ready && keys.Err != nil:
 		return Part{"keys", PartNotReady, oneLine(keys.Err)}
-	case !gate.Session.Ready():
+	case !ready:
 		return Part{"keys", PartNotReady, "they are being fetched"}
 	case keys.Err != nil:
 		return Part{"keys", PartWarning, fmt.Sprintf("those of %s are used: %s", keys.Fetched.UTC().Format(time.RFC3339), oneLine(keys.Err))}
