@@ -264,3 +264,19 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Signals to reload that come as soon as the process listens, and many of them, end
+// nothing.
+func TestHangupsRightAfterTheStartAreSurvived(t *testing.T) {
+	t.Parallel()
+	at := testprocess.Address(t)
+	p := process(t, "serve", "--config", document(t, "default: {access: public}\n"), "--grpc", at, "--admin", "", "--drain", "1ms", "--log-text", "--watch", "0")
+	p.AwaitListening(t, at)
+	for range 100 {
+		p.Signal(syscall.SIGHUP)
+	}
+	eventually(t, func() bool { return strings.Contains(p.Log.String(), "msg=reloaded") })
+	if !allowed(t, at) {
+		t.Error("it does not decide any more")
+	}
+}
