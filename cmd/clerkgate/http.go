@@ -10,7 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/clerkgate/clerkgate/extauthz"
+	"github.com/clerkgate/clerkgate/forwardauth"
+	"github.com/clerkgate/clerkgate/service"
 )
 
 // Bounds of the HTTP server. Its handlers have their own within these.
@@ -27,6 +31,25 @@ const (
 type httpServer struct {
 	server   *http.Server
 	listener net.Listener
+}
+
+// startHTTP starts what is served by HTTP: forward auth, and the service's own pages.
+func (o *serveOptions) startHTTP(ctx context.Context, gate *service.Service, registry *prometheus.Registry, certificates *tls.Config, logger *slog.Logger) (checks, pages *httpServer, err error) {
+	handler, err := forwardauth.New(gate, forwardauth.Options{Logger: logger, Metrics: registry, Trusts: gate.Trusts, Timeout: o.forwardFor})
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.forward != "" && o.forward == o.http {
+		pages, err = startHTTP(ctx, o.http, byPath(forwardauth.Path, handler, gate), logger)
+		return new(httpServer), pages, err
+	}
+	if checks, err = startForwardAuth(ctx, o.forward, handler, certificates, logger); err != nil {
+		return nil, nil, err
+	}
+	if pages, err = startHTTP(ctx, o.http, gate, logger); err != nil {
+		checks.close()
+	}
+	return checks, pages, err
 }
 
 // startHTTP listens where --http says; without it nothing is served.

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clerkgate/clerkgate/extauthz"
-	"github.com/clerkgate/clerkgate/forwardauth"
 	"github.com/clerkgate/clerkgate/service"
 )
 
@@ -32,6 +29,7 @@ type serveOptions struct {
 	timeout    time.Duration
 	forwardFor time.Duration
 	drain      time.Duration
+	watch      time.Duration
 	reflection bool
 	outage     bool
 	logLevel   slog.Level
@@ -43,9 +41,6 @@ const stopLimit = 10 * time.Second
 
 // adapter is what metrics call this host.
 const adapter = "envoy"
-
-// readyInterval is how often readiness is looked at.
-const readyInterval = 250 * time.Millisecond
 
 func serveCommand() *cobra.Command {
 	var o serveOptions
@@ -59,9 +54,11 @@ under a path of its own, /forward-auth/nginx and so on, and to peers alone that 
 in trusted_proxies of the document, on the Unix socket, or show a client certificate.
 
 It reports health as grpc.health.v1, for the server and for the service, and on
-the admin address: /healthz, /readyz, /metrics, /buildinfo. On SIGHUP it reads the
-document again, and goes on with the old one where the new one is wrong. On SIGTERM
-it reports NOT_SERVING, waits for the drain, finishes what is under way and stops.`,
+the admin address: /healthz, /readyz, /metrics, /buildinfo; /readyz?verbose says what is
+not ready, and why. When the document or a file that it names changes, and on SIGHUP,
+it reads the document again, and goes on with the old one where the new one is wrong. On
+SIGTERM it reports NOT_SERVING, waits for the drain, finishes what is under way and
+stops; a second signal ends it at once.`,
 		Example: `  clerkgate serve --config clerkgate.yaml
   clerkgate serve --config clerkgate.yaml --grpc unix:/run/clerkgate/grpc.sock
   clerkgate serve --config clerkgate.yaml --forward-auth :9001
@@ -72,6 +69,9 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.logLevel.UnmarshalText([]byte(level)); err != nil {
 				return fmt.Errorf("--log-level %q: write debug, info, warn or error", level)
+			}
+			if o.watch < 0 {
+				return fmt.Errorf("--watch %s: write a time, or 0 for never", o.watch)
 			}
 			return serve(cmd.Context(), &o)
 		},
@@ -90,6 +90,7 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 	f.DurationVar(&o.timeout, "timeout", 150*time.Millisecond, "time for one check; keep it below Envoy's")
 	f.DurationVar(&o.forwardFor, "forward-auth-timeout", 2*time.Second, "time for one check by forward auth; keep it below the proxy's")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to report NOT_SERVING before stopping")
+	f.DurationVar(&o.watch, "watch", time.Second, "how often to look whether the document or a file that it names has changed; 0: on SIGHUP alone")
 	f.BoolVar(&o.reflection, "reflection", false, "let tools list the gRPC services")
 	f.BoolVar(&o.outage, "outage-as-error", false, "answer outages as ext_authz errors, which failure_mode_allow lets pass")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -122,7 +123,9 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	var draining atomic.Bool
-	ready := func() bool { return !draining.Load() && gate.Ready() }
+	readiness := func() service.Readiness {
+		return gate.Readiness().With(servingPart(draining.Load()))
+	}
 	options := extauthz.ServeOptions{Local: extauthz.IsLocal(o.grpc), Reflection: o.reflection, Logger: logger}
 	if o.tls.Cert != "" || o.tls.Key != "" || o.tls.ClientCA != "" {
 		if options.TLS, err = o.tls.Config(); err != nil {
@@ -134,7 +137,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	admin, err := startAdmin(ctx, o.admin, ready, registry)
+	admin, err := startAdmin(ctx, o.admin, readiness, registry)
 	if err != nil {
 		listener.Close()
 		return err
@@ -150,11 +153,14 @@ func serve(ctx context.Context, o *serveOptions) error {
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	go watchReadiness(running, ready, func(ready bool) {
-		logger.Info("readiness", "ready", ready)
-		extauthz.Ready(health, ready)
+	go watchReadiness(running, readiness, func(now service.Readiness) {
+		logReadiness(logger, now)
+		extauthz.Ready(health, now.Ready)
 	})
-	go reloadOn(running, hangup, gate, logger)
+	go reloadOn(running, hangup, gate)
+	if o.watch > 0 {
+		go gate.Watch(running, o.watch)
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	logger.Info("serving", "grpc", listener.Addr().String(), "forward_auth", checks.address(), "admin", admin.address(), "http", pages.address(), "tls", options.TLS != nil, "version", readBuild().Version)
@@ -183,56 +189,14 @@ func (o *serveOptions) open(registry *prometheus.Registry, logger *slog.Logger) 
 	})
 }
 
-// startHTTP starts what is served by HTTP: forward auth, and the service's own pages.
-func (o *serveOptions) startHTTP(ctx context.Context, gate *service.Service, registry *prometheus.Registry, certificates *tls.Config, logger *slog.Logger) (checks, pages *httpServer, err error) {
-	handler, err := forwardauth.New(gate, forwardauth.Options{Logger: logger, Metrics: registry, Trusts: gate.Trusts, Timeout: o.forwardFor})
-	if err != nil {
-		return nil, nil, err
-	}
-	if o.forward != "" && o.forward == o.http {
-		pages, err = startHTTP(ctx, o.http, byPath(forwardauth.Path, handler, gate), logger)
-		return new(httpServer), pages, err
-	}
-	if checks, err = startForwardAuth(ctx, o.forward, handler, certificates, logger); err != nil {
-		return nil, nil, err
-	}
-	if pages, err = startHTTP(ctx, o.http, gate, logger); err != nil {
-		checks.close()
-	}
-	return checks, pages, err
-}
-
-// watchReadiness calls changed at first and whenever readiness changes.
-func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) {
-	ticker := time.NewTicker(readyInterval)
-	defer ticker.Stop()
-	last := ready()
-	changed(last)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if now := ready(); now != last {
-				last = now
-				changed(now)
-			}
-		}
-	}
-}
-
 // reloadOn reads the document again on each signal.
-func reloadOn(ctx context.Context, hangup <-chan os.Signal, gate *service.Service, logger *slog.Logger) {
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, gate *service.Service) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
 		}
-		if err := gate.Reload(); err != nil {
-			logger.Error("the new document is not valid; the old one stays in force", "errors", strings.Split(err.Error(), "\n"))
-			continue
-		}
-		logger.Info("reloaded")
+		_ = gate.Reload() // which logs it
 	}
 }
