@@ -1,0 +1,90 @@
+package conformance
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/clerkgate/clerkgate/internal/setup"
+	"github.com/clerkgate/clerkgate/internal/testenvoy"
+	"github.com/clerkgate/clerkgate/internal/testingress"
+)
+
+// ingressManager is what the cases need of an ingress's Envoy besides: room for
+// requests of any size, and the rule that refused.
+var ingressManager = testingress.Resource{
+	"maxRequestHeadersKb": 8192,
+	"localReplyConfig": testingress.Resource{"mappers": []any{testingress.Resource{
+		"filter": testingress.Resource{"statusCodeFilter": testingress.Resource{"comparison": testingress.Resource{
+			"op": "GE", "value": testingress.Resource{"defaultValue": 100, "runtimeKey": "none"},
+		}}},
+		"headersToAdd": []any{testingress.Resource{"header": testingress.Resource{
+			"key": ruleMark, "value": "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:rule)%",
+		}}},
+	}}},
+}
+
+// startIngress runs a gate for each configuration, as a command of its own, behind a
+// real Envoy that is configured as an ingress's controller configures it. The gates are
+// asked on a port of their Service.
+func startIngress(t *testing.T, port int, controller func(*testing.T, *testingress.Certificate) *testingress.Configuration, configs []setup.Config, upstream string) []string {
+	t.Helper()
+	testenvoy.Binary(t) // skips early
+	certificate := testingress.NewCertificate(t)
+	configuration := controller(t, certificate)
+	var edges []testingress.Edge
+	for i, config := range configs {
+		document, err := json.Marshal(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate := testingress.Serve(t, string(document))
+		gate.Answers(t, port)
+		gate.Services[testingress.AppPort] = upstream
+		edges = append(edges, testingress.Edge{Name: "gate" + strconv.Itoa(i), Services: gate.Services, AnyHost: true, Manager: ingressManager})
+	}
+	e := testenvoy.Start(t, configuration.Bootstrap(t, certificate, edges))
+	var addresses []string
+	for _, edge := range edges {
+		addresses = append(addresses, certificate.Plain(t, e.Listener(t, edge.Name)))
+	}
+	return addresses
+}
+
+// The attacks on paths, through what ingress controllers make of the manifests in
+// examples/ingress.
+func TestAttackPathsThroughIngresses(t *testing.T) {
+	cases := loadAttacks[pathInput](t, "paths")
+	gates := newPathGates(t, cases, newSigner(t))
+	folder := filepath.Join("..", "..", "examples", "ingress")
+	envoyGateway := func(file string) func(*testing.T, *testingress.Certificate) *testingress.Configuration {
+		return func(t *testing.T, certificate *testingress.Certificate) *testingress.Configuration {
+			return testingress.EnvoyGateway(t, folder, file, certificate)
+		}
+	}
+	for _, ingress := range []struct {
+		title      string
+		port       int
+		controller func(*testing.T, *testingress.Certificate) *testingress.Configuration
+	}{
+		{"Envoy Gateway, gRPC", testingress.GRPCPort, envoyGateway("envoy-gateway-grpc.yaml")},
+		{"Envoy Gateway, HTTP", testingress.ForwardAuthPort, envoyGateway("envoy-gateway-http.yaml")},
+	} {
+		t.Run(strings.ReplaceAll(ingress.title, " ", ""), func(t *testing.T) {
+			addresses := startIngress(t, ingress.port, ingress.controller, gates.configs, startUpstream(t))
+			runPaths(t, ingress.title, "envoy", cases, func(a *attack[pathInput]) *observed {
+				o := exchange(t, addresses[gates.of(t, a)], "", rawRequest(t, &a.Input.Request, gates.credentials(a.Input.Caller)...))
+				o.signedIn = headerOf(o.headers, "X-User-Id") != ""
+				if !o.forwarded && ingress.port == testingress.ForwardAuthPort {
+					o.rule = strings.TrimPrefix(a.expected(), "protected-as:") // over HTTP nobody says which it was
+				}
+				if o.forwarded && o.target != textOr64(t, a.Input.Request.Target, a.Input.Request.TargetB64) {
+					return decideRewritten(t, a, o)
+				}
+				return o
+			})
+		})
+	}
+}
