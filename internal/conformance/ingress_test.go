@@ -27,13 +27,12 @@ var ingressManager = testingress.Resource{
 }
 
 // startIngress runs a gate for each configuration, as a command of its own, behind a
-// real Envoy that is configured as an ingress's controller configures it. The gates are
-// asked on a port of their Service.
-func startIngress(t *testing.T, port int, controller func(*testing.T, *testingress.Certificate) *testingress.Configuration, configs []setup.Config, upstream string) []string {
+// real Envoy that is configured as the ingress's controller configures it.
+func startIngress(t *testing.T, ingress *testingress.Ingress, configs []setup.Config, upstream string) []string {
 	t.Helper()
 	testenvoy.Binary(t) // skips early
 	certificate := testingress.NewCertificate(t)
-	configuration := controller(t, certificate)
+	configuration := ingress.Translate(t, filepath.Join("..", "..", "examples", "ingress"), certificate)
 	var edges []testingress.Edge
 	for i, config := range configs {
 		document, err := json.Marshal(config)
@@ -41,7 +40,7 @@ func startIngress(t *testing.T, port int, controller func(*testing.T, *testingre
 			t.Fatal(err)
 		}
 		gate := testingress.Serve(t, string(document))
-		gate.Answers(t, port)
+		gate.Answers(t, ingress.Port)
 		gate.Services[testingress.AppPort] = upstream
 		edges = append(edges, testingress.Edge{Name: "gate" + strconv.Itoa(i), Services: gate.Services, AnyHost: true, Manager: ingressManager})
 	}
@@ -53,31 +52,18 @@ func startIngress(t *testing.T, port int, controller func(*testing.T, *testingre
 	return addresses
 }
 
-// The attacks on paths, through what ingress controllers make of the manifests in
+// The attacks on paths, through what controllers make of the manifests in
 // examples/ingress.
 func TestAttackPathsThroughIngresses(t *testing.T) {
 	cases := loadAttacks[pathInput](t, "paths")
 	gates := newPathGates(t, cases, newSigner(t))
-	folder := filepath.Join("..", "..", "examples", "ingress")
-	envoyGateway := func(file string) func(*testing.T, *testingress.Certificate) *testingress.Configuration {
-		return func(t *testing.T, certificate *testingress.Certificate) *testingress.Configuration {
-			return testingress.EnvoyGateway(t, folder, file, certificate)
-		}
-	}
-	for _, ingress := range []struct {
-		title      string
-		port       int
-		controller func(*testing.T, *testingress.Certificate) *testingress.Configuration
-	}{
-		{"Envoy Gateway, gRPC", testingress.GRPCPort, envoyGateway("envoy-gateway-grpc.yaml")},
-		{"Envoy Gateway, HTTP", testingress.ForwardAuthPort, envoyGateway("envoy-gateway-http.yaml")},
-	} {
-		t.Run(strings.ReplaceAll(ingress.title, " ", ""), func(t *testing.T) {
-			addresses := startIngress(t, ingress.port, ingress.controller, gates.configs, startUpstream(t))
-			runPaths(t, ingress.title, "envoy", cases, func(a *attack[pathInput]) *observed {
+	for _, ingress := range testingress.Runnable {
+		t.Run(ingress.File, func(t *testing.T) {
+			addresses := startIngress(t, &ingress, gates.configs, startUpstream(t))
+			runPaths(t, ingress.Title, "envoy", cases, func(a *attack[pathInput]) *observed {
 				o := exchange(t, addresses[gates.of(t, a)], "", rawRequest(t, &a.Input.Request, gates.credentials(a.Input.Caller)...))
 				o.signedIn = headerOf(o.headers, "X-User-Id") != ""
-				if !o.forwarded && ingress.port == testingress.ForwardAuthPort {
+				if !o.forwarded && ingress.Port == testingress.ForwardAuthPort {
 					o.rule = strings.TrimPrefix(a.expected(), "protected-as:") // over HTTP nobody says which it was
 				}
 				if o.forwarded && o.target != textOr64(t, a.Input.Request.Target, a.Input.Request.TargetB64) {

@@ -75,13 +75,12 @@ func somebody(w *world) string {
 // seen is what the app says it received.
 type seen struct{ User []string }
 
-// newWorld starts the demo behind a configuration whose checks go to a port of the
-// Service.
-func newWorld(t *testing.T, port int, configure func(*testingress.Certificate) *testingress.Configuration) *world {
+// newWorld starts the demo behind an ingress.
+func newWorld(t *testing.T, ingress *testingress.Ingress) *world {
 	t.Helper()
 	testenvoy.Binary(t) // skips early
 	certificate := testingress.NewCertificate(t)
-	configuration := configure(certificate)
+	configuration := ingress.Translate(t, folder, certificate)
 	clerk := clerktest.Start(t, clerktest.Options{FrontendURL: clerktest.Itself, Origins: []string{"https://" + testingress.Host}})
 	policy, err := os.ReadFile(filepath.Join("..", "..", "examples", "demo", "policy.yaml"))
 	if err != nil {
@@ -90,7 +89,7 @@ func newWorld(t *testing.T, port int, configure func(*testingress.Certificate) *
 	gate := testingress.Serve(t, string(policy)+"\ntrusted_proxies: [127.0.0.1]\n",
 		"DEMO_PUBLISHABLE_KEY="+clerk.PublishableKey(), "DEMO_SECRET_KEY="+clerk.SecretKey(), "DEMO_CLERK_URL="+clerk.URL(),
 		"DEMO_CADDY_ORIGIN=https://"+testingress.Host, "DEMO_ENVOY_ORIGIN=https://www.example.com")
-	gate.Answers(t, port)
+	gate.Answers(t, ingress.Port)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(seen{User: r.Header.Values("X-User-Id")}) // the client may be gone
@@ -195,17 +194,11 @@ func (w *world) holds(t *testing.T, away int) {
 	}
 }
 
-// What Envoy Gateway makes of the manifests, in a real Envoy with a real clerkgate.
-func TestEnvoyGatewayPassesTheDemosTable(t *testing.T) {
-	for _, c := range []struct {
-		file string
-		port int
-	}{{"envoy-gateway-grpc.yaml", testingress.GRPCPort}, {"envoy-gateway-http.yaml", testingress.ForwardAuthPort}} {
-		t.Run(c.file, func(t *testing.T) {
-			w := newWorld(t, c.port, func(certificate *testingress.Certificate) *testingress.Configuration {
-				return testingress.EnvoyGateway(t, folder, c.file, certificate)
-			})
-			w.holds(t, http.StatusServiceUnavailable)
+// What controllers make of the manifests, in a real Envoy with a real clerkgate.
+func TestIngressesPassTheDemosTable(t *testing.T) {
+	for _, c := range testingress.Runnable {
+		t.Run(c.File, func(t *testing.T) {
+			newWorld(t, &c).holds(t, http.StatusServiceUnavailable)
 		})
 	}
 }

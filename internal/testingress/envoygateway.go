@@ -4,40 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
 // EnvoyGateway translates manifests, and the Services in service.yaml, by Envoy
 // Gateway's own translator: egctl, which CLERKGATE_EGCTL names. folder is examples/ingress.
 func EnvoyGateway(tb testing.TB, folder, file string, certificate *Certificate) *Configuration {
 	tb.Helper()
-	binary := testprocess.Binary(tb, "CLERKGATE_EGCTL", "egctl of Envoy Gateway", "")
-	var input strings.Builder
-	for _, name := range []string{"service.yaml", file} {
-		text, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		input.WriteString(string(text) + "---\n")
-	}
-	input.WriteString(certificate.secret("app-tls", "app"))
-	cmd := exec.CommandContext(tb.Context(), binary, "experimental", "translate", "--from", "gateway-api", "--to", "gateway-api,xds",
-		"--add-missing-resources", "--output", "json", "--file", "-")
-	cmd.Stdin = strings.NewReader(input.String())
-	out, err := cmd.Output()
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
-		err = fmt.Errorf("%w: %s", err, failed.Stderr)
-	}
-	if err != nil {
-		tb.Fatalf("egctl: %v", err)
-	}
+	input := manifests(tb, folder, file) + certificate.secret("app-tls", "app")
+	out := translate(tb, "CLERKGATE_EGCTL", "egctl of Envoy Gateway", input, "experimental", "translate",
+		"--from", "gateway-api", "--to", "gateway-api,xds", "--add-missing-resources", "--output", "json", "--file", "-")
 	c, err := readTranslation(out)
 	if err != nil {
 		tb.Fatalf("what egctl made of %s: %v", file, err)

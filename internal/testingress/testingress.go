@@ -5,8 +5,13 @@ package testingress
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,8 +50,9 @@ func (c *Configuration) Bootstrap(tb testing.TB, certificate *Certificate, edges
 	var listeners, clusters []Resource
 	for _, e := range edges {
 		b := &builder{tb: tb, configuration: c, certificate: certificate, edge: e}
-		listeners = append(listeners, b.listener())
-		clusters = append(clusters, b.clusters()...)
+		listener := b.listener()
+		clusters = append(clusters, b.clusters(listener)...)
+		listeners = append(listeners, b.own(listener))
 	}
 	text, err := json.Marshal(Resource{
 		"admin":           Resource{"address": socket("127.0.0.1:0")},
@@ -56,6 +62,36 @@ func (c *Configuration) Bootstrap(tb testing.TB, certificate *Certificate, edges
 		tb.Fatal(err)
 	}
 	return string(text)
+}
+
+// manifests are the documents of an example, and of the Services that it refers to.
+func manifests(tb testing.TB, folder, file string) string {
+	tb.Helper()
+	var all strings.Builder
+	for _, name := range []string{"service.yaml", file} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		all.Write(append(text, "---\n"...))
+	}
+	return all.String()
+}
+
+// translate runs the translator that a variable names over manifests.
+func translate(tb testing.TB, variable, what, manifests string, args ...string) []byte {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), testprocess.Binary(tb, variable, what, ""), args...)
+	cmd.Stdin = strings.NewReader(manifests)
+	out, err := cmd.Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
+	if err != nil {
+		tb.Fatalf("%s: %v", what, err)
+	}
+	return out
 }
 
 // builder makes the resources of one edge.
@@ -94,7 +130,7 @@ func (b *builder) listener() Resource {
 	}
 	found["name"], found["address"] = b.edge.Name, socket("127.0.0.1:0")
 	walk(found, b.complete)
-	return b.own(found)
+	return found
 }
 
 // complete writes in place what the controller would hand over later.
@@ -126,11 +162,23 @@ func (b *builder) routes(name any) Resource {
 	return found
 }
 
-// clusters are those of the configuration, with addresses of the edge's servers.
-func (b *builder) clusters() []Resource {
+// clusters are those of the configuration that a listener uses, with addresses of the
+// edge's servers.
+func (b *builder) clusters(listener Resource) []Resource {
 	b.tb.Helper()
+	used := map[any]bool{}
+	walk(listener, func(r Resource) {
+		for _, key := range []string{"cluster", "clusterName"} {
+			if name, ok := r[key].(string); ok {
+				used[name] = true
+			}
+		}
+	})
 	var all []Resource
 	for _, cluster := range b.configuration.Clusters {
+		if !used[cluster["name"]] {
+			continue
+		}
 		cluster = clone(cluster)
 		if eds, ok := cluster["edsClusterConfig"].(Resource); ok {
 			delete(cluster, "edsClusterConfig")
