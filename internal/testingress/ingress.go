@@ -1,6 +1,9 @@
 package testingress
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // Ingress is an example that its product's own code translates for Envoy.
 type Ingress struct {
@@ -8,6 +11,8 @@ type Ingress struct {
 	Title, File string
 	// Port is that of the Service on which clerkgate is asked.
 	Port int
+	// Away is the status of all answers while clerkgate is away.
+	Away int
 	// Translate makes Envoy's configuration of it. folder is examples/ingress.
 	Translate func(tb testing.TB, folder string, certificate *Certificate) *Configuration
 }
@@ -18,16 +23,19 @@ var Runnable = []Ingress{
 	envoyGateway("Envoy Gateway, HTTP", "envoy-gateway-http.yaml", ForwardAuthPort),
 	istio("Istio, gRPC", "istio-grpc.yaml", GRPCPort),
 	istio("Istio, HTTP", "istio-http.yaml", ForwardAuthPort),
+	{"Contour, gRPC", "contour.yaml", GRPCPort, http.StatusForbidden, func(tb testing.TB, folder string, certificate *Certificate) *Configuration {
+		return Contour(tb, folder, "contour.yaml", certificate)
+	}},
 }
 
 func envoyGateway(title, file string, port int) Ingress {
-	return Ingress{title, file, port, func(tb testing.TB, folder string, certificate *Certificate) *Configuration {
+	return Ingress{title, file, port, http.StatusServiceUnavailable, func(tb testing.TB, folder string, certificate *Certificate) *Configuration {
 		return EnvoyGateway(tb, folder, file, certificate)
 	}}
 }
 
 func istio(title, file string, port int) Ingress {
-	return Ingress{title, file, port, func(tb testing.TB, folder string, _ *Certificate) *Configuration {
+	return Ingress{title, file, port, http.StatusServiceUnavailable, func(tb testing.TB, folder string, _ *Certificate) *Configuration {
 		return Istio(tb, folder, file)
 	}}
 }

@@ -52,16 +52,13 @@ func withoutIstios(filters []any) []any {
 // istioEndpoints stands for the pods of a cluster, which Istio names after port and host:
 // outbound|9000||clerkgate.clerkgate.svc.cluster.local.
 func istioEndpoints(cluster string) (Resource, error) {
-	endpoints := Resource{"clusterName": cluster}
 	parts := strings.Split(cluster, "|")
 	if len(parts) < 4 {
-		return endpoints, nil // a cluster without servers
+		return Resource{"clusterName": cluster}, nil // one without servers
 	}
 	port, err := strconv.Atoi(parts[1])
 	if err != nil {
 		return nil, fmt.Errorf("cluster %q: %w", cluster, err)
 	}
-	endpoint := Resource{"address": Resource{"socketAddress": Resource{"address": "10.0.0.2", "portValue": float64(port)}}}
-	endpoints["endpoints"] = []any{Resource{"lbEndpoints": []any{Resource{"endpoint": endpoint}}}}
-	return endpoints, nil
+	return pods(cluster, port), nil
 }

@@ -102,25 +102,21 @@ type builder struct {
 	edge          Edge
 }
 
-// listener is the one that routes requests: the others are for the controller's probes.
+// listener is the one that routes requests by TLS: others are for probes, and redirect.
 func (b *builder) listener() Resource {
 	b.tb.Helper()
 	var found Resource
 	for _, l := range b.configuration.Listeners {
 		l = clone(l)
-		routed := false
+		routed, secure := false, false
 		walk(l, func(r Resource) {
-			if rds, ok := r["rds"].(Resource); ok {
-				routed = true
-				delete(r, "rds")
-				r["routeConfig"] = b.routes(rds["routeConfigName"])
-				maps.Copy(r, b.edge.Manager)
-			}
+			routed = routed || r["rds"] != nil
+			secure = secure || r["commonTlsContext"] != nil
 		})
-		if !routed {
+		switch {
+		case !routed || !secure:
 			continue
-		}
-		if found != nil {
+		case found != nil:
 			b.tb.Fatalf("two listeners route requests: %v and %v", found["name"], l["name"])
 		}
 		found = l
@@ -135,6 +131,11 @@ func (b *builder) listener() Resource {
 
 // complete writes in place what the controller would hand over later.
 func (b *builder) complete(r Resource) {
+	if rds, ok := r["rds"].(Resource); ok {
+		delete(r, "rds")
+		r["routeConfig"] = b.routes(rds["routeConfigName"])
+		maps.Copy(r, b.edge.Manager)
+	}
 	if _, ok := r["tlsCertificateSdsSecretConfigs"]; ok {
 		delete(r, "tlsCertificateSdsSecretConfigs")
 		r["tlsCertificates"] = []any{Resource{
@@ -227,6 +228,12 @@ func (b *builder) named(list []Resource, key string, name any) Resource {
 		b.tb.Fatalf("no resource has %s %v", key, name)
 	}
 	return list[i]
+}
+
+// pods stand for those of a Service, at its port.
+func pods(cluster any, port int) Resource {
+	endpoint := Resource{"address": Resource{"socketAddress": Resource{"address": "10.0.0.2", "portValue": float64(port)}}}
+	return Resource{"clusterName": cluster, "endpoints": []any{Resource{"lbEndpoints": []any{Resource{"endpoint": endpoint}}}}}
 }
 
 // socket is an address in Envoy's words.
