@@ -21,6 +21,7 @@ export CLERKGATE_BIN=$cache/bin/clerkgate
 export CLERKGATE_HELM=$cache/bin/helm
 export CLERKGATE_EGCTL=$cache/bin/egctl
 export CLERKGATE_ISTIO=$cache/bin/istio
+export CLERKGATE_CONTOUR=$cache/bin/contour
 
 say() { printf '\n== %s (%ds)\n' "$*" "$SECONDS"; }
 die() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
@@ -137,6 +138,7 @@ build() {
 kubernetes() {
 	say "building Helm, and what configures Envoy for ingresses"
 	go -C tools/kubernetes build -o "$cache/bin/" helm.sh/helm/v4/cmd/helm github.com/envoyproxy/gateway/cmd/egctl ./istio
+	tools/kubernetes/contour/build.sh "$CLERKGATE_CONTOUR"
 	say "manifests for ingresses, against what their products define"
 	go -C tools/kubernetes test ./... | tee "$cache/test.log" || failed_tests
 }

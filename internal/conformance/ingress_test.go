@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,7 +61,7 @@ func TestAttackPathsThroughIngresses(t *testing.T) {
 	for _, ingress := range testingress.Runnable {
 		t.Run(ingress.File, func(t *testing.T) {
 			addresses := startIngress(t, &ingress, gates.configs, startUpstream(t))
-			runPaths(t, ingress.Title, "envoy", cases, func(a *attack[pathInput]) *observed {
+			send := func(a *attack[pathInput]) *observed {
 				o := exchange(t, addresses[gates.of(t, a)], "", rawRequest(t, &a.Input.Request, gates.credentials(a.Input.Caller)...))
 				o.signedIn = headerOf(o.headers, "X-User-Id") != ""
 				if !o.forwarded && ingress.Port == testingress.ForwardAuthPort {
@@ -70,7 +71,33 @@ func TestAttackPathsThroughIngresses(t *testing.T) {
 					return decideRewritten(t, a, o)
 				}
 				return o
-			})
+			}
+			own := cases
+			if ingress.OneHost {
+				own = onlyHost(t, cases, send)
+			}
+			runPaths(t, ingress.Title, "envoy", own, send)
 		})
 	}
+}
+
+// onlyHost are the cases for the host of the manifests. All others must be refused.
+func onlyHost(t *testing.T, cases []attack[pathInput], send func(*attack[pathInput]) *observed) []attack[pathInput] {
+	t.Helper()
+	var own []attack[pathInput]
+	others := 0
+	for i := range cases {
+		a := &cases[i]
+		switch {
+		case a.Input.Request.Host == testingress.Host:
+			own = append(own, *a)
+		case slices.Contains(a.Input.Surfaces, "envoy") && a.Input.ForwardAuth == nil:
+			others++
+			if o := send(a); o.forwarded {
+				t.Errorf("%s: host %q passes", a.ID, a.Input.Request.Host)
+			}
+		}
+	}
+	t.Logf("%d cases for other hosts, all refused", others)
+	return own
 }
