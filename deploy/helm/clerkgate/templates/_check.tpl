@@ -27,17 +27,17 @@ would otherwise be found by a Pod that does not start, or by nobody.
 {{- fail (printf "terminationGracePeriodSeconds is less than drainSeconds and the 20 s that stopping may take after it: at least %s" (include "clerkgate.stopSeconds" $)) }}
 {{- end }}
 {{- end }}
-{{- $ports := list $v.admin.port }}
+{{- $ports := list (int $v.admin.port) }}
 {{- if not (include "clerkgate.onSocket" .) }}
-{{- $ports = append $ports $v.grpc.port }}
-{{- if $v.forwardAuth.enabled }}{{ $ports = append $ports $v.forwardAuth.port }}{{ end }}
+{{- $ports = append $ports (int $v.grpc.port) }}
+{{- if $v.forwardAuth.enabled }}{{ $ports = append $ports (int $v.forwardAuth.port) }}{{ end }}
 {{- end }}
-{{- if $v.http.enabled }}{{ $ports = append $ports $v.http.port }}{{ end }}
+{{- if $v.http.enabled }}{{ $ports = append $ports (int $v.http.port) }}{{ end }}
 {{- if ne (len $ports) (len (uniq $ports)) }}
 {{- fail "two of grpc.port, forwardAuth.port, http.port and admin.port are the same" }}
 {{- end }}
-{{- if and (include "clerkgate.hasPods" .) $v.networkPolicy.enabled (not $v.networkPolicy.proxy) (include "clerkgate.proxyPorts" .) }}
-{{- fail "networkPolicy.proxy: say which Pods the proxy runs in, or nothing may ask the gate; with networkPolicy.enabled=false everything in the cluster may" }}
+{{- if and (include "clerkgate.hasPods" .) $v.networkPolicy.enabled (not (include "clerkgate.proxies" .)) (include "clerkgate.proxyPorts" .) }}
+{{- fail "networkPolicy.proxyNamespace: say where the proxy runs, or nothing may ask the gate; with networkPolicy.enabled=false everything in the cluster may" }}
 {{- end }}
 {{- end }}
 
