@@ -4,7 +4,7 @@
 # fails where a component is missing. A step that ran nothing fails.
 #
 #   ./test.sh           all steps
-#   ./test.sh lint      one step: lint, build, test, oracle, fuzz, bench, demo
+#   ./test.sh lint      one step: lint, build, kubernetes, test, oracle, fuzz, bench, demo
 #   FUZZTIME=5m ./test.sh fuzz
 #   ORACLETIME=1h ./test.sh oracle
 set -euo pipefail
@@ -18,6 +18,10 @@ cache=$PWD/.cache
 export CLERKGATE_FULL=1 # what is missing is a failure, not a skip
 export CLERKGATE_CADDY=$cache/bin/caddy
 export CLERKGATE_BIN=$cache/bin/clerkgate
+export CLERKGATE_HELM=$cache/bin/helm
+export CLERKGATE_EGCTL=$cache/bin/egctl
+export CLERKGATE_ISTIO=$cache/bin/istio
+export CLERKGATE_CONTOUR=$cache/bin/contour
 
 say() { printf '\n== %s (%ds)\n' "$*" "$SECONDS"; }
 die() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
@@ -129,6 +133,16 @@ build() {
 	grep -q '^http.handlers.clerk_auth$' <<<"$("$CLERKGATE_CADDY" list-modules)" || die "the built Caddy lacks the module"
 }
 
+# kubernetes: Helm and the translators of ingresses, which share most of what is
+# compiled, and the manifests against what their products define.
+kubernetes() {
+	say "building Helm, and what configures Envoy for ingresses"
+	go -C tools/kubernetes build -o "$cache/bin/" helm.sh/helm/v4/cmd/helm github.com/envoyproxy/gateway/cmd/egctl ./istio
+	tools/kubernetes/contour/build.sh "$CLERKGATE_CONTOUR"
+	say "manifests for ingresses, against what their products define"
+	go -C tools/kubernetes test ./... | tee "$cache/test.log" || failed_tests
+}
+
 caddy_version() { go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2; }
 
 tests() {
@@ -195,10 +209,10 @@ install_debian
 install_node
 install_upstreams
 case ${1:-all} in
-lint | build | fuzz | bench | demo) "$1" ;;
-test) build; tests ;;
+lint | build | kubernetes | fuzz | bench | demo) "$1" ;;
+test) build; kubernetes; tests ;;
 oracle) build; oracle ;;
 # Not joined by &&, under which a failure inside a step would not end it.
-all) lint; build; tests; oracle; fuzz; bench; demo; say "all good" ;;
-*) die "unknown step $1; steps are lint, build, test, oracle, fuzz, bench, demo" ;;
+all) lint; build; kubernetes; tests; oracle; fuzz; bench; demo; say "all good" ;;
+*) die "unknown step $1; steps are lint, build, kubernetes, test, oracle, fuzz, bench, demo" ;;
 esac
