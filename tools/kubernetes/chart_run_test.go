@@ -3,6 +3,7 @@ package kubernetes_test
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -81,11 +82,70 @@ func TestChartWorkloadsRun(t *testing.T) {
 			if status := gate.check(t, box, true); status != http.StatusUnauthorized {
 				t.Errorf("a check is answered %d, want 401", status)
 			}
-			if flag(gate.args, "tls-client-ca") != "" && gate.check(t, box, false) != 0 {
+			if status := gate.forwardAuth(t, box, true); flag(gate.args, "forward-auth") != "" && status != http.StatusUnauthorized {
+				t.Errorf("forward auth is answered %d, want 401", status)
+			}
+			if flag(gate.args, "tls-client-ca") != "" && (gate.check(t, box, false) != 0 || gate.forwardAuth(t, box, false) != 0) {
 				t.Error("a client without a certificate is answered")
+			}
+			if metrics := ask(t, strings.TrimSuffix(gate.ready, "/readyz")+"/metrics", nil); !strings.HasPrefix(metrics, "200 ") || !strings.Contains(metrics, "clerkgate_decisions_total") {
+				t.Errorf("the metrics are %.200s", metrics)
 			}
 			gate.stop(t)
 		})
+	}
+}
+
+// A ConfigMap and a Secret that change arrive in a Pod that runs, as the kubelet brings
+// them; a document that is not valid changes nothing.
+func TestChartChangesArrive(t *testing.T) {
+	t.Parallel()
+	serves(t, "--watch")
+	r := render(t, chart, "--values", filepath.Join(chart, "ci", "daemonset.yaml"))
+	box := newSandbox(t, r, r.workload())
+	c := r.workload().gate(t)
+	gate := box.start(t, c)
+	gate.awaitReady(t)
+	expect := func(what string, status int) {
+		t.Helper()
+		eventually(t, func() (bool, string) {
+			got := gate.check(t, box, true)
+			return got == status, what + ": " + strconv.Itoa(got)
+		})
+	}
+	document := box.volumes["clerkgate-policy"]["clerkgate.yaml"]
+	change := func(to string) {
+		box.volumes["clerkgate-policy"]["clerkgate.yaml"] = to
+		box.mount(t, c)
+	}
+	expect("at first", http.StatusUnauthorized)
+	open := strings.Replace(document, "access: protected", "access: public", 1)
+	change(open)
+	expect("once it is open", 0)
+	change(strings.Replace(document, "access:", "acces:", 1))
+	eventually(t, func() (bool, string) {
+		return strings.Contains(gate.log.String(), "stays in force"), gate.log.String()
+	})
+	expect("with a document that is not valid", 0)
+	if answer := ask(t, gate.ready, nil); !strings.HasPrefix(answer, "200 ") {
+		t.Errorf("it is not ready: %s", answer)
+	}
+	change(document)
+	expect("with the first document", http.StatusUnauthorized)
+
+	reloads := func() int { return strings.Count(gate.log.String(), `"msg":"reloaded"`) }
+	before := reloads()
+	box.volumes["clerkgate-secrets"]["jwt_key"] = newSandbox(t, r, r.workload()).secrets["jwt-key"]
+	box.mount(t, c)
+	eventually(t, func() (bool, string) { return reloads() > before, "a new key is not read" })
+}
+
+// serves skips the test where clerkgate serve has no such flag.
+func serves(t *testing.T, flag string) {
+	t.Helper()
+	help, err := exec.CommandContext(t.Context(), binary(t, "CLERKGATE_BIN", "clerkgate"), "serve", "--help").CombinedOutput()
+	if err != nil || !strings.Contains(string(help), flag+" ") {
+		missing(t, "this clerkgate has no serve "+flag)
 	}
 }
 
@@ -119,9 +179,7 @@ func (s *sandbox) start(t *testing.T, c corev1.Container) *gate {
 		args[i] = s.inside(arg)
 	}
 	if flag(args, "forward-auth") != "" {
-		if help, err := exec.CommandContext(t.Context(), binary(t, "CLERKGATE_BIN", "clerkgate"), "serve", "--help").CombinedOutput(); err != nil || !strings.Contains(string(help), "--forward-auth") {
-			missing(t, "this clerkgate serves no forward auth")
-		}
+		serves(t, "--forward-auth")
 	}
 	at := func(probe *corev1.Probe) string {
 		return "http://" + addresses[portOf(c, probe.HTTPGet.Port.StrVal)] + probe.HTTPGet.Path
@@ -183,6 +241,45 @@ func (g *gate) check(t *testing.T, s *sandbox, known bool) int {
 		return 0
 	}
 	return int(answer.GetDeniedResponse().GetStatus().GetCode())
+}
+
+// forwardAuth asks about the same page in Envoy's dialect of forward auth, and returns
+// the status; 0 if there is none, or the gate does not talk to this client.
+func (g *gate) forwardAuth(t *testing.T, s *sandbox, known bool) int {
+	t.Helper()
+	address := flag(g.args, "forward-auth")
+	if address == "" {
+		return 0
+	}
+	network, scheme, config := "tcp", "http", &tls.Config{RootCAs: s.ca, ServerName: "clerkgate.clerkgate.svc"}
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+	}
+	if flag(g.args, "tls-cert") != "" {
+		scheme = "https"
+		if known {
+			config.Certificates = []tls.Certificate{s.client}
+		}
+	}
+	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, scheme+"://app.example.com/forward-auth/envoy/dashboard", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Forwarded-Proto", "https")
+	request.Header.Set("X-Forwarded-For", "192.0.2.1")
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		if known {
+			t.Errorf("forward auth: %v", err)
+		}
+		return 0
+	}
+	response.Body.Close()
+	return response.StatusCode
 }
 
 // startRedis starts a Redis that wants a password, and returns its URL.

@@ -9,6 +9,8 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"math/big"
 	"net/url"
 	"os"
@@ -93,7 +95,8 @@ func (s *sandbox) inside(text string) string {
 	return strings.NewReplacer("/etc/clerkgate", s.dir+"/etc/clerkgate", "/run/clerkgate", s.dir+"/run/clerkgate").Replace(text)
 }
 
-// mount lays out the volumes of a container.
+// mount lays out the volumes of a container. Where they are laid out already, what has
+// changed since takes the place of the old files at once.
 func (s *sandbox) mount(t *testing.T, c corev1.Container) {
 	t.Helper()
 	for _, mount := range c.VolumeMounts {
@@ -101,19 +104,27 @@ func (s *sandbox) mount(t *testing.T, c corev1.Container) {
 		if at == mount.MountPath {
 			continue // another container's
 		}
-		data := filepath.Join(at, "..2026_01_01")
-		if err := os.MkdirAll(data, 0o755); err != nil {
+		if err := os.MkdirAll(at, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		os.Remove(filepath.Join(at, "..data"))
-		if err := os.Symlink("..2026_01_01", filepath.Join(at, "..data")); err != nil {
+		data, err := os.MkdirTemp(at, "..2026_")
+		if err != nil {
 			t.Fatal(err)
 		}
 		for name, text := range s.volumes[mount.Name] {
 			if err := os.WriteFile(filepath.Join(data, name), []byte(text), 0o440); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Symlink(filepath.Join("..data", name), filepath.Join(at, name)); err != nil {
+		}
+		link := filepath.Join(at, "..data_tmp")
+		if err := os.Symlink(filepath.Base(data), link); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(link, filepath.Join(at, "..data")); err != nil {
+			t.Fatal(err)
+		}
+		for name := range s.volumes[mount.Name] {
+			if err := os.Symlink(filepath.Join("..data", name), filepath.Join(at, name)); err != nil && !errors.Is(err, fs.ErrExist) {
 				t.Fatal(err)
 			}
 		}
