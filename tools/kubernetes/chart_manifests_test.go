@@ -163,6 +163,9 @@ func checkPod(t *testing.T, r *rendered, p *pod) {
 	}
 	volumes, ports := map[string]bool{}, map[string]bool{}
 	for _, volume := range p.spec.Volumes {
+		if volume.Projected != nil && *volume.Projected.DefaultMode != 0o440 {
+			t.Errorf("secrets are for %o to read", *volume.Projected.DefaultMode)
+		}
 		if volumes[volume.Name] {
 			t.Errorf("%s has two volumes %s", p.what, volume.Name)
 		}
@@ -187,6 +190,10 @@ func checkPod(t *testing.T, r *rendered, p *pod) {
 				t.Errorf("%s has port %q", c.Name, port.Name)
 			}
 			ports[port.Name] = true
+		}
+		if group := c.SecurityContext.RunAsGroup; strings.Contains(c.Image, "clerkgate/clerkgate:") &&
+			(group == nil || p.spec.SecurityContext.FSGroup == nil || *p.spec.SecurityContext.FSGroup != *group) {
+			t.Errorf("%s is not in the group of its files", p.what)
 		}
 		if c.Name == "clerkgate" {
 			for path, probe := range map[string]*corev1.Probe{"/healthz": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
