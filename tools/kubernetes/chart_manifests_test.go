@@ -360,7 +360,7 @@ func TestChartScalingAndMetrics(t *testing.T) {
 			}
 		}
 	}
-	if scraped != 1 || monitor.Spec.Endpoints[0].Path != "/metrics" || monitor.Spec.NamespaceSelector.MatchNames[0] != namespace || monitor.Labels["release"] != "prometheus" {
+	if scraped != 1 || monitor.Spec.Endpoints[0].Port != "admin" || monitor.Spec.Endpoints[0].Path != "/metrics" || monitor.Spec.NamespaceSelector.MatchNames[0] != namespace || monitor.Labels["release"] != "prometheus" {
 		t.Errorf("%d ports are scraped by %+v", scraped, monitor.Spec)
 	}
 }
