@@ -11,6 +11,7 @@ import (
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/internal/testenvoy"
 	"github.com/clerkgate/clerkgate/internal/testingress"
+	"github.com/clerkgate/clerkgate/policy"
 )
 
 // ingressManager is what the cases need of an ingress's Envoy besides: room for
@@ -36,6 +37,7 @@ func startIngress(t *testing.T, ingress *testingress.Ingress, configs []setup.Co
 	configuration := ingress.Translate(t, filepath.Join("..", "..", "examples", "ingress"), certificate)
 	var edges []testingress.Edge
 	for i, config := range configs {
+		config.TrustedProxies = policy.StringList{"127.0.0.1"} // where Envoy is
 		document, err := json.Marshal(config)
 		if err != nil {
 			t.Fatal(err)
