@@ -52,9 +52,9 @@ func build(t *testing.T, dockerfile, target string, args map[string]string) *ima
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = maps.Clone(args)
-	args["TARGETOS"], args["TARGETARCH"] = runtime.GOOS, runtime.GOARCH
-	b := &builder{t: t, context: context, args: args, stages: stages, folders: map[string]string{}, env: map[string]map[string]string{}}
+	given := map[string]string{"TARGETOS": runtime.GOOS, "TARGETARCH": runtime.GOARCH}
+	maps.Copy(given, args)
+	b := &builder{t: t, context: context, args: given, stages: stages, folders: map[string]string{}, env: map[string]map[string]string{}}
 	s, err := find(stages, target)
 	if err != nil {
 		t.Fatal(err)
