@@ -67,11 +67,6 @@ func compose(t *testing.T, file string, env ...string) (*project, error) {
 	return &p, json.Unmarshal(out.Bytes(), &p)
 }
 
-// keysOf is the environment that the file wants.
-func keysOf(clerk *clerktest.Instance) []string {
-	return []string{"CLERK_PUBLISHABLE_KEY=" + clerk.PublishableKey(), "CLERK_SECRET_KEY=" + clerk.SecretKey()}
-}
-
 // The file is one that Docker Compose takes, and a word that it does not know or a
 // key that is missing is an error.
 func TestTheComposeFileIsRead(t *testing.T) {
