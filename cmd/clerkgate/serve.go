@@ -80,7 +80,7 @@ stops; a second signal ends it at once.`,
 	f.StringVar(&o.config, "config", defaultConfig, "the policy document")
 	f.StringVar(&o.grpc, "grpc", "127.0.0.1:9000", "where to listen for checks: host:port or unix:/path")
 	f.StringVar(&o.forward, "forward-auth", "", "where to listen for forward auth: host:port or unix:/path; may be that of --http; empty: nowhere")
-	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "where to serve health and metrics; empty: nowhere")
+	f.StringVar(&o.admin, "admin", defaultAdmin, "where to serve health and metrics; empty: nowhere")
 	f.StringVar(&o.http, "http", "", "where to serve the session page and the Frontend API proxy; empty: nowhere")
 	f.StringVar(&o.frontend, "frontend-api", "", "base of Clerk's Frontend API; empty: by the publishable key")
 	f.StringVar(&o.tls.Cert, "tls-cert", "", "certificate chain of the server, PEM")
