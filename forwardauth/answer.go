@@ -14,7 +14,7 @@ import (
 const (
 	// envoyRemove names the fields that Envoy removes from the request.
 	envoyRemove = "X-Envoy-Auth-Headers-To-Remove"
-	// HAProxy's script sets the fields of the answer that are named in setFields, removes
+	// The script for HAProxy sets the fields of the answer that are named in setFields, removes
 	// those in removeFields, and adds those in addFields to the response. keptQuery is the
 	// query in place of the client's.
 	setFields    = "X-Clerkgate-Set"
@@ -83,9 +83,17 @@ func allowNginx(w http.ResponseWriter, c *check, d *policy.Decision) {
 	pass(w)
 }
 
-// allowHAProxy says which fields of the answer are for the upstream, and which for the
+// allowEmpty is for proxies that set the fields of the answer that are on a list of theirs,
+// and leave those that it has not: what must not reach the upstream is empty.
+func allowEmpty(w http.ResponseWriter, _ *check, d *policy.Decision) {
+	emptyUpstream(w.Header(), d)
+	setUpstream(w.Header(), d)
+	pass(w)
+}
+
+// allowScript says which fields of the answer are for the upstream, and which for the
 // client.
-func allowHAProxy(w http.ResponseWriter, c *check, d *policy.Decision) {
+func allowScript(w http.ResponseWriter, c *check, d *policy.Decision) {
 	httpgate.AddFields(w.Header(), d)
 	setUpstream(w.Header(), d)
 	w.Header()[addFields] = []string{joinNames(d.ResponseHeaders)}

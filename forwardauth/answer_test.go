@@ -36,7 +36,8 @@ func TestAllowed(t *testing.T) {
 		},
 		"traefik": {"X-User-Id": {"user_1"}, "Authorization": {"Bearer minted"}},
 		"caddy":   {"X-User-Id": {"user_1"}, "Authorization": {"Bearer minted"}},
-		"haproxy": {
+		"haproxy": {"X-User-Id": {"user_1"}, "X-Org-Id": {""}, "Authorization": {"Bearer minted"}, "Cookie": {""}},
+		"haproxy/script": {
 			"X-User-Id": {"user_1"}, "Authorization": {"Bearer minted"}, "X-Clerkgate-Set": {"X-User-Id,Authorization"}, "X-Clerkgate-Remove": {"X-Org-Id,Cookie"},
 			"Set-Cookie": {"a=1; Path=/", "b=2; Path=/"}, "Ratelimit": {`"l";r=1`}, "X-Clerkgate-Add": {"Set-Cookie,Ratelimit"}, "X-Clerkgate-Query": {""},
 		},

@@ -34,10 +34,17 @@ var dialects = map[string]*dialect{
 		limits:  func(r *policy.Request) { r.FieldsStand, r.UpgradeStands, r.AnswersAlone = true, true, true },
 		allow:   allowListed, refuse: refuse,
 	},
+	// The script haproxy-auth-request, which ingress controllers have.
 	"haproxy": {
 		request: forwarded{},
+		limits:  func(r *policy.Request) { r.FieldsStand, r.UpgradeStands, r.AnswersAlone = true, true, true },
+		allow:   allowEmpty, refuse: refuse,
+	},
+	// The script clerkgate.lua of examples/forward-auth.
+	"haproxy/script": {
+		request: forwarded{},
 		limits:  func(r *policy.Request) { r.UpgradeStands = true },
-		allow:   allowHAProxy, refuse: refuse,
+		allow:   allowScript, refuse: refuse,
 	},
 	"envoy": {
 		request: itself{},

@@ -7,7 +7,7 @@
 //
 //	/forward-auth/nginx      X-Original-Method, X-Original-URL, X-Real-IP
 //	/forward-auth/traefik    X-Forwarded-Method, -Proto, -Host, -Uri, -For
-//	/forward-auth/haproxy    the same
+//	/forward-auth/haproxy    the same, and /forward-auth/haproxy/script
 //	/forward-auth/caddy      the same
 //	/forward-auth/envoy/...  the method, host and path of the check; X-Forwarded-Proto, -For
 //

@@ -38,7 +38,7 @@ func fixed(d policy.Decision, asked *[]*policy.Request) decide {
 	}
 }
 
-var dialects = []string{"nginx", "traefik", "haproxy", "caddy", "envoy"}
+var dialects = []string{"nginx", "traefik", "haproxy", "haproxy/script", "caddy", "envoy"}
 
 // told is a check of a dialect about GET https://app.example.com/a%20b?x=1 of the client
 // 198.51.100.7.
@@ -109,7 +109,7 @@ func TestEveryDialectTellsTheSame(t *testing.T) {
 		want := &policy.Request{
 			Method: "GET", Scheme: "https", Host: "app.example.com", Target: "/a%20b?x=1", Peer: netip.MustParseAddr("198.51.100.7"),
 			Headers:       []policy.Header{{Name: "Cookie", Value: "a=1"}},
-			UpgradeStands: true, FieldsStand: dialect != "envoy" && dialect != "haproxy", Unseen: dialect == "envoy", AnswersAlone: dialect == "traefik" || dialect == "caddy",
+			UpgradeStands: true, FieldsStand: dialect != "envoy" && dialect != "haproxy/script", Unseen: dialect == "envoy", AnswersAlone: dialect == "traefik" || dialect == "caddy" || dialect == "haproxy",
 		}
 		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", dialect, diff)

@@ -10,7 +10,7 @@
 -- answer the client gets 503.
 
 local address = "unix@/run/haproxy/clerkgate.sock" -- the frontend clerkgate of haproxy.cfg
-local path = "/forward-auth/haproxy"
+local path = "/forward-auth/haproxy/script"
 local patience = 2500 -- milliseconds; more than clerkgate takes for a check
 
 -- Fields of a message of its own, which are not those of the next.

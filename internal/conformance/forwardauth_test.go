@@ -117,7 +117,7 @@ func TestAttackForwardAuth(t *testing.T) {
 	signer := newSigner(t)
 	gates := newPathGates(t, cases, signer)
 	open := openGates(t, gates.configs)
-	for _, dialect := range []string{"nginx", "traefik", "haproxy", "caddy", "envoy"} {
+	for _, dialect := range []string{"nginx", "traefik", "haproxy", "haproxy/script", "caddy", "envoy"} {
 		t.Run(dialect, func(t *testing.T) {
 			sum := score{name: "paths told to " + dialect}
 			for i := range cases {
