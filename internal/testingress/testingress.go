@@ -37,6 +37,9 @@ type Edge struct {
 	Services map[int]string
 	// AnyHost routes requests whatever their host is.
 	AnyHost bool
+	// Identity are the identity headers where they are not the default ones: they are
+	// added to the lists of the manifest, as it says.
+	Identity []string
 	// Manager are settings of the connection manager that the test needs besides.
 	Manager Resource
 }
@@ -143,9 +146,26 @@ func (b *builder) complete(r Resource) {
 			"privateKey":       Resource{"inlineString": b.certificate.Key},
 		}}
 	}
+	b.list(r)
 	for _, service := range []string{"grpcService", "serverUri"} {
 		if r, ok := r[service].(Resource); ok && r["timeout"] != nil {
 			r["timeout"] = testprocess.Patience.String()
+		}
+	}
+}
+
+// list adds the edge's identity headers to lists of headers: what is shown to the check
+// over HTTP, what its answer hands to the app, and what clients may not send.
+func (b *builder) list(r Resource) {
+	for _, header := range b.edge.Identity {
+		for _, key := range []string{"allowedHeaders", "allowedUpstreamHeaders"} {
+			if list, ok := r[key].(Resource); ok {
+				patterns, _ := list["patterns"].([]any)
+				list["patterns"] = append(patterns, Resource{"exact": header, "ignoreCase": true})
+			}
+		}
+		if mutations, ok := r["mutations"].([]any); ok {
+			r["mutations"] = append(mutations, Resource{"remove": header})
 		}
 	}
 }
