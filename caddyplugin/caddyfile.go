@@ -1,10 +1,7 @@
 package caddyplugin
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -180,22 +178,18 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return reader.check()
 }
 
-// hashOf returns the SHA-256 of a document, in hexadecimal; "" where it cannot be
-// read while the Caddyfile is adapted.
+// hashOf returns the SHA-256, in hexadecimal, of a document and of the files that it
+// names; "" where the path is known only once Caddy runs. What is wrong with them is for
+// Provision to say.
 func hashOf(file string) string {
 	if file == "" || hasPlaceholder(file) {
 		return ""
 	}
-	info, err := os.Stat(file)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
-		return "" // Provision says what is wrong
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
+	reading := setup.ReadFiles(file)
+	if reading.Hash() == "" {
 		return ""
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	return reading.Sum()
 }
 
 // reader reads one clerk_auth directive.

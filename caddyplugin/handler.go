@@ -64,9 +64,9 @@ type Handler struct {
 	// configuration. Default: none; the settings below are used.
 	File string `json:"file,omitempty"`
 
-	// The SHA-256 of the document, in hexadecimal. Set by the Caddyfile adapter, so
-	// that `caddy reload` sees a changed configuration when the document changes. It is
-	// not verified. Default: none.
+	// The SHA-256 of the document and of the files that it names, in hexadecimal. Set by
+	// the Caddyfile adapter, so that `caddy reload` sees a changed configuration when one
+	// of them changes. It is not verified. Default: none.
 	FileHash string `json:"file_hash,omitempty"`
 
 	// The policy document itself. Settings that its `clerk`, `redis` and `revocation`

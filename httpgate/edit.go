@@ -20,17 +20,8 @@ import (
 func Edit(r *http.Request, d *policy.Decision) {
 	editFields(r, d)
 	if len(d.RemoveQuery) > 0 {
-		r.URL.RawQuery = removeParameters(r.URL.RawQuery, d.RemoveQuery)
+		r.URL.RawQuery = d.KeptQuery(r.URL.RawQuery)
 	}
-}
-
-// removeParameters removes parameters from a query and keeps the others as they are
-// written.
-func removeParameters(query string, names []string) string {
-	return strings.Join(slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
-		name, _, _ := strings.Cut(pair, "=")
-		return slices.Contains(names, name)
-	}), "&")
 }
 
 // editFields applies the decision's edits to header and trailer fields. It compares names

@@ -83,7 +83,7 @@ func (t trustedProxies) client(peer netip.Addr, forwardedFor []string) ClientAdd
 			} else {
 				entry, more = rest, false
 			}
-			addr, ok := parseForwarded(strings.Trim(entry, " \t"))
+			addr, ok := ParseForwarded(strings.Trim(entry, " \t"))
 			if walked++; !ok || walked > maxForwarded {
 				return ClientAddr{peer}
 			}
@@ -95,9 +95,9 @@ func (t trustedProxies) client(peer netip.Addr, forwardedFor []string) ClientAdd
 	return ClientAddr{client}
 }
 
-// parseForwarded reads one entry of X-Forwarded-For: an address, with or
-// without port and brackets.
-func parseForwarded(entry string) (netip.Addr, bool) {
+// ParseForwarded reads one entry of X-Forwarded-For: an address, with or
+// without port and brackets. It reports false where it is none.
+func ParseForwarded(entry string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(entry); err == nil {
 		return addr.Unmap().WithZone(""), true
 	}
@@ -122,3 +122,7 @@ func (p *Policy) believes(r *Request) bool {
 	}
 	return r.Client.IsValid() && r.Client.Unmap() != r.Peer.Unmap()
 }
+
+// Trusts reports whether the address is of a trusted proxy: see trusted_proxies in
+// [Config].
+func (p *Policy) Trusts(addr netip.Addr) bool { return p.trusted.contain(addr.Unmap()) }

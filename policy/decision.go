@@ -2,6 +2,8 @@ package policy
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -81,6 +83,18 @@ type Decision struct {
 
 // Allowed reports whether the request is to be forwarded.
 func (d *Decision) Allowed() bool { return d.Outcome == Allow }
+
+// KeptQuery is a query as the upstream receives it: without the parameters of
+// RemoveQuery, and otherwise as it is written.
+func (d *Decision) KeptQuery(query string) string {
+	if len(d.RemoveQuery) == 0 {
+		return query
+	}
+	return strings.Join(slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(d.RemoveQuery, name)
+	}), "&")
+}
 
 // Header returns the first response header of that name, or "".
 func (d *Decision) Header(name string) string {

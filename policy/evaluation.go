@@ -52,8 +52,12 @@ func (e *evaluation) decision(v verdict) Decision {
 	switch {
 	case (v.allows || watches) && e.leavesTunnel():
 		return e.deny(ReasonUpgradeRefused)
+	case (v.allows || watches) && e.keepsReserved():
+		return e.deny(ReasonHeaderReserved)
 	case v.allows:
-		return e.allow(v.reason)
+		d := e.allow(v.reason)
+		e.sendBack(&d)
+		return d
 	case !watches:
 		return e.deny(v.reason)
 	}

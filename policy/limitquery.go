@@ -183,7 +183,7 @@ func writtenClient(text string) (ClientAddr, error) {
 	if text == noAddress {
 		return ClientAddr{}, nil
 	}
-	addr, ok := parseForwarded(strings.TrimSpace(text))
+	addr, ok := ParseForwarded(strings.TrimSpace(text))
 	if !ok {
 		return ClientAddr{}, fmt.Errorf("%q is not an address (write 203.0.113.7 or 2001:db8::7)", text)
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -165,6 +166,23 @@ func hasOverridePrefix(folded string) bool {
 		}
 	}
 	return false
+}
+
+// ReservedHeaders lists the headers that no client may send, whatever the policy says, by
+// their usual names, for proxies that remove headers by a list. It cannot be complete:
+// whole families of names are reserved, of which it has the members that are known.
+func ReservedHeaders() []string {
+	names := []string{"Forwarded"}
+	for _, o := range slices.Concat(overrides, identities) {
+		names = append(names, http.CanonicalHeaderKey(o.name))
+	}
+	for _, family := range overrideFamilies {
+		for _, member := range family.members {
+			names = append(names, http.CanonicalHeaderKey(member))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // namesUnseen are the names to remove where the proxy may keep fields from us: all that

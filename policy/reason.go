@@ -39,6 +39,11 @@ const (
 	ReasonAuthorizationTwice  Reason = "authorization-repeated"
 	ReasonAuthorizationForm   Reason = "authorization-malformed"
 	ReasonProxyMisconfigured  Reason = "proxy-misconfigured"
+	// ReasonHeaderReserved is for proxies that cannot remove the header.
+	ReasonHeaderReserved Reason = "header-reserved"
+	// ReasonCheckMalformed is for proxies that ask by a request of their own.
+	ReasonCheckMalformed Reason = "check-malformed"
+	ReasonPeerUntrusted  Reason = "peer-untrusted"
 )
 
 // Reasons why a request is anonymous, in Clerk's words.
@@ -177,6 +182,9 @@ var reasons = map[Reason]reasonInfo{
 	ReasonAuthorizationForm:   {http.StatusBadRequest, "The Authorization header of this request holds more than one token."},
 	ReasonAuthorizationTwice:  {http.StatusBadRequest, "This request has more than one Authorization header."},
 	ReasonProxyMisconfigured:  {http.StatusServiceUnavailable, "The proxy in front of this site does not send what is needed for a decision."},
+	ReasonHeaderReserved:      {http.StatusBadRequest, "This request has a header that only proxies may send."},
+	ReasonCheckMalformed:      {http.StatusBadRequest, "The proxy in front of this site does not say clearly what was asked for."},
+	ReasonPeerUntrusted:       {http.StatusForbidden, "Only the proxies in front of this site are answered here."},
 
 	ReasonSessionMissing:       {http.StatusUnauthorized, signInDetail},
 	ReasonSessionNoUAT:         {http.StatusUnauthorized, signInDetail},

@@ -33,6 +33,14 @@ type Request struct {
 	// by its Upgrade, and will, whatever fields are removed: what follows on the
 	// connection then goes on unread. Such a request opens a WebSocket or is denied.
 	UpgradeStands bool
+	// FieldsStand reports that the proxy forwards the fields of the request as they
+	// are, and only those that a decision may set as the decision says. A request with
+	// another that clients may not send is denied.
+	FieldsStand bool
+	// AnswersAlone reports that the proxy takes nothing from a decision that allows but
+	// fields for the upstream. A browser that must receive cookies, or whose query has
+	// what must end here, is then sent back to the page that it asked for.
+	AnswersAlone bool
 	// Peer is the address of the connection the request came in on.
 	Peer netip.Addr
 	// Client is the client's address where the proxy has established it from

@@ -34,15 +34,22 @@ func (r *Redis) Stats() Stats {
 		RoundTrips: r.counts.roundTrips.Load(), Requests: r.counts.requests.Load(), Failures: r.counts.failures.Load(),
 		Breakers: len(r.batchers),
 	}
-	for _, b := range r.batchers {
-		if b.open.Load() {
-			stats.OpenBreakers++
-		}
-	}
+	stats.OpenBreakers = r.OpenBreakers()
 	for i := range r.replica.shards {
 		r.replica.shards[i].addStats(stats.Limits)
 	}
 	return stats
+}
+
+// OpenBreakers returns how many circuit breakers are open: see [Stats]. It is quick.
+func (r *Redis) OpenBreakers() int {
+	open := 0
+	for _, b := range r.batchers {
+		if b.open.Load() {
+			open++
+		}
+	}
+	return open
 }
 
 func (s *replicaShard) addStats(limits map[string]LimitStats) {

@@ -36,6 +36,7 @@ func (s *Service) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		s.storeErr.Store(&err)
 		lost := s.phase.CompareAndSwap(current, cutOff)
 		if lost || !warned && s.phase.Load() == starting {
 			warned = true
@@ -137,6 +138,7 @@ func (s *Service) recordStatus(p *page) {
 	steady := s.steadyNow().UnixMilli()
 	s.storeAhead.Store(p.now - steady)
 	s.storeTimeKnown.Store(true)
+	s.storeErr.Store(nil)
 	s.lastContact.Store(s.options.Now().UnixMilli())
 	s.lastContactSteady.Store(steady)
 	s.compareClocks()

@@ -98,6 +98,8 @@ type Service struct {
 	lastContactSteady atomic.Int64
 	// storeTimeKnown: the store has answered with its time.
 	storeTimeKnown atomic.Bool
+	// storeErr is why the store did not answer last; nil while it does.
+	storeErr atomic.Pointer[error]
 	// lifetimesDiffer: another node needs entries for longer.
 	lifetimesDiffer atomic.Bool
 	// unsynced: there are entries that the store may not have.
@@ -235,6 +237,28 @@ func (s *Service) Ready() bool {
 	return false
 }
 
+// StoreError returns why the store does not answer; nil while it does, and without a
+// store.
+func (s *Service) StoreError() error {
+	if err := s.storeErr.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Away returns how long the store has not answered, since the start if it never has; 0
+// while it answers, and without a store.
+func (s *Service) Away() time.Duration {
+	if s.log == nil || s.phase.Load() == current {
+		return 0
+	}
+	last := s.began.UnixMilli()
+	if contact := s.lastContactSteady.Load(); contact > 0 {
+		last = contact
+	}
+	return max(0, time.Duration(s.steadyNow().UnixMilli()-last)*time.Millisecond)
+}
+
 // Revoke applies entries, in this process at once, and in all others as soon as they
 // have read them from the store. It returns an error if an entry is invalid, and then
 // applies none; or if the store did not accept them: they are then still applied here.
@@ -329,8 +353,7 @@ type Stats struct {
 	// were read, Forgot how often the store had lost entries, and Failures the calls that
 	// it did not answer.
 	Received, Revoked, Rewritten, Ignored, Forgot, Failures uint64
-	// Away is how long the store has not answered, since the start if it never has; 0
-	// while it answers, and without a store.
+	// Away is [Service.Away].
 	Away time.Duration
 	// LifetimesDiffer reports that another node is configured with a longer Lifetime.
 	LifetimesDiffer bool
@@ -341,17 +364,9 @@ type Stats struct {
 // Stats returns the counts so far.
 func (s *Service) Stats() Stats {
 	c := &s.counts
-	stats := Stats{
+	return Stats{
 		Entries: s.Len(), Received: c.received.Load(), Revoked: c.revoked.Load(), Rewritten: c.rewritten.Load(),
 		Ignored: c.ignored.Load(), Forgot: c.forgot.Load(), Failures: c.failures.Load(),
-		LifetimesDiffer: s.lifetimesDiffer.Load(), Webhooks: s.deliveries.stats(),
+		Away: s.Away(), LifetimesDiffer: s.lifetimesDiffer.Load(), Webhooks: s.deliveries.stats(),
 	}
-	if s.log != nil && s.phase.Load() != current {
-		last := s.began.UnixMilli()
-		if contact := s.lastContactSteady.Load(); contact > 0 {
-			last = contact
-		}
-		stats.Away = max(0, time.Duration(s.steadyNow().UnixMilli()-last)*time.Millisecond)
-	}
-	return stats
 }

@@ -6,7 +6,8 @@
 // other instances tell of ended sessions, and the session page, the Frontend API
 // proxy, the receiver of webhooks and the keys of identity assertions.
 // [Service.Reload] puts the document as it is now into force, as a whole or not at
-// all.
+// all, and [Service.Watch] does so whenever it changes. [Service.Readiness] says what is
+// missing, and why.
 //
 // [Service.Wrap] protects the handlers of a [net/http] server. A Service is also
 // what decides for the other adapters: give it to [extauthz.New] for a gRPC server

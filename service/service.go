@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -18,14 +19,15 @@ import (
 // Options are what a service needs beside its document. The zero value is good for
 // a program that protects its handlers by [Service.Wrap].
 type Options struct {
-	// Logger takes decisions, as [httpgate.Options] says, warnings about the
-	// document, and what happens in the background. Default: discarded.
+	// Logger takes decisions, as [httpgate.Options] says, reloads of the document and
+	// warnings about it, and what happens in the background. Default: discarded.
 	Logger *slog.Logger
-	// Metrics registers the metrics of limits, revocations, and the decisions of
-	// Wrap. Services that share a registry need a label each, by
+	// Metrics registers the metrics of the document, of limits, revocations, and the
+	// decisions of Wrap. Services that share a registry need a label each, by
 	// [prometheus.WrapRegistererWith]. Default: nothing is counted.
 	Metrics prometheus.Registerer
-	// Adapter is the label of the metrics of limits and revocations. Default: http.
+	// Adapter is the label of the metrics of the document, of limits and revocations.
+	// Default: http.
 	Adapter string
 	// SessionPage serves the page on which people see and end their sessions, at
 	// /__clerkgate/sessions. It needs the secret key.
@@ -50,8 +52,12 @@ type Service struct {
 	pool    *setup.Pool    // what outlives a document
 	gate    *httpgate.Gate // of Wrap
 
+	counts tally.Document
+
 	reloading sync.Mutex
+	closed    bool // guarded by reloading
 	state     atomic.Pointer[state]
+	last      atomic.Pointer[attempt]
 }
 
 // state is all that is made of one document. It is in force as a whole, or not at
@@ -75,7 +81,7 @@ func Open(path string, o Options) (*Service, error) {
 	counts := tally.New()
 	s := &Service{path: path, options: o,
 		pool: setup.NewPool(setup.PoolOptions{Logger: o.Logger, Opened: counts.Open, Closed: counts.Close})}
-	err := s.Reload()
+	_, err := s.load()
 	if err == nil {
 		err = s.register(counts)
 	}
@@ -92,6 +98,9 @@ func (s *Service) register(counts *tally.Tally) (err error) {
 		if err := counts.Register(s.options.Metrics, s.options.Adapter); err != nil {
 			return err
 		}
+		if err := s.counts.Register(s.options.Metrics, s.options.Adapter); err != nil {
+			return err
+		}
 	}
 	if s.options.DecideOnly {
 		return nil
@@ -100,51 +109,19 @@ func (s *Service) register(counts *tally.Tally) (err error) {
 	return err
 }
 
-// Reload puts the document as it is now into force. On an error nothing changes.
-// What counts on goes on: limits and ended sessions always, keys and verified tokens
-// where the section clerk is as it was.
-func (s *Service) Reload() error {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
-	last, next := s.state.Load(), &state{lease: s.pool.Lease()}
-	_, findings, err := setup.LoadFile(s.path, func(config *setup.Config) ([]policy.Warning, error) {
-		return next.prepare(config, &s.options)
-	})
-	if err != nil {
-		next.lease.Release()
-		return err
-	}
-	next.lease.Start()
-	if last != nil { // which answers until new stores have read what others told
-		next.lease.Await()
-	}
-	s.state.Store(next)
-	if last != nil {
-		last.lease.Release()
-	}
-	for _, finding := range findings {
-		if !finding.Note {
-			s.options.Logger.Warn("policy", "warning", finding.Warning.String(), "at", finding.Position.String())
-		}
-	}
-	return nil
-}
-
-// prepare makes all that a document says. Nothing that is in force notices.
-func (s *state) prepare(config *setup.Config, o *Options) (warnings []policy.Warning, err error) {
-	if s.gate, err = s.lease.Gate(config, setup.Options{Logger: o.Logger}); err != nil || o.DecideOnly {
-		return nil, err
-	}
-	s.pages, warnings, err = newPages(config, s.gate, o)
-	return warnings, err
-}
-
 // Decide asks the policy in force. It never panics.
 func (s *Service) Decide(ctx context.Context, r *policy.Request) policy.Decision {
 	if current := s.state.Load(); current != nil {
 		return current.gate.Policy.Decide(ctx, r)
 	}
 	return policy.Denial(policy.ReasonNoDecision)
+}
+
+// Trusts reports whether an address is among the trusted_proxies of the document in
+// force.
+func (s *Service) Trusts(addr netip.Addr) bool {
+	current := s.state.Load()
+	return current != nil && current.gate.Policy.Trusts(addr)
 }
 
 // Wrap returns a handler that asks the policy in force about each request, as
@@ -185,15 +162,17 @@ func (s *Service) page(r *http.Request) http.Handler {
 
 // Ready reports whether requests can be decided: the keys of the instance are
 // there, and what other instances told of ended sessions is known here.
+// [Service.Readiness] says what is missing.
 func (s *Service) Ready() bool {
 	current := s.state.Load()
 	return current != nil && current.gate.Ready()
 }
 
-// Close stops what runs in the background. Requests must have ended.
+// Close stops what runs in the background, and [Service.Watch]. Requests must have ended.
 func (s *Service) Close() {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
+	s.closed = true
 	if current := s.state.Load(); current != nil {
 		current.lease.Release()
 	}

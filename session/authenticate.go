@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -204,5 +206,30 @@ func (a *Authenticator) Close() {
 
 // Ready reports whether there are keys to verify tokens with.
 func (a *Authenticator) Ready() bool { return a.remote == nil || a.remote.Ready() }
+
+// Keys are the keys that an [Authenticator] verifies tokens with, for those who operate
+// it.
+type Keys struct {
+	// Configured says that they are part of the configuration, and never fetched.
+	Configured bool
+	// Fetched is when they were last fetched; the zero time for never.
+	Fetched time.Time
+	// Err is how the last fetch failed; nil if it did not. No key and no token is in its
+	// text.
+	Err error
+}
+
+// Keys returns the state of the keys.
+func (a *Authenticator) Keys() Keys {
+	if a.remote == nil {
+		return Keys{Configured: true}
+	}
+	fetched, err := a.remote.LastFetch()
+	answer, ok := errors.AsType[*calls.AnswerError](err)
+	if ok && answer.Status == http.StatusUnauthorized && a.config.SecretKey != "" {
+		err = fmt.Errorf("the secret key is not taken: %w", err)
+	}
+	return Keys{Fetched: fetched, Err: err}
+}
 
 var _ policy.Authenticator = (*Authenticator)(nil)

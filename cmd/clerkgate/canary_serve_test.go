@@ -73,7 +73,7 @@ default: { limits: [per-ip] }
 	}
 	path, grpc, admin, edge := filepath.Join(t.TempDir(), "clerkgate.yaml"), testprocess.Address(t), testprocess.Address(t), testprocess.Address(t)
 	write(t, path, documentWith(""))
-	cmd := exec.Command(os.Args[0], "serve", "--config", path, "--grpc", grpc, "--admin", admin, "--http", edge, "--frontend-api", clerk.URL(), "--log-level", "debug", "--drain", "1ms")
+	cmd := exec.Command(os.Args[0], "serve", "--config", path, "--grpc", grpc, "--admin", admin, "--http", edge, "--frontend-api", clerk.URL(), "--log-level", "debug", "--drain", "1ms", "--watch", "0")
 	cmd.Env = append(os.Environ(), asCommand+"=1")
 	process := testprocess.Start(t, "clerkgate", cmd)
 	process.AwaitListening(t, grpc, admin, edge)
@@ -98,17 +98,21 @@ default: { limits: [per-ip] }
 				said[fmt.Sprintf("the answer %q, round %d", v.Name, round)] = body
 			}
 		}
-		for _, line := range broken {
+		for i, line := range broken {
 			write(t, path, documentWith(line+"\n"))
 			seen := strings.Count(process.Log.String(), "stays in force")
 			process.Signal(syscall.SIGHUP)
 			eventually(t, func() bool { return strings.Count(process.Log.String(), "stays in force") > seen })
+			said[fmt.Sprintf("readiness with %d, round %d", i, round)] = get(t, "http://"+admin+"/readyz?verbose")
 		}
 		write(t, path, documentWith(""))
 		seen := strings.Count(process.Log.String(), `"reloaded"`)
 		process.Signal(syscall.SIGHUP)
 		eventually(t, func() bool { return strings.Count(process.Log.String(), `"reloaded"`) > seen })
-		for _, at := range []string{"/metrics", "/buildinfo", "/readyz", "/healthz", "/", "/debug/pprof/cmdline"} {
+		if round == 1 {
+			eventually(t, func() bool { return strings.Contains(get(t, "http://"+admin+"/readyz?verbose"), "[!]redis warning: ") })
+		}
+		for _, at := range []string{"/metrics", "/buildinfo", "/readyz", "/readyz?verbose", "/healthz", "/", "/debug/pprof/cmdline"} {
 			said[fmt.Sprintf("%s, round %d", at, round)] = get(t, "http://"+admin+at)
 		}
 		if round == 0 {
@@ -125,6 +129,9 @@ default: { limits: [per-ip] }
 		if !strings.Contains(said["the log"], want) {
 			t.Errorf("the log has nothing of %s, so not all of it happened", want)
 		}
+	}
+	if text := said["readiness with 0, round 0"]; !strings.Contains(text, "[!]document warning: ") {
+		t.Errorf("readiness is %q with a broken document", text)
 	}
 	if passes == 0 || handshakes == 0 || !strings.Contains(said["/metrics, round 0"], "clerkgate_decisions") {
 		t.Errorf("%d passes, %d handshakes: not all of it happened", passes, handshakes)

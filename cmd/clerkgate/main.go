@@ -17,6 +17,10 @@ import (
 // defaultConfig is the policy document where no other is named.
 const defaultConfig = "clerkgate.yaml"
 
+// defaultAdmin is where serve tells of its health where nothing else is said, and
+// where health asks.
+const defaultAdmin = "127.0.0.1:9090"
+
 func main() {
 	// What the driver logs, as text, is in the log and the metrics of the service.
 	redis.SetLogger(&logging.VoidLogger{})
@@ -55,6 +59,6 @@ the same policy as the handler clerk_auth.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.Version = readBuild().String()
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(serveCommand(), validateCommand(), limitsCommand(), versionCommand())
+	root.AddCommand(serveCommand(), validateCommand(), healthCommand(), limitsCommand(), versionCommand())
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clerkgate/clerkgate/internal/clerktest"
+	"github.com/clerkgate/clerkgate/service"
 )
 
 const publishableKey = clerktest.OfflineKey
@@ -117,7 +118,13 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 func TestAdminAnswersHealthAndNothingElse(t *testing.T) {
 	t.Parallel()
 	ready := false
-	server := httptest.NewServer(adminHandler(func() bool { return ready }, newRegistry()))
+	server := httptest.NewServer(adminHandler(func() service.Readiness {
+		state := service.PartNotReady
+		if ready {
+			state = service.PartOK
+		}
+		return service.Readiness{Ready: true}.With(service.Part{Name: "keys", State: state, Detail: "as they are"})
+	}, newRegistry()))
 	defer server.Close()
 	for _, c := range []struct {
 		method, path string
@@ -128,6 +135,8 @@ func TestAdminAnswersHealthAndNothingElse(t *testing.T) {
 		{"GET", "/healthz", false, 200, "alive"},
 		{"GET", "/readyz", false, 503, "not ready"},
 		{"GET", "/readyz", true, 200, "ready"},
+		{"GET", "/readyz?verbose", false, 503, "[-]keys not ready: as they are\nnot ready\n"},
+		{"GET", "/readyz?verbose", true, 200, "[+]keys ok: as they are\nready\n"},
 		{"GET", "/metrics", true, 200, "go_goroutines"},
 		{"GET", "/buildinfo", true, 200, `"go":"go1.`},
 		{"GET", "/debug/pprof/", true, 404, ""},

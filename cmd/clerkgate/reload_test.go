@@ -57,7 +57,7 @@ func startServed(t *testing.T, clerk *clerktest.Instance, document string) *serv
 	t.Helper()
 	s := &served{clerk: clerk, path: filepath.Join(t.TempDir(), "clerkgate.yaml"), grpc: testprocess.Address(t), http: testprocess.Address(t)}
 	write(t, s.path, document)
-	s.Process = process(t, "serve", "--config", s.path, "--grpc", s.grpc, "--http", s.http, "--admin", "", "--drain", "1ms", "--log-text")
+	s.Process = process(t, "serve", "--config", s.path, "--grpc", s.grpc, "--http", s.http, "--admin", "", "--drain", "1ms", "--log-text", "--watch", "0")
 	s.AwaitListening(t, s.grpc, s.http)
 	eventually(t, func() bool { return strings.Contains(s.Log.String(), "msg=serving") })
 	return s
@@ -234,18 +234,49 @@ func TestValidateFindsAProxyThatWouldNotStart(t *testing.T) {
 	}
 }
 
-// Whoever asks twice to stop does not want to wait.
+// Whoever asks twice to stop does not want to wait, by whichever signals, and whether the
+// drain has begun or not.
 func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	t.Parallel()
-	path, at := document(t, ""), testprocess.Address(t)
-	p := process(t, "serve", "--config", path, "--grpc", at, "--admin", "", "--drain", "1h", "--log-text")
+	for _, first := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		for _, second := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+			for _, draining := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%v, %v, draining: %v", first, second, draining), func(t *testing.T) {
+					t.Parallel()
+					if first == second && !draining {
+						t.Skip("two of a kind that come at once are one to the system")
+					}
+					path, at := document(t, ""), testprocess.Address(t)
+					p := process(t, "serve", "--config", path, "--grpc", at, "--admin", "", "--drain", "1h", "--log-text")
+					p.AwaitListening(t, at)
+					p.Signal(first)
+					if draining {
+						eventually(t, func() bool { return strings.Contains(p.Log.String(), "msg=draining") })
+					}
+					p.Signal(second)
+					select {
+					case <-p.Exited:
+					case <-time.After(testprocess.Patience):
+						t.Error("it goes on")
+					}
+				})
+			}
+		}
+	}
+}
+
+// Signals to reload that come as soon as the process listens, and many of them, end
+// nothing.
+func TestHangupsRightAfterTheStartAreSurvived(t *testing.T) {
+	t.Parallel()
+	at := testprocess.Address(t)
+	p := process(t, "serve", "--config", document(t, "default: {access: public}\n"), "--grpc", at, "--admin", "", "--drain", "1ms", "--log-text", "--watch", "0")
 	p.AwaitListening(t, at)
-	p.Signal(syscall.SIGTERM)
-	eventually(t, func() bool { return strings.Contains(p.Log.String(), "msg=draining") })
-	p.Signal(syscall.SIGTERM)
-	select {
-	case <-p.Exited:
-	case <-time.After(testprocess.Patience):
-		t.Error("it goes on")
+	for range 100 {
+		p.Signal(syscall.SIGHUP)
+	}
+	eventually(t, func() bool { return strings.Contains(p.Log.String(), "msg=reloaded") })
+	if !allowed(t, at) {
+		t.Error("it does not decide any more")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,12 +21,15 @@ import (
 type serveOptions struct {
 	config     string
 	grpc       string
+	forward    string
 	admin      string
 	http       string
 	frontend   string
 	tls        extauthz.TLSFiles
 	timeout    time.Duration
+	forwardFor time.Duration
 	drain      time.Duration
+	watch      time.Duration
 	reflection bool
 	outage     bool
 	logLevel   slog.Level
@@ -40,23 +42,26 @@ const stopLimit = 10 * time.Second
 // adapter is what metrics call this host.
 const adapter = "envoy"
 
-// readyInterval is how often readiness is looked at.
-const readyInterval = 250 * time.Millisecond
-
 func serveCommand() *cobra.Command {
 	var o serveOptions
 	var level string
 	cmd := &cobra.Command{
 		Use:   "serve --config <file>",
-		Short: "Answer Envoy's ext_authz checks",
-		Long: `serve answers envoy.service.auth.v3.Authorization by a policy document.
+		Short: "Answer Envoy's ext_authz checks, and forward auth",
+		Long: `serve answers envoy.service.auth.v3.Authorization by a policy document, and with
+--forward-auth the checks of nginx, HAProxy, Traefik, Caddy and Envoy by HTTP: each
+under a path of its own, /forward-auth/nginx and so on, and to peers alone that are
+in trusted_proxies of the document, on the Unix socket, or show a client certificate.
 
 It reports health as grpc.health.v1, for the server and for the service, and on
-the admin address: /healthz, /readyz, /metrics, /buildinfo. On SIGHUP it reads the
-document again, and goes on with the old one where the new one is wrong. On SIGTERM
-it reports NOT_SERVING, waits for the drain, finishes what is under way and stops.`,
+the admin address: /healthz, /readyz, /metrics, /buildinfo; /readyz?verbose says what is
+not ready, and why. When the document or a file that it names changes, and on SIGHUP,
+it reads the document again, and goes on with the old one where the new one is wrong. On
+SIGTERM it reports NOT_SERVING, waits for the drain, finishes what is under way and
+stops; a second signal ends it at once.`,
 		Example: `  clerkgate serve --config clerkgate.yaml
   clerkgate serve --config clerkgate.yaml --grpc unix:/run/clerkgate/grpc.sock
+  clerkgate serve --config clerkgate.yaml --forward-auth :9001
   clerkgate serve --config clerkgate.yaml --http :9080   # the session page, and the Frontend API proxy
   clerkgate serve --config clerkgate.yaml --grpc :9000 \
       --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt --tls-client-san envoy.internal`,
@@ -65,13 +70,17 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 			if err := o.logLevel.UnmarshalText([]byte(level)); err != nil {
 				return fmt.Errorf("--log-level %q: write debug, info, warn or error", level)
 			}
+			if o.watch < 0 {
+				return fmt.Errorf("--watch %s: write a time, or 0 for never", o.watch)
+			}
 			return serve(cmd.Context(), &o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.config, "config", defaultConfig, "the policy document")
 	f.StringVar(&o.grpc, "grpc", "127.0.0.1:9000", "where to listen for checks: host:port or unix:/path")
-	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "where to serve health and metrics; empty: nowhere")
+	f.StringVar(&o.forward, "forward-auth", "", "where to listen for forward auth: host:port or unix:/path; may be that of --http; empty: nowhere")
+	f.StringVar(&o.admin, "admin", defaultAdmin, "where to serve health and metrics; empty: nowhere")
 	f.StringVar(&o.http, "http", "", "where to serve the session page and the Frontend API proxy; empty: nowhere")
 	f.StringVar(&o.frontend, "frontend-api", "", "base of Clerk's Frontend API; empty: by the publishable key")
 	f.StringVar(&o.tls.Cert, "tls-cert", "", "certificate chain of the server, PEM")
@@ -79,7 +88,9 @@ it reports NOT_SERVING, waits for the drain, finishes what is under way and stop
 	f.StringVar(&o.tls.ClientCA, "tls-client-ca", "", "authorities of client certificates, PEM; with it clients must show one")
 	f.StringSliceVar(&o.tls.ClientSANs, "tls-client-san", nil, "names a client certificate must have one of")
 	f.DurationVar(&o.timeout, "timeout", 150*time.Millisecond, "time for one check; keep it below Envoy's")
+	f.DurationVar(&o.forwardFor, "forward-auth-timeout", 2*time.Second, "time for one check by forward auth; keep it below the proxy's")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "how long to report NOT_SERVING before stopping")
+	f.DurationVar(&o.watch, "watch", time.Second, "how often to look whether the document or a file that it names has changed; 0: on SIGHUP alone")
 	f.BoolVar(&o.reflection, "reflection", false, "let tools list the gRPC services")
 	f.BoolVar(&o.outage, "outage-as-error", false, "answer outages as ext_authz errors, which failure_mode_allow lets pass")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -112,7 +123,9 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	var draining atomic.Bool
-	ready := func() bool { return !draining.Load() && gate.Ready() }
+	readiness := func() service.Readiness {
+		return gate.Readiness().With(servingPart(draining.Load()))
+	}
 	options := extauthz.ServeOptions{Local: extauthz.IsLocal(o.grpc), Reflection: o.reflection, Logger: logger}
 	if o.tls.Cert != "" || o.tls.Key != "" || o.tls.ClientCA != "" {
 		if options.TLS, err = o.tls.Config(); err != nil {
@@ -124,29 +137,33 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	admin, err := startAdmin(ctx, o.admin, ready, registry)
+	admin, err := startAdmin(ctx, o.admin, readiness, registry)
 	if err != nil {
 		listener.Close()
 		return err
 	}
 	defer admin.close()
-	pages, err := startHTTP(ctx, o.http, gate, logger)
+	checks, pages, err := o.startHTTP(ctx, gate, registry, options.TLS, logger)
 	if err != nil {
 		listener.Close()
 		return err
 	}
 	defer pages.close()
+	defer checks.close()
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	go watchReadiness(running, ready, func(ready bool) {
-		logger.Info("readiness", "ready", ready)
-		extauthz.Ready(health, ready)
+	go watchReadiness(running, readiness, func(now service.Readiness) {
+		logReadiness(logger, now)
+		extauthz.Ready(health, now.Ready)
 	})
-	go reloadOn(running, hangup, gate, logger)
+	go reloadOn(running, hangup, gate)
+	if o.watch > 0 {
+		go gate.Watch(running, o.watch)
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	logger.Info("serving", "grpc", listener.Addr().String(), "admin", admin.address(), "http", pages.address(), "tls", options.TLS != nil, "version", readBuild().Version)
+	logger.Info("serving", "grpc", listener.Addr().String(), "forward_auth", checks.address(), "admin", admin.address(), "http", pages.address(), "tls", options.TLS != nil, "version", readBuild().Version)
 
 	select {
 	case err := <-served:
@@ -172,37 +189,14 @@ func (o *serveOptions) open(registry *prometheus.Registry, logger *slog.Logger) 
 	})
 }
 
-// watchReadiness calls changed at first and whenever readiness changes.
-func watchReadiness(ctx context.Context, ready func() bool, changed func(bool)) {
-	ticker := time.NewTicker(readyInterval)
-	defer ticker.Stop()
-	last := ready()
-	changed(last)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if now := ready(); now != last {
-				last = now
-				changed(now)
-			}
-		}
-	}
-}
-
 // reloadOn reads the document again on each signal.
-func reloadOn(ctx context.Context, hangup <-chan os.Signal, gate *service.Service, logger *slog.Logger) {
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, gate *service.Service) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
 		}
-		if err := gate.Reload(); err != nil {
-			logger.Error("the new document is not valid; the old one stays in force", "errors", strings.Split(err.Error(), "\n"))
-			continue
-		}
-		logger.Info("reloaded")
+		_ = gate.Reload() // which logs it
 	}
 }

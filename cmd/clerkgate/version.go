@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
+
+// The linker sets these for images and packages, which are built without the
+// repository around. Otherwise the go command knows them.
+var version, revision string
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -39,5 +44,6 @@ func readBuild() build {
 			b.Revision = s.Value
 		}
 	}
+	b.Version, b.Revision = cmp.Or(version, b.Version), cmp.Or(revision, b.Revision)
 	return b
 }

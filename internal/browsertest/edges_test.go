@@ -4,15 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
+	proxies "github.com/clerkgate/clerkgate/examples/forward-auth"
 	"github.com/clerkgate/clerkgate/extauthz"
+	"github.com/clerkgate/clerkgate/forwardauth"
 	"github.com/clerkgate/clerkgate/internal/setup"
 	"github.com/clerkgate/clerkgate/internal/testenvoy"
 	"github.com/clerkgate/clerkgate/internal/testprocess"
+	"github.com/clerkgate/clerkgate/internal/testproxy"
 )
 
 // site is an app behind a gate.
@@ -24,7 +29,39 @@ type site struct {
 }
 
 // edges start the proxies that the scenarios go through.
-var edges = map[string]func(t *testing.T, sites []site){"Caddy": startCaddy, "Envoy": startEnvoy}
+var edges = map[string]func(t *testing.T, sites []site){
+	"Caddy": startCaddy, "Envoy": startEnvoy, "nginx": forwardAuth("nginx"), "HAProxy": forwardAuth("haproxy"),
+}
+
+// forwardAuth starts a proxy for each site that asks by forward auth.
+func forwardAuth(kind string) func(t *testing.T, sites []site) {
+	return func(t *testing.T, sites []site) {
+		t.Helper()
+		for _, s := range sites {
+			gate, err := setup.New(s.config, setup.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(gate.Close)
+			handler, err := forwardauth.New(gate.Policy, forwardauth.Options{Trusts: gate.Policy.Trusts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checks := httptest.NewServer(handler)
+			t.Cleanup(checks.Close)
+			testproxy.Start(t, kind, proxies.Places{Listen: s.address, App: s.upstream, ForwardAuth: checks.Listener.Addr().String()}, behindTLS)
+		}
+	}
+}
+
+// behindTLS is a configuration for a proxy behind one that ends TLS, as the comments in it
+// say.
+func behindTLS(config string) string {
+	return strings.NewReplacer(
+		"# http-request set-var(txn.scheme) str(https) if { src 10.0.0.0/8 }", "http-request set-var(txn.scheme) str(https) if { src 127.0.0.0/8 }",
+		"# 10.0.0.0/8 1;", "127.0.0.0/8 1;",
+	).Replace(config)
+}
 
 // object is a piece of Caddy's JSON.
 type object = map[string]any

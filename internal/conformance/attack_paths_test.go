@@ -18,12 +18,19 @@ import (
 
 // pathInput is the input of a case in paths.jsonl.
 type pathInput struct {
-	Policy         attackPolicy    `json:"policy"`
-	Caller         string          `json:"caller"`
-	Request        attackRequest   `json:"request"`
-	Surfaces       []string        `json:"surfaces"`
-	MustNotForward []string        `json:"must_not_forward"`
-	ForwardAuth    *map[string]any `json:"forward_auth"`
+	Policy         attackPolicy  `json:"policy"`
+	Caller         string        `json:"caller"`
+	Request        attackRequest `json:"request"`
+	Surfaces       []string      `json:"surfaces"`
+	MustNotForward []string      `json:"must_not_forward"`
+	ForwardAuth    *lyingCheck   `json:"forward_auth"`
+}
+
+// lyingCheck is a check by forward auth that is spelt out.
+type lyingCheck struct {
+	Peer           string      `json:"peer"`
+	TrustedProxies []string    `json:"trusted_proxies"`
+	Headers        [][2]string `json:"headers"`
 }
 
 // attackPolicy is a policy in the attack files' own words.
@@ -158,7 +165,7 @@ func TestAttackPaths(t *testing.T) {
 	for name, start := range surfaces {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, gates.configs, startUpstream(t))
-			runPaths(t, s.name(), strings.TrimSuffix(name, "-hardened"), cases, func(a *attack[pathInput]) *observed {
+			runPaths(t, s.name(), bytesOn(name), cases, func(a *attack[pathInput]) *observed {
 				o := exchange(t, s.address(gates.of(t, a)), "", rawRequest(t, &a.Input.Request, gates.credentials(a.Input.Caller)...))
 				o.signedIn = headerOf(o.headers, "X-User-Id") != ""
 				if o.forwarded && o.target != textOr64(t, a.Input.Request.Target, a.Input.Request.TargetB64) {

@@ -34,6 +34,21 @@ var surfaces = map[string]func(t *testing.T, configs []setup.Config, upstream st
 	"envoy-hardened": func(t *testing.T, configs []setup.Config, upstream string) surface {
 		return startEnvoy(t, "Envoy as in the example", envoyHardened, configs, upstream)
 	},
+	"envoy-http":    forwardAuth("envoy"),
+	"caddy-forward": forwardAuth("caddy"),
+	"nginx":         forwardAuth("nginx"),
+	"haproxy":       forwardAuth("haproxy"),
+	"traefik":       forwardAuth("traefik"),
+}
+
+// bytesOn are the surfaces in the words of the cases: those of raw bytes to a listener
+// are for every proxy.
+func bytesOn(surface string) string {
+	switch surface {
+	case "envoy", "envoy-hardened", "envoy-http":
+		return "envoy"
+	}
+	return "caddy"
 }
 
 // Addresses that stand in for those of the cases, which no loopback connection

@@ -71,7 +71,7 @@ func (r *Reporter) End() { r.decisions.end() }
 // mode, and debug for allowed ones. It never logs a header, a query or a claim.
 func (r *Reporter) Report(ctx context.Context, d *policy.Decision, took time.Duration, x Exchange) {
 	r.decisions.observe(d, took)
-	if d.Reason == policy.ReasonProxyMisconfigured && d.Cause != nil {
+	if isMisconfigured(d.Reason) && d.Cause != nil {
 		r.misconfigured.Do(func() {
 			r.logger.LogAttrs(ctx, slog.LevelError, d.Cause.Error()) // once a minute, whatever is logged below
 		})
@@ -81,6 +81,12 @@ func (r *Reporter) Report(ctx context.Context, d *policy.Decision, took time.Dur
 	if r.logger.Enabled(ctx, level) {
 		r.logger.LogAttrs(ctx, level, message, attrs(d, took, x)...)
 	}
+}
+
+// isMisconfigured reports whether a decision tells of a proxy that does not ask as it
+// should.
+func isMisconfigured(reason policy.Reason) bool {
+	return reason == policy.ReasonProxyMisconfigured || reason == policy.ReasonPeerUntrusted || reason == policy.ReasonCheckMalformed
 }
 
 // record returns the level and the message of a decision's log record.

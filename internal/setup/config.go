@@ -51,14 +51,19 @@ func (f Finding) String() string {
 // LoadFile reads and checks the document at path. The findings are valid settings that
 // are probably mistakes, in the order of the document.
 func LoadFile(path string, further ...Further) (config *Config, findings []Finding, err error) {
-	data, err := document.ReadFile(path)
+	return new(Reading).LoadFile(path, further...)
+}
+
+// loadFile is [LoadFile] by a function that reads files.
+func loadFile(path string, read func(string) ([]byte, error), further []Further) (config *Config, findings []Finding, err error) {
+	data, err := read(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	further = append(further, func(*Config) ([]policy.Warning, error) {
 		return FileWarnings([]document.File{{Name: path}}), nil
 	})
-	return Load(path, data, further...)
+	return load(path, data, document.Options{ReadFile: read}, further)
 }
 
 // LoadFrom reads and checks a document from a reader; name is its name in errors.
@@ -73,8 +78,12 @@ func LoadFrom(name string, r io.Reader, further ...Further) (config *Config, fin
 // Load reads and checks a document. Its error joins all errors, each with file, line and
 // column.
 func Load(name string, data []byte, further ...Further) (config *Config, findings []Finding, err error) {
+	return load(name, data, document.Options{}, further)
+}
+
+func load(name string, data []byte, o document.Options, further []Further) (config *Config, findings []Finding, err error) {
 	config = &Config{}
-	doc, err := document.Load(name, data, config, document.Options{})
+	doc, err := document.Load(name, data, config, o)
 	if err != nil {
 		return nil, nil, err
 	}

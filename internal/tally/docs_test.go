@@ -41,6 +41,9 @@ func TestTheDocumentationNamesTheMetrics(t *testing.T) {
 	if err := New().Register(is, "envoy"); err != nil {
 		t.Fatal(err)
 	}
+	if err := new(Document).Register(is, "envoy"); err != nil {
+		t.Fatal(err)
+	}
 	files, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("there is no documentation", err)

@@ -1,6 +1,6 @@
 // Package tally exports the metrics of stores to Prometheus: of rate limits and of
-// revocations. Its labels are bounded: limits come from the configuration, and no client
-// can choose one.
+// revocations; and those of a policy document that is loaded again and again. Its labels
+// are bounded: limits come from the configuration, and no client can choose one.
 package tally
 
 import (

@@ -238,6 +238,17 @@ func (r *RemoteKeySet) Close() {
 // Ready reports whether there are keys to verify with.
 func (r *RemoteKeySet) Ready() bool { return r.fresh(r.source.Now()) }
 
+// LastFetch returns when a set was last fetched, the zero time for never, and how the
+// fetch after that failed; nil if it did not.
+func (r *RemoteKeySet) LastFetch() (fetched time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.current.Load(); s != nil {
+		fetched = s.fetched
+	}
+	return fetched, r.lastErr
+}
+
 // Age returns how long ago the keys were fetched, and false without any.
 func (r *RemoteKeySet) Age(now time.Time) (time.Duration, bool) {
 	s := r.current.Load()

@@ -116,17 +116,27 @@ func TestRemoteKeySetDoesNotHammerABrokenEndpoint(t *testing.T) {
 				if r.Ready() {
 					t.Error("ready without keys")
 				}
+				if fetched, err := r.LastFetch(); !fetched.IsZero() || err == nil {
+					t.Errorf("the last fetch: %v, %v", fetched, err)
+				}
 				time.Sleep(fetchFloor)
 				e.Serve(t, a)
 				expectKey(t, r, "ins_a", nil)
 				if !r.Ready() {
 					t.Error("not ready with keys")
 				}
+				well, err := r.LastFetch()
+				if well.IsZero() || err != nil {
+					t.Errorf("the last fetch: %v, %v", well, err)
+				}
 
 				time.Sleep(fetchFloor)
 				breakIt(e)
 				expectKey(t, r, "ins_new", ErrKeysUnavailable)
 				expectKey(t, r, "ins_a", nil)
+				if fetched, err := r.LastFetch(); !fetched.Equal(well) || err == nil {
+					t.Errorf("the last fetch: %v, %v", fetched, err)
+				}
 			})
 		})
 	}
