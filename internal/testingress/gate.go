@@ -41,7 +41,7 @@ func Serve(tb testing.TB, document string, environment ...string) *Gate {
 		"--timeout", testprocess.Patience.String(), "--log-level", "error"}
 	if hasForwardAuth(tb, binary) {
 		g.Services[ForwardAuthPort] = testprocess.Address(tb)
-		args = append(args, "--forward-auth", g.Services[ForwardAuthPort])
+		args = append(args, "--forward-auth", g.Services[ForwardAuthPort], "--forward-auth-timeout", testprocess.Patience.String())
 	}
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), environment...)
@@ -55,11 +55,12 @@ func Serve(tb testing.TB, document string, environment ...string) *Gate {
 	return g
 }
 
-// Answers skips the test if the command does not answer on a port of the Service.
+// Answers skips the test, or fails it where CLERKGATE_FULL is 1, if the command does not
+// answer on a port of the Service.
 func (g *Gate) Answers(tb testing.TB, port int) {
 	tb.Helper()
 	if g.Services[port] == "" {
-		tb.Skip("this clerkgate has no --forward-auth")
+		testprocess.Missing(tb, "this clerkgate has no --forward-auth")
 	}
 }
 
