@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -17,30 +18,71 @@ import (
 // The demo runs a Caddy, of which a process has one: no test here is parallel.
 
 func TestTheRequestsOfTheREADMEComeOutAsItSays(t *testing.T) {
-	binary, err := envoyBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if binary == "" && os.Getenv("CLERKGATE_FULL") == "1" {
-		t.Fatal("there is no Envoy: set CLERKGATE_ENVOY to the binary, or put envoy on the PATH")
+	ways := 2
+	var missing []string
+	for _, h := range homes {
+		_, err := h.binary()
+		switch {
+		case err == nil:
+			ways++
+		case os.Getenv("CLERKGATE_FULL") == "1":
+			t.Errorf("there is no %s (%v): set %s to the binary, or put %s on the PATH", h.name, err, h.variable, h.program)
+		default:
+			missing = append(missing, "there is no "+h.name+" here")
+		}
 	}
 	var out strings.Builder
-	err = run(t.Context(), &out, true, true)
+	err := run(t.Context(), &out, true, true)
 	t.Log("\n" + out.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ways := 2
-	if binary != "" {
-		ways = 3
+	for _, line := range missing {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("it does not say that %s", line)
+		}
 	}
-	want := ways*len(requests) + 2*(ways-1) // and what browsers do, which take the ext_authz way never
+	want := ways*len(requests) + (1+len(steps))*(ways-1) // and what browsers do, which take the ext_authz way never
 	if lines := strings.Count(out.String(), "ok   "); lines != want {
 		t.Errorf("%d requests came out right, want %d", lines, want)
 	}
 }
 
+// A host may have no proxy, or one that is too old.
+func TestTheDemoRunsWithoutProxies(t *testing.T) {
+	onlyFailing(t, "nginx")
+	var out strings.Builder
+	if err := run(t.Context(), &out, true, true); err == nil || err.Error() != "1 of these came out wrong" {
+		t.Errorf("got %v", err)
+	}
+	for _, want := range []string{
+		"FAIL nginx did not start: nginx has ended\n",
+		"     there is no HAProxy here: put haproxy on the PATH (apt install haproxy",
+		"     there is no Envoy here: put envoy on the PATH",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// onlyFailing makes a host that has one proxy, which ends at once.
+func onlyFailing(t *testing.T, name string) {
+	t.Helper()
+	binary, err := exec.LookPath("false")
+	if err != nil {
+		t.Skip("there is no program that fails")
+	}
+	t.Setenv("PATH", t.TempDir())
+	for _, h := range homes {
+		if t.Setenv(h.variable, ""); h.name == name {
+			t.Setenv(h.variable, binary)
+		}
+	}
+}
+
 func TestWhatIsShownComesOutAsItSays(t *testing.T) {
+	onlyFailing(t, "HAProxy")
 	s, err := start(true)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +90,8 @@ func TestWhatIsShownComesOutAsItSays(t *testing.T) {
 	defer s.close()
 	var out strings.Builder
 	s.show(&out)
-	for _, want := range []string{origin(s.ports.Caddy), s.clerk.SignInURL(), address(s.ports.Authz), "Ctrl-C"} {
+	for _, want := range []string{origin(s.ports.Caddy), s.clerk.SignInURL(), address(s.ports.Authz), address(s.ports.ForwardAuth),
+		origin(s.ports.Caddy) + "/__clerkgate/sessions", "(no nginx)", "apt install nginx", "(HAProxy)", "did not start: HAProxy has ended", "Ctrl-C"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, out.String())
 		}
