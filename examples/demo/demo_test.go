@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -113,6 +114,52 @@ func TestWhatIsShownComesOutAsItSays(t *testing.T) {
 			t.Errorf("%d %s: got %d, %v", try.status, try.what, got.status, err)
 		}
 	}
+}
+
+// The page is served beside the gate: nothing that only begins like its path, or is
+// there by one reading, reaches the app.
+func TestNothingReachesTheAppBesideTheSessionPage(t *testing.T) {
+	s, err := start(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	for _, w := range s.ways() {
+		if w.app == "" {
+			continue
+		}
+		for _, target := range []string{
+			"/__clerkgate/../dashboard", "/__clerkgate/%2e%2e/dashboard", "/__clerkgate/sessions/../../dashboard", "/__clerkgate/..;/dashboard",
+			"/dashboard/../__clerkgate/sessions/x", "//__clerkgate/sessions", "/__CLERKGATE/sessions", "/__clerkgate%2fsessions", "/__clerkgate", "/__clerkgate/",
+			"/__clerkgate/sessionsx", "/__clerkgate/x?/../dashboard", "/__clerkgate\\..\\dashboard",
+		} {
+			status, contentType := raw(t, w.app, target)
+			if status < 300 || contentType == appJSON {
+				t.Errorf("%s, %s: %d, %s", w.name, target, status, contentType)
+			}
+		}
+		if status, contentType := raw(t, w.app, "/__clerkgate/sessions/signed-out"); status != http.StatusOK || contentType != "application/json" {
+			t.Errorf("%s: the page is not there: %d, %s", w.name, status, contentType)
+		}
+	}
+}
+
+// raw asks for a target as it is written.
+func raw(t *testing.T, app, target string) (status int, contentType string) {
+	t.Helper()
+	host := strings.TrimPrefix(app, "http://")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\nX-User-Id: user_ada\r\nConnection: close\r\n\r\n", target, host)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode, response.Header.Get("Content-Type")
 }
 
 func TestTheAppShowsPeopleWhoTheyAre(t *testing.T) {
