@@ -4,10 +4,12 @@ package proxies
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -20,6 +22,9 @@ type Places struct {
 	// Health is the admin address of clerkgate, which HAProxy looks at. Default: it does
 	// not.
 	Health string
+	// Pages is where clerkgate serves the session page, for nginx and HAProxy. Default:
+	// it does not.
+	Pages string
 }
 
 // proxy is what has to be known of a proxy to run it elsewhere.
@@ -30,6 +35,19 @@ type proxy struct {
 	// edits are texts of the main file and what stands in their place. Each text must be
 	// there.
 	edits func(p Places, dir string) []string
+}
+
+// optional matches the start of a line that is commented out, which has no space after
+// its #. In the files such lines are those for the session page.
+var optional = regexp.MustCompile(`(?m)^([ \t]*)#([^ \n])`)
+
+// withPages is a configuration that sends the paths of the session page to it.
+func withPages(config, pages string) (string, error) {
+	with := optional.ReplaceAllString(config, "$1$2")
+	if with == config || !strings.Contains(with, "127.0.0.1:9080") {
+		return "", errors.New("no lines for the session page")
+	}
+	return strings.ReplaceAll(with, "127.0.0.1:9080", pages), nil
 }
 
 var proxies = map[string]proxy{
@@ -94,6 +112,11 @@ func Write(name string, p Places, dir string) (string, error) {
 				return "", fmt.Errorf("%s lacks %q", file, edits[i])
 			}
 			edited = strings.ReplaceAll(edited, edits[i], edits[i+1])
+		}
+		if file == of.main && p.Pages != "" {
+			if edited, err = withPages(edited, p.Pages); err != nil {
+				return "", fmt.Errorf("%s: %w", file, err)
+			}
 		}
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(edited), 0o644); err != nil {
 			return "", err
