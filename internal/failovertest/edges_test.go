@@ -11,10 +11,14 @@ import (
 	"github.com/clerkgate/clerkgate/internal/testproxy"
 )
 
-// edges start a proxy in front of an app that asks two nodes, and return where it
+// edge starts a proxy in front of an app that asks two nodes, and returns where it
 // listens.
-var edges = map[string]func(t *testing.T, app string, a, b *node) string{
-	"envoy": startEnvoy,
+type edge func(t *testing.T, app string, a, b *node) string
+
+// edges are the proxies. Envoy by gRPC waits for less than a busy machine may stand
+// still, so here it waits for longer: a node that is gone costs no time.
+var edges = map[string]edge{
+	"envoy": envoyByGRPC("timeout: 0.5s", "timeout: 10s", "max_interval: 0.2s", "max_interval: 4s"),
 	"haproxy": forwardAuth("haproxy", "# server clerkgate-2 10.0.0.2:9001", func(b *node) string {
 		return "server clerkgate-2 " + b.forwardAuth + " port " + port(b.health)
 	}),
@@ -26,7 +30,7 @@ var edges = map[string]func(t *testing.T, app string, a, b *node) string{
 
 // forwardAuth starts a proxy by its example, with the second node where a comment in it
 // says.
-func forwardAuth(name, comment string, second func(*node) string) func(*testing.T, string, *node, *node) string {
+func forwardAuth(name, comment string, second func(*node) string) edge {
 	return func(t *testing.T, app string, a, b *node) string {
 		t.Helper()
 		places := proxies.Places{App: app, ForwardAuth: a.forwardAuth, Health: a.health}
@@ -34,20 +38,24 @@ func forwardAuth(name, comment string, second func(*node) string) func(*testing.
 	}
 }
 
-// startEnvoy runs an Envoy by envoy.yaml.example, which asks by gRPC.
-func startEnvoy(t *testing.T, app string, a, b *node) string {
-	t.Helper()
-	text, err := os.ReadFile("../../envoy.yaml.example")
-	if err != nil {
-		t.Fatal(err)
+// envoyByGRPC runs an Envoy by envoy.yaml.example, with other texts in place of some.
+func envoyByGRPC(others ...string) edge {
+	return func(t *testing.T, app string, a, b *node) string {
+		t.Helper()
+		text, err := os.ReadFile("../../envoy.yaml.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := replace(t, string(text), "# - endpoint: { address: { socket_address: { address: 10.0.0.2, port_value: 9002 ",
+			"- endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: "+port(b.grpc)+" ")
+		for _, at := range [][2]string{{"9000", port(a.grpc)}, {"3000", port(app)}, {"10000", "0"}, {"9901", "0"}} {
+			config = replace(t, config, "port_value: "+at[0]+" ", "port_value: "+at[1]+" ")
+		}
+		for i := 0; i < len(others); i += 2 {
+			config = replace(t, config, others[i], others[i+1])
+		}
+		return testenvoy.Start(t, config).Listener(t, "ingress")
 	}
-	config := replace(t, string(text), "# - endpoint: { address: { socket_address: { address: 10.0.0.2, port_value: 9002 ",
-		"- endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: "+port(b.grpc)+" ")
-	config = replace(t, config, "port_value: 9000 ", "port_value: "+port(a.grpc)+" ")
-	config = replace(t, config, "port_value: 3000 ", "port_value: "+port(app)+" ")
-	config = replace(t, config, "port_value: 10000 ", "port_value: 0 ")
-	config = replace(t, config, "port_value: 9901 ", "port_value: 0 ")
-	return testenvoy.Start(t, config).Listener(t, "ingress")
 }
 
 // replace changes what must be there once.

@@ -1,6 +1,7 @@
 package failovertest
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ type stage struct {
 	edge  string
 }
 
-func startStage(t *testing.T, edge func(*testing.T, string, *node, *node) string) *stage {
+func startStage(t *testing.T, start edge) *stage {
 	t.Helper()
 	clerk := clerktest.Start(t, clerktest.Options{Origins: []string{origin}, TokenLifetime: time.Hour})
 	document := writeDocument(t, clerk)
@@ -28,7 +29,7 @@ func startStage(t *testing.T, edge func(*testing.T, string, *node, *node) string
 		s.nodes[i] = startNode(t, name, document)
 	}
 	s.app = startApp(t, s.kinds)
-	s.edge = edge(t, s.app.Listener.Addr().String(), s.nodes[0], s.nodes[1])
+	s.edge = start(t, s.app.Listener.Addr().String(), s.nodes[0], s.nodes[1])
 	return s
 }
 
@@ -58,10 +59,8 @@ func (s *stage) under(t *testing.T, fault func(l *load)) *load {
 const (
 	// gone is how long a node is away before it is started again.
 	gone = 2 * time.Second
-	// frozen is how long a node does not move, and noticed when that is to be over for
-	// clients.
-	frozen  = 6 * time.Second
-	noticed = 4 * time.Second
+	// frozen is how long a node does not move.
+	frozen = 5 * time.Second
 )
 
 // kill ends each of the nodes at once, one after the other.
@@ -94,8 +93,7 @@ func (s *stage) freeze(t *testing.T, l *load) {
 	n.awaitChecks(t)
 }
 
-// TestLosingOneOfTwo loses no request where a node is killed or stopped. A frozen one
-// looks like one that is slow: checks that it has are lost, until the proxy notices.
+// TestLosingOneOfTwo loses no request. Without either, nothing passes.
 func TestLosingOneOfTwo(t *testing.T) {
 	for name, edge := range edges {
 		t.Run(name, func(t *testing.T) {
@@ -111,15 +109,25 @@ func TestLosingOneOfTwo(t *testing.T) {
 					}
 				})
 			}
-			t.Run("frozen", func(t *testing.T) {
-				l := s.under(t, func(l *load) { s.freeze(t, l) })
-				for _, a := range l.wrong {
-					if after := a.at.Sub(l.struck); after > noticed {
-						t.Fatalf("%v after the fault the proxy still asks whom it should not", after)
-					}
-				}
-			})
 			t.Run("both killed", func(t *testing.T) { s.loseBoth(t) })
+		})
+	}
+}
+
+// TestFreezingOneOfTwo counts what is lost while a node does not move: it looks like one
+// that is slow, which every proxy waits for by its own times. Without retries and health
+// checks that would be half of all.
+func TestFreezingOneOfTwo(t *testing.T) {
+	edges := maps.Clone(edges)
+	edges["envoy"] = envoyByGRPC()
+	for name, edge := range edges {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startStage(t, edge)
+			l := s.under(t, func(l *load) { s.freeze(t, l) })
+			if all := l.right + len(l.wrong); len(l.wrong) > all/5 {
+				t.Errorf("%d of %d requests were lost", len(l.wrong), all)
+			}
 		})
 	}
 }
