@@ -86,7 +86,6 @@ func (s *stage) terminate(t *testing.T, l *load) {
 // freeze stops a node's clock: its connections stay open.
 func (s *stage) freeze(t *testing.T, l *load) {
 	n := s.nodes[0]
-	t.Cleanup(func() { n.Signal(syscall.SIGCONT) })
 	l.strike(func() { n.Signal(syscall.SIGSTOP) })
 	time.Sleep(frozen)
 	n.Signal(syscall.SIGCONT)

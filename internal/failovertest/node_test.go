@@ -68,6 +68,7 @@ func (n *node) start(t *testing.T) {
 	binary := testprocess.Binary(t, "CLERKGATE_BIN", "clerkgate", "") // one on the PATH may be of another version
 	n.Process = testprocess.Start(n.owner, n.name, exec.Command(binary, "serve", "--config", n.document, "--log-level", "warn",
 		"--grpc", n.grpc, "--forward-auth", n.forwardAuth, "--admin", n.health, "--drain", drain.String()))
+	n.owner.Cleanup(n.Process.Kill) // no drain, nor whatever it was stopped by
 	n.AwaitListening(t, n.grpc, n.forwardAuth, n.health)
 	if err := testprocess.Poll(func() (final bool, err error) { _, err = n.get("/readyz"); return false, err }); err != nil {
 		t.Fatalf("%s does not get ready: %v", n.name, err)
