@@ -3,6 +3,7 @@ package forwardauth
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -35,7 +36,10 @@ type source interface {
 
 // read makes the request to decide about.
 func (c *check) read() error {
-	c.asked = policy.Request{Headers: httpgate.Request(c.Request).Headers}
+	c.asked = *httpgate.Request(c.Request)
+	// Of the check itself nothing counts but its fields.
+	c.asked.Method, c.asked.Scheme, c.asked.Host, c.asked.Target, c.asked.OriginalTarget = "", "", "", "", ""
+	c.asked.Version, c.asked.Peer = 0, netip.Addr{}
 	c.dialect.request.read(c)
 	c.dialect.limits(&c.asked)
 	c.asked.Headers = slices.DeleteFunc(c.asked.Headers, func(h policy.Header) bool { return c.dialect.request.tells(h.Name) })

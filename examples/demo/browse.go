@@ -18,6 +18,23 @@ import (
 type browser struct {
 	client     *http.Client
 	page, user string
+	// token is the session token from before the browser signed out.
+	token string
+}
+
+// step is what a browser does once it is signed in.
+type step struct {
+	what string
+	take func(ctx context.Context, b *browser, s *stack) (answer, error)
+	want int
+}
+
+// steps are taken one after the other, by one browser.
+var steps = []step{
+	{"reload later", reloadLater, http.StatusOK},
+	{"its sessions", listSessions, http.StatusOK},
+	{"sign out", signOut, http.StatusOK},
+	{"its old token", useOldToken, http.StatusUnauthorized},
 }
 
 // signInAndBack opens a page signed out, signs in where that leads, and is back
@@ -27,7 +44,7 @@ func signInAndBack(ctx context.Context, page, user string) (*browser, answer, er
 	if err != nil {
 		return nil, answer{}, err
 	}
-	b := &browser{&http.Client{Timeout: patience, Jar: jar}, page, user}
+	b := &browser{client: &http.Client{Timeout: patience, Jar: jar}, page: page, user: user}
 	away, err := b.open(ctx)
 	if err == nil && (away.status != http.StatusOK || !strings.Contains(away.at, "/sign-in?")) {
 		err = fmt.Errorf("not sent to sign in, but to %q", away.at)
@@ -62,7 +79,7 @@ func (b *browser) arrive(ctx context.Context) (answer, error) {
 
 // reloadLater loads the page again when the minute that its token holds is over,
 // and is still signed in.
-func (b *browser) reloadLater(ctx context.Context, s *stack) (answer, error) {
+func reloadLater(ctx context.Context, b *browser, s *stack) (answer, error) {
 	if err := b.expire(s); err != nil {
 		return answer{}, err
 	}
@@ -78,16 +95,13 @@ func (b *browser) reloadLater(ctx context.Context, s *stack) (answer, error) {
 
 // expire leaves the browser with the session's token as it will be in an hour.
 func (b *browser) expire(s *stack) error {
-	u, err := url.Parse(b.page)
-	if err != nil {
-		return err
-	}
+	u := b.url()
 	found := false
 	for _, c := range b.client.Jar.Cookies(u) {
 		value := "1" // of __client_uat: before the token was minted
 		if strings.HasPrefix(c.Name, "__session") {
 			found = true
-			value = s.clerk.Mint(s.clerk.SessionOf(c.Value), clerktest.Token{Age: time.Hour, Claims: map[string]any{"azp": u.Scheme + "://" + u.Host}})
+			value = s.clerk.Mint(s.clerk.SessionOf(c.Value), clerktest.Token{Age: time.Hour, Claims: map[string]any{"azp": b.app()}})
 		} else if !strings.HasPrefix(c.Name, "__client_uat") {
 			continue
 		}
@@ -101,7 +115,11 @@ func (b *browser) expire(s *stack) error {
 
 // submit presses a button of the sign-in page.
 func (b *browser) submit(ctx context.Context, page string) (answer, error) {
-	form := url.Values{"user": {b.user}}
+	return b.send(ctx, page, url.Values{"user": {b.user}}, "")
+}
+
+// send sends a form, as browsers do that is on a page of origin, where it has one.
+func (b *browser) send(ctx context.Context, page string, form url.Values, origin string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, page, strings.NewReader(form.Encode()))
 	if err != nil {
 		return answer{}, err
@@ -109,5 +127,8 @@ func (b *browser) submit(ctx context.Context, page string) (answer, error) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Sec-Fetch-Dest", "document")
+	if origin != "" {
+		r.Header.Set("Origin", origin)
+	}
 	return read(b.client.Do(r))
 }

@@ -61,10 +61,13 @@ type way struct {
 }
 
 func (s *stack) ways() []way {
-	caddy, envoy := origin(s.ports.Caddy), origin(s.ports.Envoy)
+	caddy := origin(s.ports.Caddy)
 	ways := []way{{"Caddy", through(caddy), caddy}, {"ext_authz", s.askAuthz, ""}}
-	if s.envoy {
-		ways = append(ways, way{"Envoy", through(envoy), envoy})
+	for _, h := range s.homes {
+		if h.err == nil {
+			app := origin(h.port(&s.ports))
+			ways = append(ways, way{h.name, through(app), app})
+		}
 	}
 	return ways
 }
@@ -101,16 +104,28 @@ func (s *stack) check(ctx context.Context, out io.Writer) error {
 		}
 		b, got, err := signInAndBack(ctx, w.app+"/dashboard?tab=1", "user_ada")
 		line(w.name, "sign in, back", "Ada, in a browser", http.StatusOK, got, err)
-		if err == nil {
-			got, err = b.reloadLater(ctx, s)
-			line(w.name, "reload later", "Ada, in a browser", http.StatusOK, got, err)
+		for i := range steps {
+			if err != nil {
+				break // the next would fail for the same
+			}
+			got, err = steps[i].take(ctx, b, s)
+			if err == nil && got.status != steps[i].want {
+				err = errors.New("another status")
+			}
+			line(w.name, steps[i].what, "Ada, in a browser", steps[i].want, got, err)
 		}
 	}
-	if !s.envoy {
-		fmt.Fprintln(out, "     there is no Envoy here: set CLERKGATE_ENVOY to one, or put envoy on the PATH")
+	for _, h := range s.homes {
+		switch {
+		case h.missing():
+			fmt.Fprintf(out, "     there is no %s here: put %s on the PATH (%s), or set %s\n", h.name, h.program, h.install, h.variable)
+		case h.err != nil:
+			failed++
+			fmt.Fprintf(out, "FAIL %s did not start: %v\n", h.name, h.err)
+		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of the requests came out wrong", failed)
+		return fmt.Errorf("%d of these came out wrong", failed)
 	}
 	return nil
 }

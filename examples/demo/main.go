@@ -1,6 +1,7 @@
 // Command demo runs everything on one machine: a local Clerk instance, an app
-// that shows what it received, Caddy with the policy in front of it, the
-// ext_authz server, and Envoy where there is one. It needs Go and nothing else.
+// that shows what it received, Caddy with the policy in front of it, the server
+// for other proxies, and Envoy, nginx and HAProxy where there are. It needs Go and
+// nothing else.
 //
 //	go run ./examples/demo          # until Ctrl-C
 //	go run ./examples/demo -check   # make the requests of the README, and exit
@@ -18,7 +19,7 @@ import (
 
 func main() {
 	check := flag.Bool("check", false, "start on free ports, make the requests of the README, and exit with 0 or 1")
-	free := flag.Bool("free-ports", false, "use free ports in place of 8080, 8081, 9000, 5500 and 3000")
+	free := flag.Bool("free-ports", false, "use free ports in place of 8080 to 8083, 9000, 9001, 9080, 5500 and 3000")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

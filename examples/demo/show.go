@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/clerkgate/clerkgate/internal/sessionpage"
 )
 
 // show prints what to open and what to try.
@@ -23,14 +25,22 @@ func (s *stack) showAddresses(out io.Writer) {
 	row := func(what, address, note string) { fmt.Fprintf(table, "%s\t%s\t%s\n", what, address, note) }
 	fmt.Fprintln(table)
 	row("Open", origin(s.ports.Caddy), "the app, through Caddy")
-	if s.envoy {
-		row("", origin(s.ports.Envoy), "the app, through Envoy")
-	} else {
-		row("", "(no Envoy)", "put envoy on the PATH, and it runs the same policy")
+	for _, h := range s.homes {
+		switch {
+		case h.missing():
+			row("", "(no "+h.name+")", h.install)
+		case h.err != nil:
+			row("", "("+h.name+")", "did not start: "+h.err.Error()+"; "+h.install)
+		default:
+			row("", origin(h.port(&s.ports)), "the app, through "+h.name)
+		}
 	}
+	row("", origin(s.ports.Caddy)+sessionpage.DefaultPrefix, "where you are signed in, behind every proxy")
 	row("", s.clerk.SignInURL(), "sign in as Ada (admin), Max (member) or Sol (no organization)")
 	row("Behind", address(s.ports.Upstream), "the app itself: it believes what it is told")
 	row("", address(s.ports.Authz), "the ext_authz server (gRPC)")
+	row("", address(s.ports.ForwardAuth), "forward auth (HTTP), for nginx and HAProxy")
+	row("", address(s.ports.Pages), "the session page, for proxies that only ask")
 	row("", s.clerk.URL(), "the local Clerk instance")
 	table.Flush() //nolint:errcheck // as with every line here
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -18,9 +17,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard" // what the Caddyfile uses
 
 	_ "github.com/clerkgate/clerkgate/caddyplugin" // clerk_auth
-	"github.com/clerkgate/clerkgate/extauthz"
 	"github.com/clerkgate/clerkgate/internal/clerktest"
-	"github.com/clerkgate/clerkgate/internal/setup"
 )
 
 //go:embed policy.yaml
@@ -36,8 +33,8 @@ const patience = 20 * time.Second
 type stack struct {
 	ports ports
 	clerk *clerktest.Instance
-	// envoy reports whether there is an Envoy.
-	envoy bool
+	// homes are the proxies of this host, and what became of them.
+	homes []standing
 	// closers undo what was started, last first.
 	closers []func()
 }
@@ -68,13 +65,14 @@ func startOn(p ports) (*stack, error) {
 		start func() error
 	}{
 		{"the Clerk instance", s.startClerk}, {"the app", s.startUpstream}, {"the policy", s.writePolicy},
-		{"the ext_authz server", s.startAuthz}, {"Caddy", s.startCaddy}, {"Envoy", s.startEnvoy},
+		{"the server", s.startServer}, {"Caddy", s.startCaddy},
 	} {
 		if err := piece.start(); err != nil {
 			s.close()
 			return nil, fmt.Errorf("starting %s: %w", piece.name, err)
 		}
 	}
+	s.startHomes()
 	return s, nil
 }
 
@@ -91,7 +89,7 @@ func (s *stack) startClerk() (err error) {
 	s.clerk, err = clerktest.New(clerktest.Options{
 		Addr:        address(s.ports.Clerk),
 		FrontendURL: clerktest.Itself,
-		Origins:     []string{origin(s.ports.Caddy), origin(s.ports.Envoy)},
+		Origins:     []string{origin(s.ports.Caddy), origin(s.ports.Envoy), origin(s.ports.Nginx), origin(s.ports.HAProxy)},
 	})
 	if err == nil {
 		s.onClose(s.clerk.Close)
@@ -100,11 +98,16 @@ func (s *stack) startClerk() (err error) {
 }
 
 func (s *stack) startUpstream() error {
-	listener, err := net.Listen("tcp", address(s.ports.Upstream))
+	return s.serve(s.ports.Upstream, upstream(s.clerk.FrontendURL()))
+}
+
+// serve serves by HTTP until the demo is closed.
+func (s *stack) serve(port int, handler http.Handler) error {
+	listener, err := net.Listen("tcp", address(port))
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: upstream(s.clerk.FrontendURL()), ReadHeaderTimeout: patience}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience}
 	go server.Serve(listener) //nolint:errcheck // it ends with close
 	s.onClose(func() { server.Close() })
 	return nil
@@ -122,6 +125,7 @@ func (s *stack) writePolicy() error {
 	for name, value := range map[string]string{
 		"DEMO_PUBLISHABLE_KEY": s.clerk.PublishableKey(), "DEMO_SECRET_KEY": s.clerk.SecretKey(), "DEMO_CLERK_URL": s.clerk.URL(),
 		"DEMO_CADDY_ORIGIN": origin(s.ports.Caddy), "DEMO_ENVOY_ORIGIN": origin(s.ports.Envoy),
+		"DEMO_NGINX_ORIGIN": origin(s.ports.Nginx), "DEMO_HAPROXY_ORIGIN": origin(s.ports.HAProxy),
 		"DEMO_UPSTREAM": address(s.ports.Upstream), "DEMO_POLICY": path, "DEMO_DIR": dir,
 		"XDG_DATA_HOME": dir, "XDG_CONFIG_HOME": dir, // where Caddy keeps things
 	} {
@@ -143,34 +147,6 @@ func (s *stack) setenv(name, value string) error {
 		}
 	})
 	return os.Setenv(name, value)
-}
-
-func (s *stack) startAuthz() error {
-	config, _, err := setup.LoadFile(os.Getenv("DEMO_POLICY"))
-	if err != nil {
-		return err
-	}
-	gate, err := setup.New(*config, setup.Options{})
-	if err != nil {
-		return err
-	}
-	s.onClose(gate.Close)
-	ctx, stop := context.WithCancel(context.Background())
-	s.onClose(stop)
-	gate.Start(ctx)
-	authz, err := extauthz.New(gate.Policy, extauthz.Options{})
-	if err != nil {
-		return err
-	}
-	server, health := extauthz.NewGRPC(authz, extauthz.ServeOptions{})
-	extauthz.Ready(health, true)
-	listener, err := extauthz.Listen(ctx, address(s.ports.Authz))
-	if err != nil {
-		return err
-	}
-	go server.Serve(listener) //nolint:errcheck // it ends with Stop
-	s.onClose(server.Stop)
-	return await("keys", ctx.Done(), gate.Ready)
 }
 
 func (s *stack) startCaddy() error {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/clerkgate/clerkgate/internal/sessionpage"
 )
 
 // field is a header field of a request.
@@ -54,6 +56,7 @@ var routes = []struct{ Path, Wants string }{
 	{"/orgs/acme", "the organization acme to be active"},
 	{"/billing", "a sign-in verified less than ten minutes ago"},
 	{"/api/items", "a session; five requests at once, and one more every two seconds"},
+	{sessionpage.DefaultPrefix, "a session: the gate's own page, on which you sign out"},
 }
 
 var upstreamPage = template.Must(template.New("upstream").Parse(`<!doctype html>

@@ -52,10 +52,10 @@ func TestPagesShowFilesAsTheyAre(t *testing.T) {
 	}
 }
 
-// onSidePage reports whether a file is only named by a page: it is long, and the same
-// for everybody.
+// onSidePage reports whether pages name a file and do not show it: it is long, or the
+// same for all of them.
 func onSidePage(file string) bool {
-	return file == "examples/forward-auth/clerkgate-headers.conf" || file == "examples/forward-auth/clerkgate-answer.conf" || file == "examples/forward-auth/clerkgate.lua"
+	return file == "examples/ingress/service.yaml" || file == "examples/forward-auth/clerkgate-headers.conf" || file == "examples/forward-auth/clerkgate-answer.conf" || file == "examples/forward-auth/clerkgate.lua"
 }
 
 func read(t *testing.T, file string) string {

@@ -97,6 +97,7 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"internal/tally", []string{"policy", "session", "ratelimit", "revocation", "internal/setup", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern"}, "stores are counted the same in every host"},
 		{"internal/assertion", []string{"policy", "internal/pathpattern"}, "who asks is signed as the core says, for whatever proxy"},
 		{"internal/pathpattern", []string{"internal/pathpattern/jsregexp"}, "patterns stand alone"},
+		{"forwardauth", []string{"httpgate", "policy", "internal/observe", "internal/pathpattern"}, "a dialect only translates"},
 		{"httpgate", []string{"policy", "internal/observe", "internal/pathpattern"}, "every host of HTTP stands on it, so it knows none, and not what decides"},
 		{"service", []string{"httpgate", "internal/setup", "internal/tally", "internal/observe", "internal/sessionpage", "internal/frontendapi", "policy", "session", "ratelimit", "revocation", "internal/assertion", "internal/redisclient", "internal/document", "internal/pathpattern"}, "a document runs the same beside whatever asks"},
 		{"internal/document", nil, "reading documents knows nothing of policies"},

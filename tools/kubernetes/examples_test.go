@@ -160,7 +160,7 @@ func (r *reader) checkTraefik(object map[string]any) error {
 }
 
 // named are the fields of Traefik whose keys are names that people choose.
-var named = regexp.MustCompile(`^\.http\.(routers|middlewares|services)$`)
+var named = regexp.MustCompile(`^\.http\.(routers|middlewares|services)$|\.headers\.customRequestHeaders$`)
 
 // traefikPaths are the paths of all fields, in which * stands for a chosen name and for
 // an element of a list.
@@ -189,7 +189,7 @@ func exampleFiles(t *testing.T) []string {
 	if err != nil || len(paths) < 10 {
 		t.Fatalf("%d examples, %v", len(paths), err)
 	}
-	return paths
+	return append(paths, filepath.Join(examples, "..", "forward-auth", "traefik.yaml"))
 }
 
 // Every document of every example is what the product that reads it takes.
@@ -198,7 +198,7 @@ func TestExamplesAreWhatTheirProductsTake(t *testing.T) {
 	count := 0
 	for _, path := range exampleFiles(t) {
 		text := read(t, path)
-		if name := filepath.Base(path); !strings.HasPrefix(text, "# ") || name != "service.yaml" && !strings.Contains(text, "\n# First: ") {
+		if name := filepath.Base(path); !strings.HasPrefix(text, "# ") || name != "service.yaml" && filepath.Dir(path) == examples && !strings.Contains(text, "\n# First: ") {
 			t.Errorf("%s does not start with what it does, and what must be there first", name)
 		}
 		for i, doc := range documents(t, []byte(text)) {
@@ -212,7 +212,7 @@ func TestExamplesAreWhatTheirProductsTake(t *testing.T) {
 }
 
 // free are the fields below which keys are for people to choose.
-var free = regexp.MustCompile(`\.(labels|matchLabels|data|selector|requests)$|^\.http\.(routers|middlewares|services)$`)
+var free = regexp.MustCompile(`\.(labels|matchLabels|data|selector|requests|customRequestHeaders)$|^\.http\.(routers|middlewares|services)$`)
 
 // No field of an example can be misspelt unnoticed.
 func TestEveryMisspeltFieldIsRefused(t *testing.T) {
