@@ -126,7 +126,7 @@ func TestAttackHeadersThroughIngresses(t *testing.T) {
 			send := func(c *headerCase) *observed {
 				return exchange(t, addresses[c.gate], "", rawRequest(t, &c.request))
 			}
-			runHeaders(t, ingress.Title, "envoy", cases, send)
+			runHeaders(t, ingress.Title, "", "envoy", cases, send)
 			// None of these controllers has Envoy show the check each field by itself. It
 			// joins them by commas, which are part of a cookie: then nobody is signed in.
 			for i := range joined {

@@ -1,6 +1,7 @@
 package testingress_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -103,7 +104,9 @@ func newWorld(t *testing.T, ingress *testingress.Ingress) *world {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			TLSClientConfig: certificate.Client(),
-			Dial:            func(network, _ string) (net.Conn, error) { return net.Dial(network, address) },
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, address)
+			},
 		},
 	}}
 }
