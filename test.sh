@@ -22,7 +22,7 @@ export CLERKGATE_FULL=1 # what is missing is a failure, not a skip
 export CLERKGATE_CADDY=$cache/bin/caddy
 export CLERKGATE_BIN=$cache/bin/clerkgate
 export CLERKGATE_HELM=$cache/bin/helm
-export CLERKGATE_EGCTL=$cache/bin/egctl
+export CLERKGATE_ENVOYGATEWAY=$cache/bin/envoygateway
 export CLERKGATE_ISTIO=$cache/bin/istio
 export CLERKGATE_CONTOUR=$cache/bin/contour
 # As images and packages are built, so that all steps share what was compiled.
@@ -163,7 +163,8 @@ build() {
 # compiled, and the manifests against what their products define.
 kubernetes() {
 	say "building Helm, and what configures Envoy for ingresses"
-	go -C tools/kubernetes build -o "$cache/bin/" helm.sh/helm/v4/cmd/helm github.com/envoyproxy/gateway/cmd/egctl ./istio
+	go -C tools/kubernetes build -o "$cache/bin/" helm.sh/helm/v4/cmd/helm ./istio
+	tools/kubernetes/envoygateway/build.sh "$CLERKGATE_ENVOYGATEWAY"
 	tools/kubernetes/contour/build.sh "$CLERKGATE_CONTOUR"
 	say "manifests for ingresses, against what their products define, and the Helm chart"
 	# Not from the cache, which does not look at files outside of the module.

@@ -61,8 +61,21 @@ func Validate(tb testing.TB, bootstrap string) error {
 	return nil
 }
 
-// Listener returns the address a listener is bound to.
-func (e *Envoy) Listener(tb testing.TB, name string) string {
+// Listener returns the address a listener is bound to. Of many, the last may be there
+// a moment after Envoy is ready.
+func (e *Envoy) Listener(tb testing.TB, name string) (address string) {
+	tb.Helper()
+	err := testprocess.Poll(func() (final bool, err error) {
+		address, err = e.listener(tb, name)
+		return false, err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return address
+}
+
+func (e *Envoy) listener(tb testing.TB, name string) (string, error) {
 	tb.Helper()
 	var list struct {
 		ListenerStatuses []struct {
@@ -76,15 +89,14 @@ func (e *Envoy) Listener(tb testing.TB, name string) string {
 		} `json:"listener_statuses"`
 	}
 	if err := json.Unmarshal(e.Get(tb, "/listeners?format=json"), &list); err != nil {
-		tb.Fatalf("reading the listeners: %v", err)
+		return "", fmt.Errorf("reading the listeners: %w", err)
 	}
 	for _, l := range list.ListenerStatuses {
 		if at := l.LocalAddress.SocketAddress; l.Name == name {
-			return net.JoinHostPort(at.Address, strconv.Itoa(at.PortValue))
+			return net.JoinHostPort(at.Address, strconv.Itoa(at.PortValue)), nil
 		}
 	}
-	tb.Fatalf("no listener %q", name)
-	return ""
+	return "", fmt.Errorf("no listener %q", name)
 }
 
 // Get reads a page of the admin interface.

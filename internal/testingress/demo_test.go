@@ -1,6 +1,7 @@
 package testingress_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -86,9 +88,8 @@ func newWorld(t *testing.T, ingress *testingress.Ingress) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate := testingress.Serve(t, string(policy)+"\ntrusted_proxies: [127.0.0.1]\n",
-		"DEMO_PUBLISHABLE_KEY="+clerk.PublishableKey(), "DEMO_SECRET_KEY="+clerk.SecretKey(), "DEMO_CLERK_URL="+clerk.URL(),
-		"DEMO_CADDY_ORIGIN=https://"+testingress.Host, "DEMO_ENVOY_ORIGIN=https://www.example.com")
+	gate := testingress.Serve(t, string(policy), append(origins(string(policy)),
+		"DEMO_PUBLISHABLE_KEY="+clerk.PublishableKey(), "DEMO_SECRET_KEY="+clerk.SecretKey(), "DEMO_CLERK_URL="+clerk.URL())...)
 	gate.Answers(t, ingress.Port)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -103,9 +104,23 @@ func newWorld(t *testing.T, ingress *testingress.Ingress) *world {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			TLSClientConfig: certificate.Client(),
-			Dial:            func(network, _ string) (net.Conn, error) { return net.Dial(network, address) },
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, address)
+			},
 		},
 	}}
+}
+
+// origins are the variables in which the demo's policy has the origins of its proxies:
+// this ingress is in the place of Envoy.
+func origins(policy string) []string {
+	variables := []string{"DEMO_ENVOY_ORIGIN=https://" + testingress.Host}
+	for _, name := range regexp.MustCompile(`DEMO_[A-Z]+_ORIGIN`).FindAllString(policy, -1) {
+		if name != "DEMO_ENVOY_ORIGIN" {
+			variables = append(variables, name+"=https://"+strings.ToLower(strings.Split(name, "_")[1])+".example.com")
+		}
+	}
+	return variables
 }
 
 // ask makes a request of a client that tries to be somebody else besides.

@@ -1,6 +1,7 @@
 package testingress
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -81,7 +82,7 @@ func ready(url string) error {
 	}
 	response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return &http.ProtocolError{ErrorString: response.Status}
+		return errors.New(response.Status)
 	}
 	return nil
 }
