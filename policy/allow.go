@@ -51,6 +51,14 @@ func (e *evaluation) leavesTunnel() bool {
 	return e.facts.upgrades > 0 && !e.facts.isWebSocket(e.request.Method)
 }
 
+// keepsReserved reports whether the proxy would forward a field that does not go on,
+// since it removes none but those that decisions set.
+func (e *evaluation) keepsReserved() bool {
+	return e.request.FieldsStand && slices.ContainsFunc(e.notForwarded(true), func(name string) bool {
+		return !containsName(e.policy.headers.names, name)
+	})
+}
+
 // forward adds to a decision that allows what authentication changed of the
 // request: see [Forward].
 func (e *evaluation) forward(d *Decision) {

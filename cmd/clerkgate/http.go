@@ -40,20 +40,20 @@ func (o *serveOptions) startHTTP(ctx context.Context, gate *service.Service, reg
 		return nil, nil, err
 	}
 	if o.forward != "" && o.forward == o.http {
-		pages, err = startHTTP(ctx, o.http, byPath(forwardauth.Path, handler, gate), logger)
+		pages, err = startPages(ctx, o.http, byPath(forwardauth.Path, handler, gate), logger)
 		return new(httpServer), pages, err
 	}
 	if checks, err = startForwardAuth(ctx, o.forward, handler, certificates, logger); err != nil {
 		return nil, nil, err
 	}
-	if pages, err = startHTTP(ctx, o.http, gate, logger); err != nil {
+	if pages, err = startPages(ctx, o.http, gate, logger); err != nil {
 		checks.close()
 	}
 	return checks, pages, err
 }
 
-// startHTTP listens where --http says; without it nothing is served.
-func startHTTP(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (*httpServer, error) {
+// startPages listens where --http says; without it nothing is served.
+func startPages(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (*httpServer, error) {
 	if address == "" {
 		return new(httpServer), nil
 	}

@@ -98,7 +98,7 @@ func TestTheDocumentedRoutesWorkInEnvoy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer gate.Close()
-	pages, err := startHTTP(t.Context(), "127.0.0.1:0", gate, logger)
+	pages, err := startPages(t.Context(), "127.0.0.1:0", gate, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

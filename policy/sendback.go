@@ -14,26 +14,6 @@ const (
 	sentBackCookie = sentBack + "=1; Path=/; Max-Age=10; HttpOnly; SameSite=Lax"
 )
 
-// keepsReserved reports whether the proxy would forward a field that clients may not
-// send, since it removes none but those that decisions set.
-func (e *evaluation) keepsReserved() bool {
-	if !e.request.FieldsStand {
-		return false
-	}
-	return slices.ContainsFunc(e.policy.headers.sentReserved(e), func(name string) bool {
-		return !containsName(e.policy.headers.names, name)
-	})
-}
-
-// sentReserved are the fields of the request that clients may not send, also where it
-// was refused before all were read.
-func (rules *headerRules) sentReserved(e *evaluation) []string {
-	if e.target == nil {
-		return rules.droppedOf(e.request.Headers)
-	}
-	return e.facts.dropped
-}
-
 // sendBack turns a decision that allows into one that sends the browser to the page that
 // it asked for, where the proxy would not give it the cookies that came with the
 // decision, or would forward what must end here in the query.
