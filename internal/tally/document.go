@@ -35,12 +35,7 @@ func (d *Document) Refused() {
 }
 
 // documentFamilies are the metrics of a document.
-var documentFamilies = []struct {
-	name, help string
-	kind       prometheus.ValueType
-	labels     []string
-	collect    func(d *Document, put put)
-}{
+var documentFamilies = []family[*Document]{
 	{"clerkgate_document_loads_total", "How often the policy document was loaded, the start included: taken, or refused, so that the one before stayed in force.", counter, []string{"result"},
 		func(d *Document, put put) {
 			put(float64(d.taken), "taken")
@@ -60,38 +55,15 @@ var documentFamilies = []struct {
 		func(d *Document, put put) { put(1, d.hash) }},
 }
 
-// documentCollector reads a Document when Prometheus scrapes.
-type documentCollector struct {
-	document *Document
-	descs    []*prometheus.Desc // as documentFamilies
-}
-
 // Register registers the metrics of the document, with the constant label adapter.
 func (d *Document) Register(registry prometheus.Registerer, adapter string) error {
-	c := &documentCollector{document: d}
-	for _, f := range documentFamilies {
-		c.descs = append(c.descs, prometheus.NewDesc(f.name, f.help, f.labels, prometheus.Labels{"adapter": adapter}))
-	}
-	if err := registry.Register(c); err != nil {
+	err := registry.Register(newCollector(d, adapter, documentFamilies, func(collect func(*Document)) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		collect(d)
+	}))
+	if err != nil {
 		return fmt.Errorf("registering the metrics of the document: %w", err)
 	}
 	return nil
-}
-
-// Describe implements [prometheus.Collector].
-func (c *documentCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		out <- d
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (c *documentCollector) Collect(out chan<- prometheus.Metric) {
-	c.document.mu.Lock()
-	defer c.document.mu.Unlock()
-	for i, f := range documentFamilies {
-		f.collect(c.document, func(value float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(c.descs[i], f.kind, value, labels...)
-		})
-	}
 }

@@ -9,24 +9,8 @@ import (
 	"github.com/clerkgate/clerkgate/ratelimit"
 )
 
-// family is one metric.
-type family struct {
-	name, help string
-	kind       prometheus.ValueType
-	labels     []string
-	collect    func(t *totals, put put)
-}
-
-// put adds one value of a metric.
-type put func(value float64, labels ...string)
-
-const (
-	counter = prometheus.CounterValue
-	gauge   = prometheus.GaugeValue
-)
-
 // families are all metrics of stores. Package observe counts the results of limits.
-var families = []family{
+var families = []family[*totals]{
 	{"clerkgate_limit_memory_keys", "Keys that this process counts in its own memory, over all limits.", gauge, nil,
 		one(func(t *totals) float64 { return float64(t.keys()) })},
 
@@ -101,22 +85,12 @@ func byLimit(count func(ratelimit.LimitStats) uint64) func(*totals, put) {
 	}
 }
 
-// collector reads a tally when Prometheus scrapes.
-type collector struct {
-	tally *Tally
-	descs []*prometheus.Desc // as families
-}
-
 // Register registers the metrics of the tally, with the constant label adapter ("envoy",
 // "caddy"). Registering again at the same registry has no effect.
 func (t *Tally) Register(registry prometheus.Registerer, adapter string) error {
-	c := &collector{tally: t}
-	for _, f := range families {
-		c.descs = append(c.descs, prometheus.NewDesc(f.name, f.help, f.labels, prometheus.Labels{"adapter": adapter}))
-	}
-	err := registry.Register(c)
+	err := registry.Register(newCollector(t, adapter, families, func(collect func(*totals)) { collect(t.read()) }))
 	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		if before, ok := already.ExistingCollector.(*collector); ok && before.tally == t {
+		if before, ok := already.ExistingCollector.(*collector[*totals]); ok && before.of == t {
 			return nil
 		}
 	}
@@ -124,21 +98,4 @@ func (t *Tally) Register(registry prometheus.Registerer, adapter string) error {
 		return fmt.Errorf("registering the metrics of stores: %w", err)
 	}
 	return nil
-}
-
-// Describe implements [prometheus.Collector].
-func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		out <- d
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (c *collector) Collect(out chan<- prometheus.Metric) {
-	t := c.tally.read()
-	for i, f := range families {
-		f.collect(t, func(value float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(c.descs[i], f.kind, value, labels...)
-		})
-	}
 }
