@@ -5,6 +5,7 @@
 #
 #   ./test.sh           all steps
 #   ./test.sh lint      one step: lint, build, kubernetes, test, oracle, fuzz, bench, demo
+#   ./test.sh egctl     what is not among all steps: Envoy Gateway's own translator, compared
 #   ./test.sh release   what is not among all steps: a release, made and not published
 #   FUZZTIME=5m ./test.sh fuzz
 #   ORACLETIME=1h ./test.sh oracle
@@ -245,6 +246,14 @@ release() {
 	CLERKGATE_DIST=$PWD/dist go test -count=1 -v ./internal/packagetest
 }
 
+# egctl: what the tests run in its place must make the same; it takes minutes to build.
+egctl() {
+	kubernetes
+	say "Envoy Gateway's own translator"
+	go -C tools/kubernetes build -o "$cache/bin/egctl" github.com/envoyproxy/gateway/cmd/egctl
+	CLERKGATE_EGCTL=$cache/bin/egctl go test -count=1 -tags egctl -run Egctl -v ./internal/testingress | tee "$cache/test.log" || failed_tests
+}
+
 mkdir -p "$cache/bin"
 install_packaging
 [ "${1:-all}" != release ] || { release; exit; }
@@ -255,9 +264,10 @@ install_upstreams
 case ${1:-all} in
 lint | build | fuzz | bench | demo) "$1" ;;
 kubernetes) build; kubernetes ;;
+egctl) build; egctl ;;
 test) build; kubernetes; tests ;;
 oracle) build; oracle ;;
 # Not joined by &&, under which a failure inside a step would not end it.
 all) lint; build; kubernetes; tests; oracle; fuzz; bench; demo; say "all good" ;;
-*) die "unknown step $1; steps are lint, build, kubernetes, test, oracle, fuzz, bench, demo, release" ;;
+*) die "unknown step $1; steps are lint, build, kubernetes, test, oracle, fuzz, bench, demo, egctl, release" ;;
 esac

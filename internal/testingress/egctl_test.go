@@ -1,3 +1,5 @@
+//go:build egctl
+
 package testingress_test
 
 import (
@@ -9,18 +11,13 @@ import (
 	"testing"
 
 	"github.com/clerkgate/clerkgate/internal/testingress"
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 )
 
-// The translator of the tests makes what egctl makes, which takes minutes more to build.
-// Where CLERKGATE_EGCTL names one, all that both make is compared:
-//
-//	go -C tools/kubernetes build -o /tmp/egctl github.com/envoyproxy/gateway/cmd/egctl
-//	CLERKGATE_EGCTL=/tmp/egctl go test ./internal/testingress -run Egctl
+// The translator of the tests makes what egctl makes. That takes minutes more to build,
+// so that all that both make is compared by ./test.sh egctl alone.
 func TestTheTranslatorDoesWhatEgctlDoes(t *testing.T) {
-	egctl := os.Getenv("CLERKGATE_EGCTL")
-	if egctl == "" {
-		t.Skip("CLERKGATE_EGCTL names no egctl of Envoy Gateway")
-	}
+	egctl := testprocess.Binary(t, "CLERKGATE_EGCTL", "egctl of Envoy Gateway", "")
 	certificate := testingress.NewCertificate(t)
 	for _, file := range []string{"envoy-gateway-grpc.yaml", "envoy-gateway-http.yaml"} {
 		cmd := exec.CommandContext(t.Context(), egctl, "experimental", "translate", "--from", "gateway-api", "--to", "xds",
