@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clerkgate/clerkgate/internal/testprocess"
 	"github.com/clerkgate/clerkgate/policy"
 )
 
@@ -72,7 +73,7 @@ func onlyFailing(t *testing.T, name string) {
 	t.Helper()
 	binary, err := exec.LookPath("false")
 	if err != nil {
-		t.Skip("there is no program that fails")
+		testprocess.Missing(t, "there is no program that fails")
 	}
 	t.Setenv("PATH", t.TempDir())
 	for _, h := range homes {
